@@ -1,0 +1,238 @@
+"""The glossary: one word per idea, the values that travel from source to batch.
+
+    Sample ──▶ Tick ──▶ HourlyAggregate ──▶ ConsentedRecord ──▶ Batch
+
+*instance*   one product install, on one or more *nodes*
+*source*     something that is read on each tick (jmx, guardrails, host)
+*series*     one metric of one source with its tags: what a sample is a value of
+*tick*       one round over all sources; durable before it counts
+*hour*       the aggregation window [start, end) in UTC; one hour unless a demo shortens it
+*entry*      one line of a batch: metricName, type, timestamp, attributes, tags
+*batch*      sealed bytes with a stable id; what is pushed and what a bundle holds
+
+All instants are aware UTC datetimes, all durations seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import NewType
+
+InstanceId = NewType("InstanceId", str)
+NodeId = NewType("NodeId", str)
+BatchId = NewType("BatchId", str)
+
+Value = int | float | str | bool
+Scalar = int | float | str | bool | None
+
+
+class EntryType(StrEnum):
+    """The five types an entry may have (source document, "Data collection")."""
+
+    JMX_METRIC = "JMX_METRIC"
+    GUARDRAILS = "GUARDRAILS"
+    APP_USAGE = "APP_USAGE"
+    SYSTEM_EVENT = "SYSTEM_EVENT"
+    SYSTEM_METRIC = "SYSTEM_METRIC"
+
+
+class Category(StrEnum):
+    """The five categories of shared data (source document, "Categories of data shared")."""
+
+    INSTANCE = "instance-metadata"
+    CONFIGURATION = "configuration-and-usage"
+    APPS = "apps-and-integrations"
+    OPERATIONAL = "operational-and-performance"
+    CLIENT = "browser-and-client-side"
+
+
+class ConsentLevel(StrEnum):
+    """What the owner allows to leave: nothing, ids and counts, or also some names."""
+
+    NONE = "none"
+    BASIC = "basic"
+    EXTENDED = "extended"
+
+    def allows(self, needed: ConsentLevel) -> bool:
+        """Whether a field that needs `needed` may leave under this level; NONE as need means never."""
+        order = (ConsentLevel.NONE, ConsentLevel.BASIC, ConsentLevel.EXTENDED)
+        return needed is not ConsentLevel.NONE and order.index(self) >= order.index(needed)
+
+
+class Kind(StrEnum):
+    """How a series is reduced to an hour."""
+
+    GAUGE = "gauge"
+    COUNTER = "counter"
+    INFO = "info"
+
+
+class Outcome(StrEnum):
+    """What became of one source in one tick."""
+
+    OK = "ok"
+    PARTIAL = "partial"
+    FAILED = "failed"
+    NOT_DUE = "not-due"
+
+
+@dataclass(frozen=True, slots=True)
+class Hour:
+    """A half-open aggregation window [start, start + length_s) in UTC; one hour in production."""
+
+    start: datetime
+    length_s: int = 3600
+
+    @property
+    def end(self) -> datetime:
+        """The first instant after the window."""
+        return self.start + timedelta(seconds=self.length_s)
+
+
+def hour_of(instant: datetime, length_s: int = 3600) -> Hour:
+    """The hour that holds `instant`; windows are aligned to the Unix epoch, so to UTC hours."""
+    epoch_s = int(instant.timestamp() // length_s) * length_s
+    return Hour(datetime.fromtimestamp(epoch_s, UTC), length_s)
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """What a sample is a value of: a catalog metric with the tags of this very occurrence.
+
+    `metric` is the name of a catalog entry; unit, category and consent stand there and only there.
+    `tags` are sorted (key, value) pairs as read, before consent.
+    """
+
+    source: str
+    metric: str
+    tags: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One value of one series; its instant is the tick's. Non-finite numbers never become samples.
+
+    `attributes` are further facts about this value that may leave with it (`method = estimate`).
+    """
+
+    series: Series
+    value: Value
+    attributes: tuple[tuple[str, Value], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Something a source did not get: `reason` is a code that may leave, `detail` stays in the local log."""
+
+    metric: str
+    reason: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceReport:
+    """What became of one source in one tick; `do` tells the admin what mends it."""
+
+    source: str
+    outcome: Outcome
+    samples: int = 0
+    failures: tuple[Failure, ...] = ()
+    took_s: float = 0.0
+    why: str = ""
+    do: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """All a source gave in one tick.
+
+    `epoch` changes when the source's counters start again from zero (a JVM's start time).
+    """
+
+    samples: tuple[Sample, ...]
+    failures: tuple[Failure, ...] = ()
+    epoch: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """One round over all sources, as stored. `taken_at` labels it; order is the store's own number."""
+
+    taken_at: datetime
+    samples: tuple[Sample, ...]
+    reports: tuple[SourceReport, ...]
+    epochs: Mapping[str, str] = field(default_factory=dict)
+    number: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class HourlyAggregate:
+    """One series over one hour, unfiltered: `figures` are the entry's attributes before consent.
+
+    gauge: min max mean last p50 p95; counter: delta resets last; info: value.
+    All: samples, expected, failed (a mapping reason -> ticks).
+    """
+
+    series: Series
+    hour: Hour
+    figures: Mapping[str, Value | None]
+    samples: int
+    expected: int
+    failed: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentedRecord:
+    """One entry that may leave. Built in `consent/filter.py` and nowhere else; a test reads the tree for it."""
+
+    metric_name: str
+    type: EntryType
+    timestamp: datetime
+    attributes: Mapping[str, Scalar | Mapping[str, int]]
+    tags: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Withheld:
+    """A field, tag or metric that consent kept here, and the rule that kept it."""
+
+    metric: str
+    field: str
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """What the owner agreed to and when; `field_list_version` names the catalog it was agreed on."""
+
+    level: ConsentLevel
+    field_list_version: str
+    granted_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who the figures are about, as far as it may leave: ids are keyed hashes or random, never host names."""
+
+    instance_id: InstanceId
+    node_id: NodeId
+    product_type: str
+    product_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Sealed once: the id is derived from the content, the bytes never change, retries send the same ones."""
+
+    id: BatchId
+    hour: Hour
+    revision: int
+    part: str
+    consent: Consent
+    sha256: str
+    body: bytes
+    entries: int
+    sealed_at: datetime
