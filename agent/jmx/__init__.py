@@ -1,0 +1,20 @@
+"""Reads MBean attributes from a JVM. Knows JMX and no product; could be published as a library of its own.
+
+In:   a `Target` (where, how, as whom) and `BeanQuery`s (which beans, which attributes).
+Out:  one `JmxSample` a call: plain Python values by bean and attribute, and named failures.
+"""
+
+from agent.jmx.errors import JmxError
+from agent.jmx.model import BeanQuery, JmxSample, JmxValue, ReadFailure, Target, TlsOptions, Transport, TransportName
+
+__all__ = [
+    "BeanQuery",
+    "JmxError",
+    "JmxSample",
+    "JmxValue",
+    "ReadFailure",
+    "Target",
+    "TlsOptions",
+    "Transport",
+    "TransportName",
+]
