@@ -17,6 +17,7 @@ from datetime import timedelta
 from agent.model import Hour, HourlyAggregate, Kind, Outcome, Series, Tick, Value
 
 NOT_DUE = "not-due"
+NOT_PRESENT = "not-present"
 NOT_SEEN = "not-seen"
 Point = tuple[float | int, str]
 
@@ -109,14 +110,17 @@ def _still_expected(known: Iterable[HourlyAggregate], ticks: Sequence[Tick]) -> 
 
 
 def _failed_only(ticks: Sequence[Tick], collected: Mapping[Series, _Collected]) -> Iterable[Series]:
-    """A metric that failed by name in this hour and gave no series at all gets a row of its own."""
+    """A metric that failed by name in this hour and gave no series at all gets a row of its own.
+
+    What this product simply does not have is left out: it would be the same hundred rows every hour.
+    """
     seen = {series.metric for series in collected}
     named = {
         (report.source, failure.metric)
         for tick in ticks
         for report in tick.reports
         for failure in report.failures
-        if failure.metric and failure.reason != NOT_DUE
+        if failure.metric and failure.reason not in (NOT_DUE, NOT_PRESENT)
     }
     return [Series(source, metric) for source, metric in sorted(named) if metric not in seen]
 
