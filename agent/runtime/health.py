@@ -124,11 +124,11 @@ def _read_link(settings: Settings, health: Health) -> LinkRecord | None:
     }
     warning = key_warning(record, health.now)
     if warning:
-        expired = record.key_expires_at <= health.now
+        expired = record.key_expires_at is not None and record.key_expires_at <= health.now
         health.problems.append(
             Problem(
                 warning,
-                f"Keys are valid for a limited time; this one ends {record.key_expires_at:%Y-%m-%d %H:%M} UTC.",
+                "Keys are valid for a limited time.",
                 "Get a new key from admin.atlassian.com and run: portfolio-agent link. Nothing that waits is lost.",
                 NOT_DELIVERING if expired else DEGRADED,
             )
@@ -289,10 +289,7 @@ def render_health(health: Health) -> str:
 def _rows(health: Health) -> list[tuple[str, str]]:
     rows = [("Agent", "running" if health.running else "NOT running"), ("Link", _link_text(health))]
     if health.link.get("state") == "linked":
-        left = (health.link["keyEnds"] - health.now).days
-        rows.append(
-            ("Key", f"id {health.link['keyId']}, ends {health.link['keyEnds']:%Y-%m-%d %H:%M} UTC, {left} days")
-        )
+        rows.append(("Key", _key_text(health)))
     if health.last_tick is None:
         rows.append(("Last tick", "none yet"))
     else:
@@ -316,6 +313,14 @@ def _rows(health: Health) -> list[tuple[str, str]]:
     for loss in health.losses:
         rows.append(("Lost", f"{loss['count']} x {loss['reason']}, last {loss['last']:%Y-%m-%d %H:%M} UTC"))
     return rows
+
+
+def _key_text(health: Health) -> str:
+    ends = health.link["keyEnds"]
+    if ends is None:
+        return f"id {health.link['keyId']}, the cloud named no end"
+    days = max((ends - health.now).days, 0)
+    return f"id {health.link['keyId']}, ends {ends:%Y-%m-%d %H:%M} UTC, {days} days left"
 
 
 def _link_text(health: Health) -> str:

@@ -10,32 +10,22 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
-from agent import __version__
 from agent.aggregation import aggregate
-from agent.batching import seal
-from agent.catalog import Catalog
-from agent.consent import Filtered, Pseudonyms, consented
-from agent.errors import AlreadyRunning, StoreError
-from agent.link.record import LinkRecord, read_link
+from agent.errors import AgentError, AlreadyRunning, StoreError
 from agent.log import log, logger
-from agent.model import Batch, Consent, ConsentLevel, Hour, HourlyAggregate, Identity, Tick
-from agent.product.instance import InstanceFacts
+from agent.model import ConsentLevel, Hour, HourlyAggregate, Tick
+from agent.runtime.pipeline import Pipeline
 from agent.settings import Mode, Settings
 from agent.store import Store, outbox
-from agent.store.hours import (
-    ClosedHour,
-    aggregates_of,
-    closed_hours,
-    hours_with_new_ticks,
-    put_hour,
-    remove_hours,
-)
+from agent.store.hours import ClosedHour, aggregates_of, closed_hours, hours_with_new_ticks, put_hour, remove_hours
 from agent.store.state import count_loss
 from agent.store.ticks import last_tick_before, remove_ticks, ticks_of
 
@@ -43,37 +33,6 @@ LOG = logger("hourly")
 LATE_FOR = timedelta(hours=2)  # a late sample corrects its hour within this time; later ones are counted as lost
 CLOCK_FLOOR = datetime(2026, 1, 1, tzinfo=UTC)  # a host clock before this is not set yet
 RUN_LOCK = "hourly.lock"
-
-
-@dataclass(frozen=True, slots=True)
-class Pipeline:
-    """What an hour needs on its way from ticks to batches; opened once a run."""
-
-    settings: Settings
-    catalog: Catalog
-    store: Store
-    facts: InstanceFacts
-    identity: Identity
-    pseudonyms: Pseudonyms
-    consent: Consent | None
-
-    def filtered(self, aggregates: list[HourlyAggregate]) -> Filtered:
-        """What may leave of these aggregates, and what stays and why."""
-        consent = self.consent or basic_consent(self.catalog)
-        return consented(aggregates, self.catalog, consent, self.pseudonyms)
-
-    def batches(self, hour: Hour, revision: int, aggregates: list[HourlyAggregate], now: datetime) -> list[Batch]:
-        """The sealed batches of one hour under the present consent (Basic without a link)."""
-        consent = self.consent or basic_consent(self.catalog)
-        return seal(
-            self.filtered(aggregates).records,
-            self.identity,
-            hour,
-            revision,
-            consent,
-            agent_version=__version__,
-            sealed_at=now,
-        )
 
 
 @dataclass(slots=True)
@@ -100,18 +59,6 @@ def run_lock(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
-
-
-def basic_consent(catalog: Catalog) -> Consent:
-    """What holds without a link: ids and counts, for files that an admin carries by hand."""
-    return Consent(ConsentLevel.BASIC, catalog.field_list_version)
-
-
-def consent_of(settings: Settings, record: LinkRecord | None, catalog: Catalog) -> Consent | None:
-    """The consent that batches are sealed under; None when nothing may be sealed yet (linked mode, no link)."""
-    if record is not None:
-        return record.consent
-    return basic_consent(catalog) if settings.agent.mode is Mode.OFFLINE else None
 
 
 def close_hours(pipeline: Pipeline, now: datetime) -> Closed:
@@ -232,6 +179,27 @@ def tidy(pipeline: Pipeline, now: datetime) -> None:
         log(LOG, logging.WARNING, "store.not_tidied", why=error.why, do=error.do)
 
 
-def read_link_of(settings: Settings) -> LinkRecord | None:
-    """The link as every node of the instance sees it, or None."""
-    return read_link(settings.link_dir)
+@dataclass(slots=True)
+class HourlyReport:
+    """What one run did, for the command line and the log."""
+
+    closed: Closed = field(default_factory=Closed)
+    resealed: int = 0
+    purged: int = 0
+    pushed: int = 0
+    waiting: int = 0
+    bundle: Path | None = None
+    problem: AgentError | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The same for scripts."""
+        return {
+            "hoursClosed": len(self.closed.hours),
+            "batchesSealed": self.closed.batches,
+            "batchesResealed": self.resealed,
+            "batchesPurged": self.purged,
+            "batchesAcknowledged": self.pushed,
+            "batchesWaiting": self.waiting,
+            "bundle": None if self.bundle is None else str(self.bundle),
+            "problem": None if self.problem is None else str(self.problem),
+        }

@@ -21,7 +21,8 @@ def run(config: ConfigPath = DEFAULT_CONFIG) -> None:
     """
     # The resident process replaces this one (same process id), so that the command line's libraries do not stay in
     # memory; without docstrings (-OO), which only help texts need.
-    os.execv(sys.executable, [sys.executable, "-OO", "-I", "-m", "agent.runtime", "--config", str(config)])
+    command = [sys.executable, "-OO", "-I", "-m", "agent.runtime", "--config", str(config)]
+    os.execv(sys.executable, command)  # noqa: S606  # our own interpreter, a fixed list; no shell is wanted
 
 
 def register(app: typer.Typer) -> None:
