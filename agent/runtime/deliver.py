@@ -123,8 +123,7 @@ def bundle_now(pipeline: Pipeline, folder: Path, now: datetime, *, actor: str) -
     with pipeline.store.transaction() as connection:
         set_meta(connection, LAST_BUNDLE, now.isoformat())
         for batch in _bundled(pipeline, since, consent, now):
-            number = ledger.record(connection, now, batch, way="bundle", destination=str(path))
-            ledger.complete(connection, number, "written")
+            ledger.record(connection, batch, way="bundle", destination=path.name, at=now, answer="written")
     audit.record(pipeline.store, now, actor, "bundle.written", {"file": path.name, "level": consent.level.value})
     remove_old(folder, pipeline.settings.bundle.keep)
     return path

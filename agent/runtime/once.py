@@ -85,7 +85,8 @@ def read_once(settings: Settings) -> Taken:
 def render_once(taken: Taken) -> str:
     """The text of `sample`."""
     lines = [
-        f"One tick at {taken.tick.taken_at:%Y-%m-%d %H:%M:%S} UTC; consent {taken.level.value}. Nothing was stored or sent.",
+        f"One tick at {taken.tick.taken_at:%Y-%m-%d %H:%M:%S} UTC, consent {taken.level.value}.",
+        "Nothing was stored or sent.",
         "",
     ]
     for row in taken.rows:
