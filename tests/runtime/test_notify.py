@@ -95,7 +95,7 @@ def test_a_manager_that_does_not_read_does_not_hang_us(tmp_path: Path) -> None:
     ],
 )
 def test_feeding_interval(variables: dict[str, str], expected: float | None) -> None:
-    """It is half the watchdog's time; the watchdog counts only when it is a positive number and meant for this very process."""
+    """Half the watchdog's time, and only when that is a positive number and meant for this very process."""
     notifier = Notifier.from_environment({"NOTIFY_SOCKET": "/run/x", **variables}, pid=77)
     assert notifier.feed_every_s == expected
 
