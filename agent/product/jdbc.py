@@ -1,7 +1,7 @@
 """A JDBC URL as the products write it becomes a `DatabaseAddress`; garbage becomes `BadUrl`, never anything else.
 
-A URL may hold a login (`user:password@`, `?password=`): it is dropped here, only options on the allow-list are kept, and
-no message repeats any part of the URL.
+A URL may hold a login (`user:password@`, `?password=`): it is dropped here, only options on the allow-list are kept,
+and no message repeats any part of the URL.
 """
 
 from __future__ import annotations
@@ -111,10 +111,7 @@ def _mysql(rest: str) -> DatabaseAddress:
     place, _, query = rest[match.end() :].partition("?")
     authority, _, name = place.partition("/")
     authority = authority.rpartition("@")[2]
-    if "(" in authority:
-        hosts = _mysql_addresses(authority)
-    else:
-        hosts = _hosts(authority or "localhost", Dialect.MYSQL)
+    hosts = _mysql_addresses(authority) if "(" in authority else _hosts(authority or "localhost", Dialect.MYSQL)
     return _checked(
         DatabaseAddress(
             Dialect.MYSQL,
@@ -136,14 +133,13 @@ def _mysql_addresses(authority: str) -> tuple[tuple[str, int], ...]:
 
 def _oracle(rest: str) -> DatabaseAddress:
     # A login may stand before the @ and is not kept.
-    login, found, place = rest.partition("@")
+    _, found, place = rest.partition("@")
     if not found:
         raise BadUrl("has no @ before the address")
-    del login
     place = place.strip()
     if place.startswith("("):
         return _checked(_oracle_description(place))
-    place, _, query = place.partition("?")
+    place = place.partition("?")[0]
     options = {}
     if match := re.match(r"(tcps?)://", place, re.IGNORECASE):
         options = {"protocol": match[1].lower()}

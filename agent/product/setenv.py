@@ -27,7 +27,7 @@ class JmxHint:
 
 def parse_setenv(text: str) -> JmxHint:
     """The hint in `text`; the last of several equal options wins, as in the JVM."""
-    options = {name: value for name, value in _OPTION.findall(_COMMENT.sub("", text[:TEXT_LIMIT]))}
+    options = dict(_OPTION.findall(_COMMENT.sub("", text[:TEXT_LIMIT])))
     prefix = "com.sun.management.jmxremote"
     port = options.get(f"{prefix}.port", "")
     usable = re.fullmatch(r"[0-9]{1,5}", port, re.ASCII) is not None and 1 <= int(port) <= 65535
