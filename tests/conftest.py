@@ -1,3 +1,4 @@
+<<<<<<< HEAD
 """What holds for every test: no proxy, no locale and no service manager of the machine leaks in."""
 
 from __future__ import annotations
@@ -15,3 +16,10 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take the machine's own settings out of the way of the test and of the processes it starts."""
     for name in LEAKING:
         monkeypatch.delenv(name, raising=False)
+=======
+"""Fixtures every test may ask for."""
+
+from tests.support.postgres import postgres
+
+__all__ = ["postgres"]
+>>>>>>> settings
