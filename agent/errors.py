@@ -74,9 +74,16 @@ class ConfigError(AgentError):
 
 
 class KeyUnreadable(AgentError):
-    """The stored key or its master key cannot be read or does not authenticate."""
+    """The stored key or its master key cannot be read or does not authenticate.
+
+    `code` is stable and printed behind the first sentence, so that support can tell the cases apart.
+    """
 
     exit_code = 11
+
+    def __init__(self, what: str, *, why: str = "", do: str = "", code: str = "") -> None:
+        super().__init__(f"{what} [{code}]" if code else what, why=why, do=do)
+        self.code = code
 
 
 class KeyRejected(AgentError):
