@@ -1,25 +1,21 @@
-"""The seam between `link/` and `delivery/`: one HTTPS request to the cloud, and its answer.
+"""How the rest of the agent talks to the cloud, without knowing the HTTP library behind it.
 
-`delivery/http.py` implements `CloudClient`; `link/handshake.py` uses it; `cli/` wires one to the other. Answers are
-untrusted: `said` is the only form in which their text may reach a person or a log.
+`delivery/http.py` is the only implementation; `link/` and `delivery/` take a `CloudClient` as an argument.
+An answer is untrusted bytes: whoever asked parses it, and it can only mean got it, wait, split, set aside or stop.
 """
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
-from urllib.parse import quote
 
-from agent.settings.secret import Secret
-
-SAID_LIMIT = 200  # characters of an answer that a message may quote
+from agent.settings import Secret
 
 
 @dataclass(frozen=True, slots=True)
 class CloudAnswer:
-    """What the cloud answered: header names in lower case, body already capped by the client."""
+    """One complete answer: status, body (at most 1 MiB, not decompressed), headers with lower-case names."""
 
     status: int
     body: bytes
@@ -27,42 +23,15 @@ class CloudAnswer:
 
 
 class CloudClient(Protocol):
-    """One verified TLS connection to the configured endpoint, and to nothing else."""
+    """One origin, reached over the one TLS context; raises PushDeferred when no complete answer came."""
 
     def request(
-        self, method: str, path: str, *, key: Secret, body: bytes | None, headers: Mapping[str, str]
+        self,
+        method: str,
+        path: str,
+        *,
+        key: Secret | None,
+        body: bytes | None = None,
+        headers: Mapping[str, str] = {},
     ) -> CloudAnswer:
-        """The answer, whatever its status; `key` goes out as the bearer and nowhere else.
-
-        Raises PushDeferred when there is no answer (network, TLS, proxy, deadline).
-        """
-        ...
-
-
-def said(answer: CloudAnswer, key: Secret) -> str:
-    """The answer's text for a message: one line, at most 200 characters, control characters escaped.
-
-    An answer that repeats the key in any usual form is withheld as a whole.
-    """
-    text = answer.body[: 64 * 1024].decode("utf-8", "replace")
-    if any(form in text for form in forms_of(key)):
-        return "(the answer repeats the key, so it is not shown)"
-    line = " ".join(text.split())
-    escaped = "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in line)
-    return escaped if len(escaped) <= SAID_LIMIT else escaped[: SAID_LIMIT - 1] + "…"
-
-
-def forms_of(key: Secret) -> Iterator[str]:
-    """The key as text, base64, hex and percent-encoded: what to look for where no key may be."""
-    text = key.reveal()
-    raw = text.encode("utf-8")
-    yield text
-    for shift in range(3):
-        # In a longer base64 text the key starts at any of three positions; whole groups of it are always the same.
-        coded = base64.b64encode(b"\0" * shift + raw).decode("ascii")
-        window = coded[4 if shift else 0 : len(coded) - 4]
-        yield window
-        yield window.replace("+", "-").replace("/", "_")
-    yield raw.hex()
-    yield raw.hex().upper()
-    yield quote(text, safe="")
+        """The complete answer to one request; `path` starts with a slash, `key` goes into one header only."""

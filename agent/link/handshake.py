@@ -14,8 +14,9 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from agent.cloud import CloudAnswer, CloudClient, said
+from agent.cloud import CloudAnswer, CloudClient
 from agent.errors import ConfigError, KeyRejected, NotDelivering, PushDeferred
+from agent.link.answer_text import said
 from agent.model import Consent
 from agent.settings import Secret
 

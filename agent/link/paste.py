@@ -19,7 +19,8 @@ SHAPE = re.compile(r"[A-Za-z0-9._~+/=-]{20,4096}")
 SHORTEST, LONGEST = 20, 4096
 STDIN_CAP = 8 * 1024
 TERMINAL_LINE = 4095  # the kernel's line editor keeps no more of one line and says nothing about the rest
-ROTATE = (
+ROTATE = "make a new one in the cloud, since others may have read this one, and paste it into: portfolio-agent link."
+FROM_FILE = "Give it on standard input from a file only you can read: portfolio-agent link --consent basic < FILE"
     "Whoever could read it there may use it: make a new key in the cloud, then run `portfolio-agent link` and paste it."
 )
 
@@ -90,7 +91,7 @@ def refuse_arguments(arguments: Sequence[str]) -> None:
     raise UsageError(
         "`link` takes no key and no other argument on the command line.",
         why="Command lines are readable by every local user and are kept in the shell's history.",
-        do=f"If it was a security key: {ROTATE} If it was a misspelt option: portfolio-agent link --help",
+        do=f"If it was a security key: {ROTATE} If it was a misspelt option, see: portfolio-agent link --help",
     )
 
 
