@@ -21,8 +21,6 @@ STDIN_CAP = 8 * 1024
 TERMINAL_LINE = 4095  # the kernel's line editor keeps no more of one line and says nothing about the rest
 ROTATE = "make a new one in the cloud, since others may have read this one, and paste it into: portfolio-agent link."
 FROM_FILE = "Give it on standard input from a file only you can read: portfolio-agent link --consent basic < FILE"
-    "Whoever could read it there may use it: make a new key in the cloud, then run `portfolio-agent link` and paste it."
-)
 
 
 def check_shape(text: str) -> Secret:

@@ -9,6 +9,7 @@ A consent that cannot be read counts as Basic, never more; a file that cannot be
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
@@ -59,6 +60,11 @@ class LinkRecord:
     def linked(self) -> bool:
         """Whether the cloud has confirmed a key."""
         return bool(self.link_id and self.sealed_key)
+
+
+def fingerprint_of(key: Secret) -> str:
+    """The public name of a key: the first 8 hex digits of its SHA-256."""
+    return hashlib.sha256(key.reveal().encode("ascii")).hexdigest()[:8]
 
 
 def link_path(link_dir: Path) -> Path:
