@@ -117,11 +117,17 @@ class NotDelivering(AgentError):
 
 
 class PushDeferred(NotDelivering):
-    """Try again later: no network, 429, 5xx. `wait_s` is what the receiver asked for, if it did."""
+    """Try again later: no network, 429, 5xx. `wait_s` is what the receiver asked for, if it did.
 
-    def __init__(self, what: str, *, why: str = "", do: str = "", wait_s: float | None = None) -> None:
+    `sent` is False only when it is certain that no byte of the request left this host.
+    """
+
+    def __init__(
+        self, what: str, *, why: str = "", do: str = "", wait_s: float | None = None, sent: bool = True
+    ) -> None:
         super().__init__(what, why=why, do=do)
         self.wait_s = wait_s
+        self.sent = sent
 
 
 class BatchRefused(NotDelivering):
