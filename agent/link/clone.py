@@ -12,6 +12,7 @@ from pathlib import Path
 
 from agent.errors import StoreError
 from agent.store.database import Store
+from agent.store.state import meta, set_meta
 
 MACHINE_ID_FILE = Path("/etc/machine-id")
 META_KEY = "machine"
@@ -30,11 +31,11 @@ def check_clone(store: Store, machine_id: str) -> None:
     """Remember this machine at first, compare ever after. Raises StoreError on another machine than the first."""
     if not machine_id:
         return
-    known = store.execute("SELECT value FROM meta WHERE key = ?", (META_KEY,))
-    if not known:
+    known = meta(store, META_KEY)
+    if known is None:
         adopt_machine(store, machine_id)
         return
-    if not hmac.compare_digest(str(known[0]["value"]), _hash_of(machine_id)):
+    if not hmac.compare_digest(known, _hash_of(machine_id)):
         raise StoreError(
             "This state folder was begun on another machine; nothing is sent from here.",
             why="Two machines with one identity would be taken for one, and their figures mixed "
@@ -47,10 +48,7 @@ def check_clone(store: Store, machine_id: str) -> None:
 def adopt_machine(store: Store, machine_id: str) -> None:
     """Take this machine as the one the state folder belongs to."""
     with store.transaction() as connection:
-        connection.execute(
-            "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-            (META_KEY, _hash_of(machine_id)),
-        )
+        set_meta(connection, META_KEY, _hash_of(machine_id))
 
 
 def _hash_of(machine_id: str) -> str:

@@ -157,19 +157,13 @@ def key_warning(record: LinkRecord, now: datetime) -> str | None:
         return None
     left = ends - now
     if left.total_seconds() <= 0:
-        return (
-            f"The security key ended on {ends:%Y-%m-%d %H:%M} UTC. Sampling goes on and nothing is lost, but nothing "
-            "is sent. Make a new key in the cloud and run: portfolio-agent link"
-        )
+        return f"The security key ended on {ends:%Y-%m-%d %H:%M} UTC: nothing is sent, nothing is lost."
     days = left.total_seconds() / 86_400
-    if not any(days <= limit for limit in WARN_DAYS):
+    if days > WARN_DAYS[-1]:
         return None
     whole = int(days)
     span = "less than a day" if whole == 0 else f"{whole} day{'' if whole == 1 else 's'}"
-    return (
-        f"The security key ends in {span} ({ends:%Y-%m-%d %H:%M} UTC). "
-        "Make a new key in the cloud and run: portfolio-agent link"
-    )
+    return f"The security key ends in {span} ({ends:%Y-%m-%d %H:%M} UTC)."
 
 
 def warning_days(record: LinkRecord, now: datetime) -> int | None:
