@@ -130,7 +130,7 @@ def _parse(answer: CloudAnswer, key: Secret) -> LinkAnswer:
             location=_text(document.get("dataLocation")),
             limits={name: limits[name] for name, top in KNOWN_LIMITS.items() if _fits(limits.get(name), top)},
         )
-    except (ValueError, TypeError, AttributeError, RecursionError):
+    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
         # `from None`: the decoder's exception carries the whole answer, which may repeat the key.
         raise _unclear(answer, key) from None
 

@@ -80,13 +80,14 @@ def _credential(environ: Mapping[str, str]) -> Path | None:
 
 def _parse(path: Path, content: bytes) -> bytes:
     master = content
-    if len(content) != MASTER_BYTES:
+    if len(content) != MASTER_BYTES or content.startswith(HEADER):
         header, _, coded = content.partition(b"\n")
         try:
             master = base64.b64decode(coded.strip(), validate=True) if header.strip() == HEADER else b""
         except binascii.Error:
             master = b""
-    if len(master) != MASTER_BYTES or len(set(master)) == 1:
+    # Equal bytes are what a power cut leaves; 32 printable ones are a pass phrase (chance for random bytes: 1e-14).
+    if len(master) != MASTER_BYTES or len(set(master)) == 1 or all(32 <= octet < 127 for octet in master):
         raise KeyUnreadable(
             f"{path} holds no master key ({len(content)} bytes).",
             why=f"It must hold {MASTER_BYTES} random bytes, or the line '{HEADER.decode()}' and those bytes in base64.",

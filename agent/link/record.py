@@ -89,7 +89,7 @@ def read_record(link_dir: Path, *, owners: Collection[int] = (), deadline_s: flo
         return None
     try:
         return _parse(json.loads(content))
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
         raise KeyUnreadable(
             f"{path} cannot be understood ({type(error).__name__}).",
             why="It was damaged or written by hand.",
@@ -259,7 +259,7 @@ def _consent(document: Any) -> Consent:
             field_list_version=_text(document["fieldListVersion"]),
             granted_at=_instant(document["grantedAt"]),
         )
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         level = document.get("level") if isinstance(document, dict) else None
         return Consent(ConsentLevel.NONE if level == ConsentLevel.NONE else ConsentLevel.BASIC, "", None)
 
