@@ -10,7 +10,6 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -23,7 +22,7 @@ from agent.errors import AgentError, AlreadyRunning, StoreError
 from agent.log import log, logger
 from agent.model import ConsentLevel, Hour, HourlyAggregate, Tick
 from agent.runtime.pipeline import Pipeline
-from agent.settings import Mode, Settings
+from agent.settings import Settings
 from agent.store import Store, outbox
 from agent.store.hours import ClosedHour, aggregates_of, closed_hours, hours_with_new_ticks, put_hour, remove_hours
 from agent.store.state import count_loss

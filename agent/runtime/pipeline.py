@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from agent import __version__
 from agent.batching import seal
 from agent.catalog import Catalog, load_catalog
 from agent.consent import Filtered, Pseudonyms, consented
 from agent.link.record import LinkRecord, read_link
-from agent.model import Batch, Consent, ConsentLevel, Hour, HourlyAggregate, Identity, NodeId
+from agent.model import Batch, Consent, ConsentLevel, Hour, HourlyAggregate, Identity, NodeId, Value
 from agent.product.identity import read_node_name
 from agent.product.instance import InstanceFacts, read_instance
 from agent.settings import Mode, Settings
 from agent.store import Store, open_store
 from agent.store.hours import aggregates_of, closed_hours
+from agent.store.ticks import last_tick_before
 
 PRODUCT_VERSION = "product.version"  # the info metric of the catalog that names the product's version
 
@@ -91,9 +92,18 @@ def open_pipeline(settings: Settings, *, read_only: bool = False) -> Iterator[Pi
 
 
 def product_version(store: Store) -> str:
-    """The product's version as the newest closed hour saw it, or empty while none did."""
+    """The product's version as the agent last read it, or empty while it never did."""
+    return str(info_value(store, PRODUCT_VERSION) or "")
+
+
+def info_value(store: Store, metric: str) -> Value | None:
+    """The last known value of an info metric: from the newest tick, else from the newest closed hours."""
+    newest = last_tick_before(store, datetime.max.replace(tzinfo=UTC))
+    for sample in newest.samples if newest is not None else ():
+        if sample.series.metric == metric:
+            return sample.value
     for closed in reversed(closed_hours(store)[-3:]):
         for row in aggregates_of(store, closed.hour, closed.revision):
-            if row.series.metric == PRODUCT_VERSION and row.samples:
-                return str(row.figures.get("value", ""))
-    return ""
+            if row.series.metric == metric and row.samples:
+                return row.figures.get("value")
+    return None
