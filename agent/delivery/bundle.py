@@ -1,6 +1,7 @@
 """Sixth stage, second exit: the same sealed batches as a zip file for upload by hand.
 
-In:   batches with their bodies, one at a time; consented records about product and host. Out: one zip file, whole or absent.
+In:   batches with their bodies, one at a time; consented records about product and host.
+Out:  one zip file, whole or absent.
 
     manifest.json                              every file with size and SHA-256, consent, window, what was left out
     product.json, host.json                    the consented records about them

@@ -29,6 +29,7 @@ from tenacity import (
     stop_when_event_set,
     wait_random_exponential,
 )
+from tenacity.stop import stop_base
 
 from agent.cloud import CloudAnswer, CloudClient
 from agent.delivery.answers import Action, Verdict, judge
@@ -185,14 +186,13 @@ class _Run:
 
     def _push(self, batch: Batch) -> None:
         """Try one batch until it is settled or the run's time for failing tries is used up."""
-        failed_for = 0.0 if self._failing_since is None else time.monotonic() - self._failing_since
         tries = Retrying(
             retry=retry_if_exception_type(PushDeferred),
             wait=self._wait,
             stop=stop_any(
-                stop_after_delay(max(self.pace.retry_for_s - failed_for, 0.0)),
+                stop_after_delay(max(self.time_left_s(), 0.0)),
                 stop_when_event_set(self.stopping),
-                self._asked_for_more_than_is_left,
+                _LongerThanLeft(self),
             ),
             sleep=sleep_using_event(self.stopping),
             before_sleep=_log_retry,
@@ -344,9 +344,21 @@ class _Run:
         jitter = wait_random_exponential(multiplier=self.pace.first_wait_s, max=self.pace.longest_wait_s)(attempt)
         return max(jitter, _asked_s(attempt))
 
-    def _asked_for_more_than_is_left(self, attempt: RetryCallState) -> bool:
-        since = self._failing_since if self._failing_since is not None else time.monotonic()
-        return _asked_s(attempt) > self.pace.retry_for_s - (time.monotonic() - since)
+    def time_left_s(self) -> float:
+        """How long this run may go on with failing tries."""
+        if self._failing_since is None:
+            return self.pace.retry_for_s
+        return self.pace.retry_for_s - (time.monotonic() - self._failing_since)
+
+
+class _LongerThanLeft(stop_base):
+    """Stop when the receiver asks for a longer wait than the run has left: the next run honours it."""
+
+    def __init__(self, run: _Run) -> None:
+        self._run = run
+
+    def __call__(self, retry_state: RetryCallState) -> bool:
+        return _asked_s(retry_state) > self._run.time_left_s()
 
 
 def _asked_s(attempt: RetryCallState) -> float:
