@@ -32,6 +32,9 @@ JMX_REASONS = frozenset(
         "protocol-error",
         "reply-too-large",
         "transport-unusable",
+        "remote-failure",
+        "not-answered",
+        "not-supported",
     }
 )
 DATABASE_REASONS = frozenset(

@@ -10,6 +10,7 @@ patterns that need an exclusion.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -25,7 +26,14 @@ from agent.jmx.model import BeanQuery, JmxSample, JmxValue, ReadFailure, Target
 from agent.jmx.names import is_pattern, matches
 
 RUNTIME = BeanQuery("java.lang:type=Runtime", ("StartTime",))
-JAVA_FLAGS = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx32m", "-XX:-UsePerfData")
+JAVA_FLAGS = (
+    "-XX:TieredStopAtLevel=1",
+    "-XX:+UseSerialGC",
+    "-Xmx32m",
+    "-XX:-UsePerfData",
+    "-Dfile.encoding=UTF-8",
+    "-Dstdout.encoding=UTF-8",
+)
 ARGUMENT_LIMIT_BYTES = 120_000  # the kernel takes at most 128 KiB for one argument
 REPLY_LIMIT_BYTES = 32 * 1024 * 1024
 SEPARATORS = str.maketrans(dict.fromkeys(";/<>", "?"))  # what the jar would split a query at; `?` matches any one sign
@@ -151,10 +159,8 @@ def _jar() -> str:
 
 def _end(child: subprocess.Popen[bytes]) -> None:
     if child.poll() is None:
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(child.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
     child.wait()
 
 

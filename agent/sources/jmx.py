@@ -25,6 +25,8 @@ from agent.sources.base import clean_text, once_each
 NAME = "jmx"
 REMEMBERED_BEANS = 20_000  # names whose entries are remembered; more means that names come and go, so start again
 
+ABSENT = frozenset({"no-bean", "no-attribute", NOT_PRESENT})
+
 Tags = tuple[tuple[str, str], ...]
 
 
@@ -99,7 +101,8 @@ class Jmx:
 
     def _failures(self, failed: ReadFailure) -> list[Failure]:
         """A failure of a bean or attribute as failures of the metrics that wanted it."""
-        reason = failed.reason if failed.reason in JMX_REASONS | {NOT_PRESENT} else OTHER
+        reason = NOT_PRESENT if failed.reason in ABSENT else failed.reason
+        reason = reason if reason in JMX_REASONS | {NOT_PRESENT} else OTHER
         detail = clean_text(f"{failed.bean} {failed.attribute}: {failed.detail}")
         return [
             Failure(metric.name, reason, detail)
