@@ -43,16 +43,18 @@ class AgentError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Mistake:
-    """One fault in a configuration file: where (file, key) and what is wrong with it."""
+    """One fault in a configuration file: where (file, line when known, key) and what is wrong with it."""
 
     file: str
     key: str
     problem: str
     nearest: str | None = None
+    line: int | None = None
 
     def __str__(self) -> str:
+        place = self.file if self.line is None else f"{self.file}:{self.line}"
         hint = f" Did you mean '{self.nearest}'?" if self.nearest else ""
-        return f"{self.file}: {self.key}: {self.problem}{hint}"
+        return f"{place}: {self.key}: {self.problem}{hint}" if self.key else f"{place}: {self.problem}{hint}"
 
 
 class ConfigError(AgentError):
