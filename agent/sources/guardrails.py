@@ -1,8 +1,8 @@
 """Guardrails: counts from the product's database, one named query at a time.
 
-In:   the catalog's `.sql` files, an engine for the product's database, what each query cost before.
-Out:  Samples, whole numbers wherever the database gave one. Each query has its own read-only transaction, timeout
-      and error: a slow or missing one costs only its own metrics. A missing table or column is "not-present",
+In:   the catalog's `.sql` files, a read-only engine with a statement timeout (agent.product), what each query cost.
+Out:  Samples, whole numbers wherever the database gave one. Each query has its own transaction, timeout and
+      error: a slow or missing one costs only its own metrics. A missing table or column is "not-present",
       never 0. A query that would take more than 1 % of the time since its last run is "not-due".
       SourceError only when the database cannot be reached at all.
 """
@@ -16,7 +16,7 @@ from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
 from agent.catalog import Catalog, Metric, NullMeans, SqlQuery
 from agent.catalog.reasons import (
@@ -30,11 +30,10 @@ from agent.catalog.reasons import (
 )
 from agent.errors import SourceError
 from agent.model import Failure, Reading, Sample, Series
+from agent.product.database_errors import DeadlinePassed, map_database_error
 from agent.settings import Settings
 from agent.sources.base import once_each
-from agent.sources.database_errors import reason_of
 from agent.sources.governor import CostGovernor
-from agent.sources.session import read_only
 
 NAME = "guardrails"
 DIALECTS = {"mariadb": "mysql", "mssql": "sqlserver"}  # SQLAlchemy's word -> the catalog's
@@ -44,7 +43,7 @@ Row = Mapping[str, Any]
 
 
 class Guardrails:
-    """The guardrail queries of one product over one kept connection."""
+    """The guardrail queries of one product, over one connection that lives for one read."""
 
     name = NAME
 
@@ -52,9 +51,7 @@ class Guardrails:
         self,
         catalog: Catalog,
         open_engine: Callable[[], Engine],
-        explain: Callable[[BaseException], SourceError],
         *,
-        statement_timeout_s: float,
         governor: CostGovernor | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -64,49 +61,51 @@ class Guardrails:
                 self._metrics.setdefault(metric.sql.query, []).append(metric)
         self._queries = catalog.queries
         self._open_engine = open_engine
-        self._explain = explain
-        self._statement_timeout_s = statement_timeout_s
         self._governor = governor or CostGovernor()
         self._clock = clock
         self._engine: Engine | None = None
-        self._connection: Connection | None = None
 
     def read(self, deadline_s: float) -> Reading:
-        """The due queries, cheapest first, within `deadline_s`; the others with the reason that kept them."""
+        """The due queries, cheapest first, as far as `deadline_s` reaches; the others with what kept them."""
         end_s = self._clock() + deadline_s
         samples: list[Sample] = []
         failures: list[Failure] = []
-        due = self._due(failures)
-        connection = self._connect() if due else None
-        for place, query in enumerate(due):
-            left_s = end_s - self._clock()
-            if connection is None or left_s < LEAST_S:
-                failures += self._all(query, DEADLINE)
-                continue
-            try:
-                self._ask(connection, query, min(self._statement_timeout_s, left_s), samples, failures)
-            except SQLAlchemyError as error:
-                # The connection is gone, so nothing more can be asked; what came before still counts.
-                self.close()
-                lost = self._explain(error)
-                if not samples and not failures:
-                    raise lost from None
-                for rest in due[place:]:
-                    failures += self._all(rest, lost.reason, lost.why)
-                break
+        waiting = self._due(failures)
+        if not waiting:
+            return Reading((), once_each(failures))
+        try:
+            with self._connect() as connection:
+                while waiting:
+                    if not self._fits(waiting[0], end_s - self._clock()):
+                        failures += self._all(waiting.pop(0), DEADLINE)
+                        continue
+                    self._ask(connection, waiting[0], samples, failures)
+                    waiting.pop(0)
+        except (SQLAlchemyError, DeadlinePassed, SourceError) as error:
+            # Never was or is no more: nothing further can be asked, but what came before still counts.
+            self.close()
+            lost = map_database_error(error)
+            if not samples:
+                # `from None`: a driver's message may carry the whole address, login included.
+                raise lost from None
+            failures += [failed for query in waiting for failed in self._all(query, lost.reason, lost.why)]
         return Reading(tuple(samples), once_each(failures))
 
     def close(self) -> None:
-        """End the connection; the next read opens another."""
-        connection, engine = self._connection, self._engine
-        self._connection = self._engine = None
-        try:
-            if connection is not None:
-                connection.close()
-            if engine is not None:
-                engine.dispose()
-        except SQLAlchemyError:
-            return  # it was broken already: there is nothing left to end
+        """Forget the engine; the next read makes another."""
+        engine, self._engine = self._engine, None
+        if engine is not None:
+            engine.dispose()
+
+    def _connect(self) -> Connection:
+        if self._engine is None:
+            self._engine = self._open_engine()
+        return self._engine.connect()
+
+    def _fits(self, query: SqlQuery, left_s: float) -> bool:
+        """Whether a query may begin: as long as its last run took must be left, and always a little."""
+        last = self._governor.last(query.name)
+        return left_s >= max(LEAST_S, 0.0 if last is None else last.took_s)
 
     def _due(self, failures: list[Failure]) -> list[SqlQuery]:
         now_s = self._clock()
@@ -126,28 +125,8 @@ class Guardrails:
     def _all(self, query: SqlQuery, reason: str, detail: str = "") -> list[Failure]:
         return [Failure(metric.name, reason, detail) for metric in self._metrics[query.name]]
 
-    def _connect(self) -> Connection:
-        if self._connection is not None and not self._connection.closed and not self._connection.invalidated:
-            return self._connection
-        self.close()
-        try:
-            self._engine = self._open_engine()
-            self._connection = self._engine.connect()
-        except (SQLAlchemyError, ImportError) as error:
-            self.close()
-            # `from None`: a driver's message may carry the whole address, login included.
-            raise self._explain(error) from None
-        return self._connection
-
-    def _ask(
-        self,
-        connection: Connection,
-        query: SqlQuery,
-        timeout_s: float,
-        samples: list[Sample],
-        failures: list[Failure],
-    ) -> None:
-        """Run one query and learn its cost. Raises SQLAlchemyError when the connection is lost."""
+    def _ask(self, connection: Connection, query: SqlQuery, samples: list[Sample], failures: list[Failure]) -> None:
+        """Run one query in a transaction of its own and learn its cost. Raises when the connection is lost."""
         dialect = connection.dialect.name
         text = query.text(DIALECTS.get(dialect, dialect))
         if text is None:
@@ -155,35 +134,37 @@ class Guardrails:
             return
         began_s = self._clock()
         try:
-            with read_only(connection, timeout_s):
+            with connection.begin() as transaction:
                 row = connection.exec_driver_sql(text).mappings().first()
-        except DBAPIError as error:
-            if error.connection_invalidated or connection.invalidated:
+                transaction.rollback()
+        except (SQLAlchemyError, DeadlinePassed) as error:
+            failed = map_database_error(error)
+            took_s = self._clock() - began_s
+            absent = failed.reason if failed.reason in (NOT_PRESENT, PERMISSION_DENIED) else ""
+            self._governor.note(query.name, began_s, took_s, absent)
+            if connection.closed or connection.invalidated or isinstance(error, DeadlinePassed):
                 raise
-            reason = reason_of(error, dialect)
-            absent = reason if reason in (NOT_PRESENT, PERMISSION_DENIED) else ""
-            self._governor.note(query.name, began_s, self._clock() - began_s, absent)
-            failures += self._all(query, reason, type(error.orig).__name__)
+            failures += self._all(query, failed.reason, failed.why)
             return
         self._governor.note(query.name, began_s, self._clock() - began_s)
         found = {str(column).lower(): value for column, value in (row or {}).items()}
         for metric in self._metrics[query.name]:
             answer = _number(metric, query, found)
-            (samples if isinstance(answer, Sample) else failures).append(answer)  # type: ignore[arg-type]  # by its type
+            if isinstance(answer, Sample):
+                samples.append(answer)
+            else:
+                failures.append(answer)
 
 
 def open_guardrails(settings: Settings, catalog: Catalog) -> Guardrails:
-    """The guardrails of this configuration; where the database is and as whom is read when it is first asked."""
-    from agent.product.database import map_database_error, read_access
+    """The guardrails of this configuration; where the database is and as whom is read for each connection."""
+    from agent.product.database import read_login
     from agent.product.engine import open_engine
 
-    timeout_s = settings.database.statement_timeout_s
-    return Guardrails(
-        catalog,
-        lambda: open_engine(read_access(settings), timeout_s),
-        map_database_error,
-        statement_timeout_s=timeout_s,
-    )
+    def engine() -> Engine:
+        return open_engine(read_login(settings), settings.database.statement_timeout_s, lambda: read_login(settings))
+
+    return Guardrails(catalog, engine)
 
 
 def _number(metric: Metric, query: SqlQuery, row: Row) -> Sample | Failure:

@@ -11,7 +11,7 @@ def target_of(settings: Settings) -> Target:
     jmx = settings.jmx
 
     def password() -> str:
-        from agent.settings.credentials import read_secret
+        from agent.settings import read_secret
 
         return read_secret(jmx.password_file, jmx.password_credential).reveal()
 
