@@ -10,7 +10,6 @@ NOT_SUPPORTED = "not-supported"
 PERMISSION_DENIED = "permission-denied"
 TIMEOUT = "timeout"
 DEADLINE = "deadline"
-QUERY_FAILED = "query-failed"
 OTHER = "other"
 
 # The codes of agent.jmx.errors.JmxError and of its ReadFailure, written out: the catalog imports no stage.
@@ -32,16 +31,30 @@ JMX_REASONS = frozenset(
         "protocol-error",
         "reply-too-large",
         "transport-unusable",
+        "remote-failure",
+        "not-answered",
+        "not-supported",
     }
 )
+# The codes of agent.product.database_errors and agent.product.database.
 DATABASE_REASONS = frozenset(
     {
-        "database-refused",
-        "database-unreachable",
-        "database-login-refused",
-        "database-driver-missing",
-        "database-settings",
-        "database-lost",
+        "refused",
+        "unknown-host",
+        "timeout",
+        "login-refused",
+        "permission-denied",
+        "not-present",
+        "read-only",
+        "tls",
+        "too-many-connections",
+        "connection-lost",
+        "damaged",
+        "not-supported",
+        "database-error",
+        "driver-missing",
+        "password-encrypted",
+        "login-unreadable",
     }
 )
 # Named by sampling when it gives up on a source.
@@ -58,7 +71,6 @@ REASONS = (
             PERMISSION_DENIED,
             TIMEOUT,
             DEADLINE,
-            QUERY_FAILED,
             OTHER,
         }
     )
