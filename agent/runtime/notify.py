@@ -15,11 +15,11 @@ LONGEST_STATUS = 200  # characters; `systemctl status` shows one line
 
 
 class Notifier:
-    """Speaks to the service manager, or to nobody. `watchdog_s` is how often systemd wants to hear `alive`."""
+    """Speaks to the service manager, or to nobody. `feed_every_s` is how often to call `alive`, if at all."""
 
-    def __init__(self, address: str | None, watchdog_s: float | None = None) -> None:
+    def __init__(self, address: str | None, feed_every_s: float | None = None) -> None:
         self._address = address
-        self.watchdog_s = watchdog_s
+        self.feed_every_s = feed_every_s
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None, pid: int | None = None) -> Notifier:
@@ -32,11 +32,12 @@ class Notifier:
         microseconds = environment.get("WATCHDOG_USEC", "")
         meant_for_us = environment.get("WATCHDOG_PID", str(pid)) == str(pid)
         watched = address and meant_for_us and microseconds.isdecimal() and int(microseconds) > 0
-        return cls(address, int(microseconds) / 1e6 if watched else None)
+        # Half of what systemd waits, as sd_watchdog_enabled(3) advises.
+        return cls(address, int(microseconds) / 2e6 if watched else None)
 
-    def ready(self, status: str) -> None:
+    def ready(self) -> None:
         """The first real work is done: units that wait for us may start."""
-        self._send("READY=1", _status_line(status))
+        self._send("READY=1")
 
     def status(self, text: str) -> None:
         """Replace the line that `systemctl status` shows."""

@@ -38,8 +38,8 @@ def test_each_call_is_one_datagram(manager: tuple[socket.socket, str]) -> None:
     """READY, WATCHDOG, STATUS and STOPPING arrive as systemd spells them, on a path and on an abstract socket."""
     bound, address = manager
     notifier = Notifier.from_environment({"NOTIFY_SOCKET": address})
-    notifier.ready("first tick done")
-    assert received(bound) == ["READY=1", "STATUS=first tick done"]
+    notifier.ready()
+    assert received(bound) == ["READY=1"]
     notifier.alive()
     assert received(bound) == ["WATCHDOG=1"]
     notifier.status("412 samples")
@@ -63,14 +63,14 @@ def test_without_systemd_all_calls_are_silent() -> None:
     watched = {"WATCHDOG_USEC": "1000000"}
     for environment in ({}, watched, {"NOTIFY_SOCKET": "vsock:2:1234", **watched}):
         notifier = Notifier.from_environment(environment)
-        notifier.ready("up")
+        notifier.ready()
         notifier.alive()
-        assert notifier.watchdog_s is None
+        assert notifier.feed_every_s is None
 
 
 def test_a_manager_that_is_gone_does_not_stop_us(tmp_path: Path) -> None:
     """A socket that nobody serves any more is no reason to fail."""
-    Notifier(str(tmp_path / "nobody")).ready("up")
+    Notifier(str(tmp_path / "nobody")).ready()
 
 
 def test_a_manager_that_does_not_read_does_not_hang_us(tmp_path: Path) -> None:
@@ -85,8 +85,8 @@ def test_a_manager_that_does_not_read_does_not_hang_us(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("variables", "expected"),
     [
-        ({"WATCHDOG_USEC": "180000000"}, 180.0),
-        ({"WATCHDOG_USEC": "180000000", "WATCHDOG_PID": "77"}, 180.0),
+        ({"WATCHDOG_USEC": "180000000"}, 90.0),
+        ({"WATCHDOG_USEC": "180000000", "WATCHDOG_PID": "77"}, 90.0),
         ({"WATCHDOG_USEC": "180000000", "WATCHDOG_PID": "78"}, None),
         ({"WATCHDOG_USEC": "0"}, None),
         ({"WATCHDOG_USEC": "-5"}, None),
@@ -94,16 +94,16 @@ def test_a_manager_that_does_not_read_does_not_hang_us(tmp_path: Path) -> None:
         ({}, None),
     ],
 )
-def test_watchdog_interval(variables: dict[str, str], expected: float | None) -> None:
-    """The watchdog counts only when it is a positive number and meant for this very process."""
+def test_feeding_interval(variables: dict[str, str], expected: float | None) -> None:
+    """Half the watchdog's time, and only when that is a positive number and meant for this very process."""
     notifier = Notifier.from_environment({"NOTIFY_SOCKET": "/run/x", **variables}, pid=77)
-    assert notifier.watchdog_s == expected
+    assert notifier.feed_every_s == expected
 
 
 def test_another_process_reads_it_from_its_environment(manager: tuple[socket.socket, str]) -> None:
     """A started process finds socket and watchdog in its own environment, as under systemd."""
     bound, address = manager
-    code = "from agent.runtime.notify import Notifier as N; n = N.from_environment(); n.ready(str(n.watchdog_s))"
+    code = "from agent.runtime.notify import Notifier as N; n = N.from_environment(); n.status(str(n.feed_every_s))"
     environment = {**os.environ, "NOTIFY_SOCKET": address, "WATCHDOG_USEC": "2500000"}
     subprocess.run([sys.executable, "-c", code], env=environment, check=True, timeout=30)
-    assert received(bound) == ["READY=1", "STATUS=2.5"]
+    assert received(bound) == ["STATUS=1.25"]
