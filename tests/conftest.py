@@ -1,4 +1,7 @@
 <<<<<<< HEAD
+<<<<<<< HEAD
+=======
+>>>>>>> link
 """What holds for every test: no proxy, no locale and no service manager of the machine leaks in."""
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take the machine's own settings out of the way of the test and of the processes it starts."""
     for name in LEAKING:
         monkeypatch.delenv(name, raising=False)
+<<<<<<< HEAD
 =======
 """Fixtures every test may ask for."""
 
@@ -23,3 +27,5 @@ from tests.support.postgres import postgres
 
 __all__ = ["postgres"]
 >>>>>>> settings
+=======
+>>>>>>> link
