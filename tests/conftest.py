@@ -1,12 +1,12 @@
-<<<<<<< HEAD
-<<<<<<< HEAD
-=======
->>>>>>> link
 """What holds for every test: no proxy, no locale and no service manager of the machine leaks in."""
 
 from __future__ import annotations
 
 import pytest
+
+from tests.support.postgres import postgres
+
+__all__ = ["postgres"]
 
 LEAKING = [
     *("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "CREDENTIALS_DIRECTORY", "STATE_DIRECTORY", "SSLKEYLOGFILE"),
@@ -19,13 +19,3 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take the machine's own settings out of the way of the test and of the processes it starts."""
     for name in LEAKING:
         monkeypatch.delenv(name, raising=False)
-<<<<<<< HEAD
-=======
-"""Fixtures every test may ask for."""
-
-from tests.support.postgres import postgres
-
-__all__ = ["postgres"]
->>>>>>> settings
-=======
->>>>>>> link
