@@ -284,14 +284,14 @@ class _Run:
                 outbox.set_aside(connection, batch.id, verdict.why, now)
             state = delivery_state.load(self.store)
             delivery_state.save(
-                connection, replace(state, hold="", last_answer=verdict.why, last_answer_at=now, do=verdict.do)
+                connection, replace(state, hold="", last_answer=verdict.why, last_answer_at=now, do=problem.do)
             )
         self.splits += bool(parts)
         self.set_aside += aside
         self.refused += not parts and not aside
         if not parts:
             self.refusal = problem
-            log.error("batch.refused", batch=batch.id, set_aside=aside, answer=verdict.why, do=verdict.do)
+            log.error("batch.refused", batch=batch.id, set_aside=aside, answer=verdict.why, do=problem.do)
 
     def _hold(self, entry: int, verdict: Verdict, now: datetime) -> None:
         with self.store.transaction() as connection:

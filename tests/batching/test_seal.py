@@ -39,9 +39,7 @@ def sealed(records: list[ConsentedRecord], **changes: object) -> list[Batch]:
 
 def test_golden_bytes() -> None:
     """Fixed records give exactly these bytes under exactly this id."""
-    (one,) = sealed(
-        [record("metric.b", attributes={"unit": "By", "last": None}), record("metric.a", node="n-4f1c9a")]
-    )
+    (one,) = sealed([record("metric.b", attributes={"unit": "By", "last": None}), record("metric.a", node="n-4f1c9a")])
     assert document_bytes(one.body).decode() == GOLDEN
     assert one.id == json.loads(GOLDEN)["batchId"]
     assert one.sha256 == hashlib.sha256(one.body).hexdigest()
