@@ -32,6 +32,8 @@ FORMAT_VERSION = 1
 NAME_PATTERN = re.compile(r"portfolio-bundle-[0-9a-z]{1,12}-\d{8}T\d{6}Z\.zip")
 MEMBER_TIME = (1980, 1, 1, 0, 0, 0)  # the zip format's first instant: the same content gives the same bytes
 SPARE_BYTES = 128 * 1024
+PARTIAL = ".partial"
+STALE_AFTER_S = 3600
 
 Unpack = Callable[[bytes], bytes]
 Render = Callable[[ConsentedRecord], Mapping[str, Any]]
@@ -94,7 +96,7 @@ def write_bundle(
     if path.exists() or path.is_symlink():
         raise UsageError(f"{path} exists already.", why="A bundle is never overwritten.", do="Try again in a second.")
     _check_room(folder, expected_bytes)
-    beside = folder / f".{path.name}.partial"
+    beside = folder / f".{path.name}{PARTIAL}"
     try:
         with contextlib.suppress(FileNotFoundError):
             beside.unlink()  # what a crash in the middle of an earlier bundle left
@@ -118,8 +120,16 @@ def write_bundle(
     return path
 
 
-def remove_old(folder: Path, keep: int) -> list[Path]:
-    """Keep the `keep` newest bundles of ours in `folder`; returns what was removed. Other files are never touched."""
+def remove_old(folder: Path, keep: int, now: datetime) -> list[Path]:
+    """Keep the `keep` newest bundles of ours in `folder`; returns what was removed. Other files are never touched.
+
+    What a crash left half written is removed too, once it is an hour old.
+    """
+    for path in folder.iterdir():
+        name = path.name.removeprefix(".").removesuffix(PARTIAL)
+        half_written = path.name == f".{name}{PARTIAL}" and NAME_PATTERN.fullmatch(name)
+        if half_written and path.lstat().st_mtime < now.timestamp() - STALE_AFTER_S:
+            path.unlink()
     ours = sorted(
         (path for path in folder.iterdir() if NAME_PATTERN.fullmatch(path.name) and path.is_file()),
         key=lambda path: path.name.rsplit("-", 1)[1],

@@ -67,7 +67,7 @@ class InFlight:
 
 
 class CheckedBackend(httpcore.NetworkBackend):
-    """Opens connections under a InFlight."""
+    """Opens connections for the request in flight."""
 
     def __init__(self, flight: InFlight) -> None:
         self._flight = flight
@@ -82,10 +82,12 @@ class CheckedBackend(httpcore.NetworkBackend):
     ) -> httpcore.NetworkStream:
         """A connection to the first address of `host` that answers."""
         problem: OSError = OSError("the name has no address")
-        for family, kind, protocol, _, address in _look_up(host, port, self._flight):
+        addresses = _look_up(host, port, self._flight)
+        for number, (family, kind, protocol, _, address) in enumerate(addresses):
             connection = socket.socket(family, kind, protocol)
             try:
-                connection.settimeout(self._flight.left_s())
+                # Each address gets a share: a dead IPv6 route must not use up the time of the IPv4 address behind it.
+                connection.settimeout(self._flight.left_s() / (len(addresses) - number))
                 self._flight.holds(connection)
                 connection.connect(address)
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

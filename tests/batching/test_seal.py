@@ -114,7 +114,7 @@ def test_parts_hold_every_entry_once(count: int, largest: int) -> None:
 
 
 def test_split_halves_keep_every_entry() -> None:
-    """A split batch becomes parts P.0 and P.1 with new ids and byte-identical entries; splitting again gives the same."""
+    """Parts P.0 and P.1 have new ids and byte-identical entries; splitting again gives the same."""
     whole = batch(entries=5)
     halves = split(whole, SEALED_AT)
     assert [half.part for half in halves] == ["0.0", "0.1"]

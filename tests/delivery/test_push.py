@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -387,6 +388,13 @@ def test_default_pace_is_the_promise() -> None:
     assert PushPace() == PushPace(retry_for_s=900.0, first_wait_s=5.0, longest_wait_s=900.0, pace_s=1.0)
 
 
+def fill(folder: Path) -> None:
+    """Leave not a byte free."""
+    with (folder / "filler").open("wb", buffering=0) as filler, contextlib.suppress(OSError):
+        while True:
+            filler.write(b"\0" * 4096)
+
+
 @pytest.mark.fault(14)
 def test_full_disk_still_drains(tmp_path: Path, cloud: Receiver, client: HttpClient) -> None:
     """On a full file system what waits is still sent and marked, and its room is given back (Q3)."""
@@ -400,9 +408,7 @@ def test_full_disk_still_drains(tmp_path: Path, cloud: Receiver, client: HttpCli
         put(store, *[batch(number, entries=400) for number in range(20)])
         assert reserve.keep(store.folder)
         store.scrub()
-        with (mount / "filler").open("wb", buffering=0) as filler, pytest.raises(OSError, match="No space"):
-            while True:
-                filler.write(b"\0" * 4096)
+        fill(mount)
         report = push(store, client)
         assert (report.outcome, report.acknowledged) == (PushOutcome.DELIVERED, 20)
         assert outbox.size(store).held_bytes == 0, "on a full disk delivered bodies are not kept for bundles"
