@@ -19,6 +19,7 @@ import json
 import os
 import re
 import zipfile
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -147,7 +148,7 @@ def verify_bundle(path: Path) -> Mapping[str, Any]:
         with zipfile.ZipFile(path) as archive:
             manifest: dict[str, Any] = json.loads(archive.read("manifest.json"))
             members = [Member(item["name"], item["sizeBytes"], item["sha256"]) for item in manifest["files"]]
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+    except (OSError, KeyError, TypeError, ValueError, zlib.error, EOFError, zipfile.BadZipFile) as error:
         raise StoreError(
             f"{path} is not a bundle of this agent.", why=f"{error}.", do="Write it again: portfolio-agent bundle"
         ) from error
@@ -248,7 +249,7 @@ def _verify(path: Path, members: Sequence[Member], *, manifest_too: bool = False
             for item in members:
                 if _digest(archive, item.name) != (item.size_bytes, item.sha256):
                     raise zipfile.BadZipFile(f"{item.name} is not as it was written")
-    except (zipfile.BadZipFile, KeyError, EOFError) as error:
+    except (zipfile.BadZipFile, zlib.error, KeyError, EOFError) as error:
         raise StoreError(
             f"The bundle {path} is damaged.",
             why=f"{error}.",
