@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.cloud import CloudAnswer
-from agent.delivery.answers import ACTIONS, Action, excerpt, judge, proves, retry_after_s
+from agent.delivery.answers import ACTIONS, Action, judge, proves, retry_after_s, said
 from tests.support.batches import SEALED_AT, batch
+from tests.support.cloud import KEY
 
 OURS = {"batchId": batch().id, "sha256": batch().sha256}
 
@@ -94,8 +95,15 @@ def test_retry_after_never_fails(value: str) -> None:
 
 @pytest.mark.fault(104)
 @given(st.binary(max_size=2000))
-def test_excerpt_is_one_safe_line(body: bytes) -> None:
-    """What may be logged of an answer is short and printable: no line break, no escape sequence."""
-    text = excerpt(body)
+def test_what_is_shown_is_one_safe_line(body: bytes) -> None:
+    """What may be shown of an answer is short and printable: no line break, no escape sequence."""
+    text = said(body, KEY)
     assert len(text) <= 200
     assert text.isprintable()
+
+
+@given(before=st.integers(0, 400))
+def test_echoed_key_is_not_shown(before: int) -> None:
+    """An answer that repeats the key does not bring it into log, ledger or status, wherever it is cut."""
+    text = said(b"." * before + KEY.reveal().encode() + b"!", KEY)
+    assert KEY.reveal()[:12] not in text

@@ -162,6 +162,7 @@ def test_refused_key_holds_everything(mode: str, store: Store, cloud: Receiver, 
     assert states(store) == [BatchState.WAITING] * 2
     state = delivery_state.load(store)
     assert state.hold.startswith(mode)
+    assert f'it said: {{"error":"told to answer {mode}"}}' in state.hold
     assert state.hold_since == NOW
 
 
