@@ -14,10 +14,13 @@ from email.utils import parsedate_to_datetime
 from enum import StrEnum
 
 from agent.cloud import CloudAnswer
+from agent.log import printable
 from agent.model import Batch
+from agent.settings import Secret
 
 LONGEST_RETRY_AFTER_S = 3600.0
 LONGEST_EXCERPT = 200
+LONGEST_READ = 8192  # well beyond the longest key, so that no cut leaves half of one
 
 
 class Action(StrEnum):
@@ -130,7 +133,7 @@ def retry_after_s(value: str | None, now: datetime) -> float | None:
     return min(max(seconds, 0.0), LONGEST_RETRY_AFTER_S)
 
 
-def excerpt(body: bytes) -> str:
-    """The start of an untrusted body, safe to log: at most 200 characters, everything unprintable escaped."""
-    text = body[: LONGEST_EXCERPT * 4].decode("utf-8", "replace")
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)[:LONGEST_EXCERPT]
+def said(body: bytes, key: Secret) -> str:
+    """The start of an untrusted body, safe to show: at most 200 characters on one line, without the key."""
+    text = body[:LONGEST_READ].decode("utf-8", "replace").replace(key.reveal(), "[redacted]")
+    return printable(" ".join(text.split()))[:LONGEST_EXCERPT]

@@ -19,6 +19,7 @@ import json
 import os
 import re
 import zipfile
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -32,6 +33,8 @@ FORMAT_VERSION = 1
 NAME_PATTERN = re.compile(r"portfolio-bundle-[0-9a-z]{1,12}-\d{8}T\d{6}Z\.zip")
 MEMBER_TIME = (1980, 1, 1, 0, 0, 0)  # the zip format's first instant: the same content gives the same bytes
 SPARE_BYTES = 128 * 1024
+PARTIAL = ".partial"
+STALE_AFTER_S = 3600
 
 Unpack = Callable[[bytes], bytes]
 Render = Callable[[ConsentedRecord], Mapping[str, Any]]
@@ -94,7 +97,7 @@ def write_bundle(
     if path.exists() or path.is_symlink():
         raise UsageError(f"{path} exists already.", why="A bundle is never overwritten.", do="Try again in a second.")
     _check_room(folder, expected_bytes)
-    beside = folder / f".{path.name}.partial"
+    beside = folder / f".{path.name}{PARTIAL}"
     try:
         with contextlib.suppress(FileNotFoundError):
             beside.unlink()  # what a crash in the middle of an earlier bundle left
@@ -118,8 +121,16 @@ def write_bundle(
     return path
 
 
-def remove_old(folder: Path, keep: int) -> list[Path]:
-    """Keep the `keep` newest bundles of ours in `folder`; returns what was removed. Other files are never touched."""
+def remove_old(folder: Path, keep: int, now: datetime) -> list[Path]:
+    """Keep the `keep` newest bundles of ours in `folder`; returns what was removed. Other files are never touched.
+
+    What a crash left half written is removed too, once it is an hour old.
+    """
+    for path in folder.iterdir():
+        name = path.name.removeprefix(".").removesuffix(PARTIAL)
+        half_written = path.name == f".{name}{PARTIAL}" and NAME_PATTERN.fullmatch(name)
+        if half_written and path.lstat().st_mtime < now.timestamp() - STALE_AFTER_S:
+            path.unlink()
     ours = sorted(
         (path for path in folder.iterdir() if NAME_PATTERN.fullmatch(path.name) and path.is_file()),
         key=lambda path: path.name.rsplit("-", 1)[1],
@@ -137,7 +148,7 @@ def verify_bundle(path: Path) -> Mapping[str, Any]:
         with zipfile.ZipFile(path) as archive:
             manifest: dict[str, Any] = json.loads(archive.read("manifest.json"))
             members = [Member(item["name"], item["sizeBytes"], item["sha256"]) for item in manifest["files"]]
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+    except (OSError, KeyError, TypeError, ValueError, zlib.error, EOFError, zipfile.BadZipFile) as error:
         raise StoreError(
             f"{path} is not a bundle of this agent.", why=f"{error}.", do="Write it again: portfolio-agent bundle"
         ) from error
@@ -238,7 +249,7 @@ def _verify(path: Path, members: Sequence[Member], *, manifest_too: bool = False
             for item in members:
                 if _digest(archive, item.name) != (item.size_bytes, item.sha256):
                     raise zipfile.BadZipFile(f"{item.name} is not as it was written")
-    except (zipfile.BadZipFile, KeyError, EOFError) as error:
+    except (zipfile.BadZipFile, zlib.error, KeyError, EOFError) as error:
         raise StoreError(
             f"The bundle {path} is damaged.",
             why=f"{error}.",

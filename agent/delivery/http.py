@@ -24,7 +24,7 @@ import httpx
 import agent
 from agent.cloud import CloudAnswer
 from agent.delivery import tls
-from agent.delivery.wire import CheckedBackend, Deadline
+from agent.delivery.wire import CheckedBackend, InFlight
 from agent.errors import AgentError, ConfigError, KeyUnreadable, PushDeferred
 from agent.settings import CloudSettings, Secret
 
@@ -62,11 +62,11 @@ class HttpClient:
         self.host = urlsplit(origin).hostname or ""
         self._proxy = proxy
         self._request_s = request_s
-        self._deadline = Deadline()
+        self._flight = InFlight()
         self._lock = threading.Lock()
         self._client = httpx.Client(
             base_url=origin,
-            transport=_Transport(context, proxy, self._deadline),
+            transport=_Transport(context, proxy, self._flight),
             trust_env=False,
             follow_redirects=False,
             timeout=None,  # noqa: S113  the deadline of `wire` covers the whole request; these limits are per read
@@ -87,7 +87,7 @@ class HttpClient:
 
     def abort(self) -> None:
         """End the request in flight at once, from a signal handler or another thread; later ones fail too."""
-        self._deadline.abort()
+        self._flight.abort()
 
     def request(
         self,
@@ -108,7 +108,7 @@ class HttpClient:
         if key is not None:
             sent_headers["Authorization"] = f"Bearer {_checked(key)}"
         with self._lock:
-            self._deadline.start(self._request_s)
+            self._flight.start(self._request_s)
             try:
                 with self._client.stream(method, path, content=body, headers=sent_headers) as response:
                     content = _read(response, self.host)
@@ -120,15 +120,15 @@ class HttpClient:
                 raise self._explain(error) from None
 
     def _explain(self, error: BaseException) -> AgentError:
-        sent = self._deadline.wrote_request
-        if self._deadline.aborted:
+        sent = self._flight.wrote_request
+        if self._flight.aborted:
             return PushDeferred(
                 "The request was broken off.", why="The agent was told to stop.", do="Nothing.", sent=sent
             )
-        for cause in _causes(error):
-            if isinstance(cause, ssl.SSLError) and not sent:
-                return tls.explain(cause, self.host)
-        why, do = _words(error, self.host, self._proxy, self._request_s)
+        cause = self._flight.cause
+        if isinstance(cause, ssl.SSLError) and not sent:
+            return tls.explain(cause, self.host)
+        why, do = _words(error.__cause__ or error, cause, self.host, self._proxy, self._request_s)
         return PushDeferred(
             f"Cannot reach {self.host}." if not sent else f"No answer from {self.host}.", why=why, do=do, sent=sent
         )
@@ -155,7 +155,7 @@ class _Proxy:
 class _Transport(httpx.BaseTransport):
     """Hands requests to a connection pool over our own sockets."""
 
-    def __init__(self, context: ssl.SSLContext, proxy: _Proxy | None, deadline: Deadline) -> None:
+    def __init__(self, context: ssl.SSLContext, proxy: _Proxy | None, flight: InFlight) -> None:
         self._pool: httpcore.ConnectionPool
         if proxy is None:
             self._pool = httpcore.ConnectionPool(
@@ -164,7 +164,7 @@ class _Transport(httpx.BaseTransport):
                 keepalive_expiry=KEEP_ALIVE_S,
                 http2=False,
                 retries=0,
-                network_backend=CheckedBackend(deadline),
+                network_backend=CheckedBackend(flight),
             )
         else:
             self._pool = httpcore.HTTPProxy(
@@ -175,7 +175,7 @@ class _Transport(httpx.BaseTransport):
                 keepalive_expiry=KEEP_ALIVE_S,
                 http2=False,
                 retries=0,
-                network_backend=CheckedBackend(deadline),
+                network_backend=CheckedBackend(flight),
             )
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
@@ -290,42 +290,31 @@ def _proxy(cloud: CloudSettings) -> _Proxy | None:
     return _Proxy(f"http://{parts.hostname}:{port}", parts.hostname, port, parts.username, password)
 
 
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    current: BaseException | None = error
-    while current is not None:
-        yield current
-        current = current.__cause__
-
-
-def _words(error: BaseException, host: str, proxy: _Proxy | None, request_s: float) -> tuple[str, str]:
-    """Why the request failed and what to do, from the innermost cause outwards."""
+def _words(
+    error: BaseException, cause: OSError | None, host: str, proxy: _Proxy | None, request_s: float
+) -> tuple[str, str]:
+    """Why the request failed and what to do: from the library's `error` and what the kernel said, if it did."""
     where = f"the proxy {proxy.host}:{proxy.port}" if proxy else host
-    causes = list(_causes(error))
-    for cause in reversed(causes):
-        if isinstance(cause, socket.gaierror):
-            name = proxy.host if proxy else host
-            return (f"The name {name} cannot be resolved.", f"Check the name server: getent hosts {name}")
-        if isinstance(cause, ConnectionRefusedError):
-            return (f"Nothing listens at {where} (connection refused).", "Check cloud.endpoint and cloud.proxy.")
-        if isinstance(cause, httpcore.ProxyError):
-            return _proxy_words(str(cause), where)
-        if isinstance(cause, TimeoutError | httpcore.TimeoutException):
-            return (
-                f"{where} did not do its part within {request_s:.0f} s ({_outermost(causes)}).",
-                "If a firewall drops the packets, allow this host to connect, or set cloud.proxy.",
-            )
-        if isinstance(cause, httpcore.ProtocolError):
-            return (f"{where} does not answer in HTTP/1.1.", "Check the port in cloud.endpoint, and cloud.proxy.")
-        if isinstance(cause, OSError) and not isinstance(cause, ssl.SSLError | ConnectionError) and cause.strerror:
-            return (f"{where}: {cause.strerror}.", "Check the network and the routes of this host.")
+    if isinstance(cause, socket.gaierror):
+        name = proxy.host if proxy else host
+        return (f"The name {name} cannot be resolved.", f"Check the name server: getent hosts {name}")
+    if isinstance(cause, ConnectionRefusedError):
+        return (f"Nothing listens at {where} (connection refused).", "Check cloud.endpoint and cloud.proxy.")
+    if isinstance(error, httpcore.ProxyError):
+        return _proxy_words(str(error), where)
+    if isinstance(error, httpcore.TimeoutException):
+        return (
+            f"{where} did not do its part within {request_s:.0f} s ({error}).",
+            "If a firewall drops the packets, allow this host to connect, or set cloud.proxy.",
+        )
+    if isinstance(error, httpcore.ProtocolError) and cause is None and "disconnected" not in str(error):
+        return (f"{where} does not answer in HTTP/1.1.", "Check the port in cloud.endpoint, and cloud.proxy.")
+    if cause is not None and not isinstance(cause, ssl.SSLError | ConnectionError) and cause.strerror:
+        return (f"{where}: {cause.strerror}.", "Check the network and the routes of this host.")
     return (
         f"The connection to {where} was lost before the answer was complete.",
         "It is tried again; if it lasts, look for a firewall or proxy that cuts connections.",
     )
-
-
-def _outermost(causes: list[BaseException]) -> str:
-    return next((str(cause) for cause in causes if isinstance(cause, httpcore.TimeoutException)), "time over")
 
 
 def _proxy_words(text: str, where: str) -> tuple[str, str]:

@@ -11,6 +11,7 @@ remembered for the next run when it is longer than this run may last.
 from __future__ import annotations
 
 import hashlib
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -18,7 +19,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-import structlog
 from tenacity import (
     RetryCallState,
     Retrying,
@@ -32,14 +32,15 @@ from tenacity import (
 from tenacity.stop import stop_base
 
 from agent.cloud import CloudAnswer, CloudClient
-from agent.delivery.answers import Action, Verdict, judge
+from agent.delivery.answers import Action, Verdict, judge, said
 from agent.errors import AgentError, BatchRefused, KeyRejected, PushDeferred, StoreError
+from agent.log import log, logger
 from agent.model import Batch
 from agent.settings import Secret
 from agent.store import Store, delivery_state, ledger, outbox, reserve
 from agent.store.delivery_state import DeliveryState
 
-log = structlog.get_logger()
+LOG = logger("push")
 
 REFUSALS_BEFORE_ASIDE = 3
 PROBE_EVERY = timedelta(hours=1)
@@ -252,8 +253,10 @@ class _Run:
             if self._disk_is_full:
                 self.store.scrub()
             self.acknowledged += 1
-            log.info("batch.acknowledged", batch=batch.id, size_bytes=len(batch.body), answer=verdict.why)
+            log(LOG, logging.INFO, "batch.acknowledged", batch=batch.id, size_bytes=len(batch.body), answer=verdict.why)
             return
+        heard = said(answer.body, self.key)
+        verdict = replace(verdict, why=f"{verdict.why}, it said: {heard}" if heard else verdict.why)
         problem = _problem(batch, verdict)
         if isinstance(problem, PushDeferred):
             self._deferred(entry, problem)
@@ -284,14 +287,14 @@ class _Run:
                 outbox.set_aside(connection, batch.id, verdict.why, now)
             state = delivery_state.load(self.store)
             delivery_state.save(
-                connection, replace(state, hold="", last_answer=verdict.why, last_answer_at=now, do=verdict.do)
+                connection, replace(state, hold="", last_answer=verdict.why, last_answer_at=now, do=problem.do)
             )
         self.splits += bool(parts)
         self.set_aside += aside
         self.refused += not parts and not aside
         if not parts:
             self.refusal = problem
-            log.error("batch.refused", batch=batch.id, set_aside=aside, answer=verdict.why, do=verdict.do)
+            log(LOG, logging.ERROR, "batch.refused", batch=batch.id, set_aside=aside, answer=verdict.why, do=problem.do)
 
     def _hold(self, entry: int, verdict: Verdict, now: datetime) -> None:
         with self.store.transaction() as connection:
@@ -308,7 +311,7 @@ class _Run:
                 do=verdict.do,
             )
             delivery_state.save(connection, fresh)
-        log.error("delivery.held", answer=verdict.why, do=verdict.do)
+        log(LOG, logging.ERROR, "delivery.held", answer=verdict.why, do=verdict.do)
 
     def _deferred(self, entry: int, error: PushDeferred) -> None:
         now = self.clock()
@@ -384,5 +387,12 @@ def _log_retry(attempt: RetryCallState) -> None:
     """Say the cause once; later tries of the same batch only at debug level."""
     error = attempt.outcome.exception() if attempt.outcome is not None else None
     if isinstance(error, PushDeferred):
-        say = log.warning if attempt.attempt_number == 1 else log.debug
-        say("push.deferred", why=error.why or error.what, do=error.do, next_try_s=round(attempt.upcoming_sleep, 1))
+        level = logging.WARNING if attempt.attempt_number == 1 else logging.DEBUG
+        log(
+            LOG,
+            level,
+            "push.deferred",
+            why=error.why or error.what,
+            do=error.do,
+            next_try_s=round(attempt.upcoming_sleep, 1),
+        )

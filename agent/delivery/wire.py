@@ -22,8 +22,11 @@ from agent.delivery import tls
 Address = tuple[Any, ...]
 
 
-class Deadline:
-    """How much of the present request's time is left; `start` begins a new one, `abort` ends it at once."""
+class InFlight:
+    """The request in flight: its deadline, whether any of it left, and what the kernel or OpenSSL said when it failed.
+
+    The connection pool clears the cause of the errors it passes on, so the cause is kept here.
+    """
 
     def __init__(self) -> None:
         self._ends = 0.0
@@ -31,11 +34,13 @@ class Deadline:
         self._lock = threading.Lock()
         self.aborted = False
         self.wrote_request = False
+        self.cause: OSError | None = None
 
     def start(self, seconds: float) -> None:
         """Begin the time of one request."""
         self._ends = time.monotonic() + seconds
         self.wrote_request = False
+        self.cause = None
 
     def left_s(self) -> float:
         """Seconds left; raises TimeoutError when none are."""
@@ -62,10 +67,10 @@ class Deadline:
 
 
 class CheckedBackend(httpcore.NetworkBackend):
-    """Opens connections under a Deadline."""
+    """Opens connections for the request in flight."""
 
-    def __init__(self, deadline: Deadline) -> None:
-        self._deadline = deadline
+    def __init__(self, flight: InFlight) -> None:
+        self._flight = flight
 
     def connect_tcp(
         self,
@@ -77,17 +82,19 @@ class CheckedBackend(httpcore.NetworkBackend):
     ) -> httpcore.NetworkStream:
         """A connection to the first address of `host` that answers."""
         problem: OSError = OSError("the name has no address")
-        for family, kind, protocol, _, address in _look_up(host, port, self._deadline):
+        addresses = _look_up(host, port, self._flight)
+        for number, (family, kind, protocol, _, address) in enumerate(addresses):
             connection = socket.socket(family, kind, protocol)
             try:
-                connection.settimeout(self._deadline.left_s())
-                self._deadline.holds(connection)
+                # Each address gets a share: a dead IPv6 route must not use up the time of the IPv4 address behind it.
+                connection.settimeout(self._flight.left_s() / (len(addresses) - number))
+                self._flight.holds(connection)
                 connection.connect(address)
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                return CheckedStream(connection, self._deadline)
+                return CheckedStream(connection, self._flight)
             except OSError as error:
                 connection.close()
-                problem = error
+                problem = self._flight.cause = error
         if isinstance(problem, TimeoutError):
             raise httpcore.ConnectTimeout("no connection in time") from problem
         raise httpcore.ConnectError(str(problem)) from problem
@@ -96,39 +103,41 @@ class CheckedBackend(httpcore.NetworkBackend):
 class CheckedStream(httpcore.NetworkStream):
     """One connection; `start_tls` gives it back only when version and cipher suite are within the promise."""
 
-    def __init__(self, connection: socket.socket, deadline: Deadline) -> None:
+    def __init__(self, connection: socket.socket, flight: InFlight) -> None:
         self._connection = connection
-        self._deadline = deadline
+        self._flight = flight
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """What has arrived, at most `max_bytes`; empty only when the other end finished properly."""
         try:
-            self._connection.settimeout(self._deadline.left_s())
+            self._connection.settimeout(self._flight.left_s())
             return self._connection.recv(max_bytes)
         except TimeoutError as error:
             raise httpcore.ReadTimeout("no complete answer in time") from error
         except OSError as error:
+            self._flight.cause = error
             raise httpcore.ReadError("the connection was lost") from error
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         """Send all of `buffer`."""
         try:
-            self._connection.settimeout(self._deadline.left_s())
+            self._connection.settimeout(self._flight.left_s())
             if isinstance(self._connection, ssl.SSLSocket):
-                self._deadline.wrote_request = True
+                self._flight.wrote_request = True
             view = memoryview(buffer)
             while view:
-                self._connection.settimeout(self._deadline.left_s())
+                self._connection.settimeout(self._flight.left_s())
                 view = view[self._connection.send(view[:65536]) :]
         except TimeoutError as error:
             raise httpcore.WriteTimeout("not sent in time") from error
         except OSError as error:
+            self._flight.cause = error
             # The library then still reads: a server that refuses early (413) has answered before it closed.
             raise httpcore.WriteError("the connection was lost") from error
 
     def close(self) -> None:
         """Close the connection."""
-        self._deadline.holds(None)
+        self._flight.holds(None)
         self._connection.close()
 
     def start_tls(
@@ -137,28 +146,30 @@ class CheckedStream(httpcore.NetworkStream):
         """The same connection under TLS; raises before anything was written when it is not safe enough."""
         host = server_hostname or ""
         try:
-            self._connection.settimeout(self._deadline.left_s())
+            self._connection.settimeout(self._flight.left_s())
             secured = ssl_context.wrap_socket(
                 self._connection, server_hostname=host, suppress_ragged_eofs=False, do_handshake_on_connect=False
             )
         except OSError as error:
+            self._flight.cause = error
             self._connection.close()
             raise httpcore.ConnectError("the connection was lost") from error
-        self._deadline.holds(secured)
+        self._flight.holds(secured)
         try:
-            secured.settimeout(self._deadline.left_s())
+            secured.settimeout(self._flight.left_s())
             secured.do_handshake()
             tls.check_connection(secured, host)
         except TimeoutError as error:
             secured.close()
             raise httpcore.ConnectTimeout("no TLS handshake in time") from error
         except OSError as error:
+            self._flight.cause = error
             secured.close()
             raise httpcore.ConnectError("the TLS handshake failed") from error
         except BaseException:
             secured.close()
             raise
-        return CheckedStream(secured, self._deadline)
+        return CheckedStream(secured, self._flight)
 
     def get_extra_info(self, info: str) -> Any:
         """What the library asks about a connection."""
@@ -170,7 +181,7 @@ class CheckedStream(httpcore.NetworkStream):
         return None
 
 
-def _look_up(host: str, port: int, deadline: Deadline) -> list[Address]:
+def _look_up(host: str, port: int, flight: InFlight) -> list[Address]:
     """All addresses of `host`; the resolver knows no time limit of its own, so it is asked in a thread."""
     found: list[Address] = []
     problem: list[OSError] = []
@@ -185,9 +196,10 @@ def _look_up(host: str, port: int, deadline: Deadline) -> list[Address]:
 
     resolver = threading.Thread(target=ask, name="name-look-up", daemon=True)
     resolver.start()
-    resolver.join(deadline.left_s())
+    resolver.join(flight.left_s())
     if resolver.is_alive():
         raise httpcore.ConnectTimeout("the name server does not answer in time")
     if problem:
+        flight.cause = problem[0]
         raise httpcore.ConnectError("the name is unknown") from problem[0]
     return found

@@ -32,9 +32,7 @@ from typing import Any
 from starlette.responses import JSONResponse, Response
 
 BEFORE_STORING = frozenset({"reset_before", "blackhole"})
-PROPER = frozenset(
-    {"html200", "empty200", "other_id", "half_ack", "deep_json", "redirect", "bigbody", "gzipbomb"}
-)
+PROPER = frozenset({"html200", "empty200", "other_id", "half_ack", "deep_json", "redirect", "bigbody", "gzipbomb"})
 BELOW_HTTP = frozenset({"slow_headers", "slow_body", "reset_before", "reset_mid", "lost_ack", "blackhole"})
 BIG_BYTES = 8 * 1024 * 1024
 DRIP_S = 0.2

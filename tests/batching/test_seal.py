@@ -39,9 +39,7 @@ def sealed(records: list[ConsentedRecord], **changes: object) -> list[Batch]:
 
 def test_golden_bytes() -> None:
     """Fixed records give exactly these bytes under exactly this id."""
-    (one,) = sealed(
-        [record("metric.b", attributes={"unit": "By", "last": None}), record("metric.a", node="n-4f1c9a")]
-    )
+    (one,) = sealed([record("metric.b", attributes={"unit": "By", "last": None}), record("metric.a", node="n-4f1c9a")])
     assert document_bytes(one.body).decode() == GOLDEN
     assert one.id == json.loads(GOLDEN)["batchId"]
     assert one.sha256 == hashlib.sha256(one.body).hexdigest()
@@ -116,7 +114,7 @@ def test_parts_hold_every_entry_once(count: int, largest: int) -> None:
 
 
 def test_split_halves_keep_every_entry() -> None:
-    """A split batch becomes parts P.0 and P.1 with new ids and byte-identical entries; splitting again gives the same."""
+    """Parts P.0 and P.1 have new ids and byte-identical entries; splitting again gives the same."""
     whole = batch(entries=5)
     halves = split(whole, SEALED_AT)
     assert [half.part for half in halves] == ["0.0", "0.1"]
