@@ -1,0 +1,1 @@
+"""The demo product: a JVM with Jira's MBeans, a Jira home and a Jira database with moving rows. Never imported by agent."""
