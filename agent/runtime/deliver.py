@@ -14,12 +14,13 @@ from pathlib import Path
 from agent import __version__
 from agent.batching import document_bytes, render_entry, reseal, split
 from agent.delivery.bundle import BundleContents, remove_old, write_bundle
-from agent.errors import AgentError, Degraded
+from agent.errors import AgentError, Degraded, NotLinked
 from agent.link.clone import check_clone, read_machine_id
 from agent.link.record import reveal_key
 from agent.model import Batch, BatchId, Category, Consent, ConsentedRecord, ConsentLevel
 from agent.runtime.hourly import HourlyReport, close_hours, run_lock, tidy
 from agent.runtime.pipeline import Pipeline, open_pipeline
+from agent.runtime.stopping import on_stop
 from agent.settings import Mode, Settings
 from agent.store import audit, ledger, outbox
 from agent.store.hours import aggregates_of, closed_hours
@@ -39,6 +40,12 @@ def run_hourly(settings: Settings, now: datetime, *, push: bool, stopping: threa
                 report.bundle = bundle_if_due(pipeline, now)
             elif push and pipeline.record is not None and pipeline.consent is not None:
                 _push(pipeline, stopping, report)
+            elif push and pipeline.record is None:
+                report.problem = NotLinked(
+                    "Nothing is pushed.",
+                    why="This instance is not linked to the cloud.",
+                    do='Run: portfolio-agent link, or set mode = "offline" in [agent] to write bundles instead.',
+                )
         except AgentError as error:
             report.problem = error
         report.waiting = outbox.size(pipeline.store).waiting
@@ -71,7 +78,7 @@ def _push(pipeline: Pipeline, stopping: threading.Event, report: HourlyReport) -
     check_clone(pipeline.store, read_machine_id())
     key = reveal_key(record, settings.link_dir, pipeline.facts.instance_id)
     pace = PushPace(settings.delivery.retry_for_s, settings.delivery.first_wait_s, settings.delivery.longest_wait_s)
-    with open_client(settings.cloud) as client:
+    with open_client(settings.cloud) as client, on_stop(stopping, client.abort):
         done = push_waiting(
             pipeline.store,
             client,
@@ -125,8 +132,14 @@ def bundle_now(pipeline: Pipeline, folder: Path, now: datetime, *, actor: str) -
         for batch in _bundled(pipeline, since, consent, now):
             ledger.record(connection, batch, way="bundle", destination=path.name, at=now, answer="written")
     audit.record(pipeline.store, now, actor, "bundle.written", {"file": path.name, "level": consent.level.value})
-    remove_old(folder, pipeline.settings.bundle.keep)
+    remove_old(folder, pipeline.settings.bundle.keep, now)
     return path
+
+
+def write_bundle_by_hand(settings: Settings, folder: Path, now: datetime) -> Path:
+    """One bundle now, for whoever asked on the command line."""
+    with open_pipeline(settings) as pipeline:
+        return bundle_now(pipeline, folder, now, actor=audit.current_actor())
 
 
 def _bundled(pipeline: Pipeline, since: datetime, consent: Consent, now: datetime) -> Iterator[Batch]:
