@@ -52,8 +52,8 @@ def consent_text(counts: Mapping[Category, FieldCount], *, endpoint: str, locati
     added = sum(count.added for count in counts.values())
     lines += [
         "",
-        "EXTENDED: all of Basic, and also keys and names that people gave:",
-        f"  - project keys, names of fields, spaces, schemas and apps of your own ({_metrics(added)} more)",
+        f"EXTENDED: all of Basic, and also keys and names that people gave ({_metrics(added)} more):",
+        "  - project keys; names of fields, spaces, schemas and apps of your own",
         "",
         "NEVER, under either level: user names, display names, e-mail addresses,",
         "  content of issues or pages, comments, attachments, passwords, log text.",
