@@ -7,10 +7,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from agent.catalog import load_catalog
-from agent.consent import explain
+from agent.consent import Pseudonyms, explain
 from agent.link.record import read_link
 from agent.log import printable
 from agent.model import ConsentLevel, Outcome, Tick
+from agent.product.instance import read_instance
 from agent.sampling import Sampler
 from agent.settings import Settings
 from agent.sources import open_sources
@@ -58,6 +59,7 @@ def read_once(settings: Settings) -> Taken:
     catalog = load_catalog(settings.instance.product)
     record = read_link(settings.link_dir)
     level = record.consent.level if record is not None else ConsentLevel.BASIC
+    pseudonyms = Pseudonyms(read_instance(settings.link_dir).pseudonym_key.reveal())
     sampler = Sampler(open_sources(settings, catalog))
     try:
         tick = sampler.take(datetime.now(UTC), settings.sampling.deadline_s)
@@ -65,7 +67,7 @@ def read_once(settings: Settings) -> Taken:
         sampler.close()
     rows = []
     for sample in tick.samples:
-        verdict = explain(sample.series, catalog, level)
+        verdict = explain(sample, catalog, level, pseudonyms)
         metric = catalog.metrics.get(sample.series.metric)
         rows.append(
             {
@@ -76,7 +78,7 @@ def read_once(settings: Settings) -> Taken:
                 "tags": dict(sample.series.tags),
                 "consent": metric.consent.value if metric is not None else "none",
                 "sent": verdict.sent,
-                "rule": verdict.rule,
+                "rule": verdict.why,
             }
         )
     return Taken(tick, level, tuple(rows))

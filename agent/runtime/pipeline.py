@@ -13,7 +13,7 @@ from agent.catalog import Catalog, load_catalog
 from agent.consent import Filtered, Pseudonyms, consented
 from agent.link.record import LinkRecord, read_link
 from agent.model import Batch, Consent, ConsentLevel, Hour, HourlyAggregate, Identity, NodeId, Value
-from agent.product.identity import read_node_name
+from agent.product.identity import read_product_facts
 from agent.product.instance import InstanceFacts, read_instance
 from agent.settings import Mode, Settings
 from agent.store import Store, open_store
@@ -77,12 +77,12 @@ def open_pipeline(settings: Settings, *, read_only: bool = False) -> Iterator[Pi
         consent: Consent | None = record.consent
     else:
         consent = basic_consent(catalog) if settings.agent.mode is Mode.OFFLINE else None
-    pseudonyms = Pseudonyms(facts.pseudonym_key)
+    pseudonyms = Pseudonyms(facts.pseudonym_key.reveal())
     store = open_store(settings.agent.state_dir, read_only=read_only)
     try:
         identity = Identity(
             facts.instance_id,
-            NodeId(pseudonyms.node(read_node_name(settings.instance.home))),
+            NodeId(pseudonyms.node(read_product_facts(settings).node_name)),
             settings.instance.product.value,
             product_version(store),
         )
