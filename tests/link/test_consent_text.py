@@ -28,7 +28,7 @@ def test_promises_and_ways_out_are_there() -> None:
 
 
 def test_counts_come_from_the_catalog() -> None:
-    """Basic counts every metric that may leave under Basic; Extended those that are new or keep a tag Basic does not."""
+    """Basic counts each metric that leaves under Basic; Extended those that are new or keep a tag Basic does not."""
     catalog = load_catalog("jira")
     counts = field_counts(catalog)
     basic = [metric for metric in catalog.metrics.values() if metric.consent is ConsentLevel.BASIC]
