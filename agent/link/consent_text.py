@@ -1,11 +1,11 @@
 """The screen a person reads before agreeing: what leaves under each level, what never does, where to, how to withdraw.
 
-In:  how many fields of each category the catalog lets out under each level. Out: plain text, 80 columns.
+In:  how many metrics of each category the catalog lets out under each level. Out: plain text, 80 columns.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from agent.catalog.model import Catalog
@@ -14,7 +14,7 @@ from agent.model import Category, ConsentLevel
 
 @dataclass(frozen=True, slots=True)
 class FieldCount:
-    """Metrics of one category: under Basic, and how many more under Extended."""
+    """Metrics of one category: that leave under Basic, and that are new or say more under Extended."""
 
     basic: int
     added: int
@@ -30,16 +30,15 @@ _WORDS: Mapping[Category, tuple[str, str]] = {
 
 
 def field_counts(catalog: Catalog) -> dict[Category, FieldCount]:
-    """How many metrics of each category may leave under Basic, and how many more under Extended."""
-
-    def counted(category: Category, level: ConsentLevel) -> int:
-        needs: Iterable[ConsentLevel] = (m.consent for m in catalog.metrics.values() if m.category is category)
-        return sum(1 for need in needs if need is level)
-
-    return {
-        category: FieldCount(counted(category, ConsentLevel.BASIC), counted(category, ConsentLevel.EXTENDED))
-        for category in Category
-    }
+    """How many metrics of each category leave under Basic, and how many are new or say more under Extended."""
+    counts = {category: FieldCount(0, 0) for category in Category}
+    for metric in catalog.metrics.values():
+        basic = ConsentLevel.BASIC.allows(metric.consent)
+        names = any(rule.basic is not rule.extended for rule in metric.tags.values())
+        added = ConsentLevel.EXTENDED.allows(metric.consent) and (not basic or names)
+        before = counts[metric.category]
+        counts[metric.category] = FieldCount(before.basic + basic, before.added + added)
+    return counts
 
 
 def consent_text(counts: Mapping[Category, FieldCount], *, endpoint: str, location: str | None) -> str:
@@ -53,7 +52,8 @@ def consent_text(counts: Mapping[Category, FieldCount], *, endpoint: str, locati
     lines += [
         "",
         "EXTENDED: all of Basic, and also keys and names that people gave:",
-        f"  - project keys, names of fields, spaces, schemas and apps of your own ({_metrics(added)} more)",
+        "  - project keys; names of fields, spaces, schemas and apps of your own",
+        f"    ({_metrics(added)} new or with such a name)",
         "",
         "NEVER, under either level: user names, display names, e-mail addresses,",
         "  content of issues or pages, comments, attachments, passwords, log text.",

@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 
 from agent.cloud import CloudClient
-from agent.errors import ConfigError, KeyRejected, NotDelivering, NotLinked, UsageError
+from agent.errors import ConfigError, KeyRejected, KeyUnreadable, NotDelivering, NotLinked, UsageError
 from agent.link.handshake import LinkRequest, link_instance, unlink_instance
 from agent.link.keyfile import ensure_master
 from agent.link.private_file import Owner, make_folder, owner_for, trusted_owners
@@ -21,7 +21,6 @@ from agent.link.record import (
     LinkRecord,
     fingerprint_of,
     open_slot,
-    read_link,
     read_record,
     remove_link,
     reveal_key,
@@ -131,18 +130,24 @@ def revoke(place: Place, client: CloudClient) -> bool:
     Raises NotLinked, KeyUnreadable or NotDelivering, each naming `--local` as the way to go on without the cloud.
     """
     record = linked_record(place)
-    key = reveal_key(record, place.link_dir, place.instance_id, owners=place.owners)
     try:
+        key = reveal_key(record, place.link_dir, place.instance_id, owners=place.owners)
         return unlink_instance(client, key)
-    except NotDelivering as error:
+    except (KeyUnreadable, NotDelivering) as error:
         error.do = f"{error.do} Nothing was removed. To remove it here only: portfolio-agent unlink --local"
         raise
 
 
 def linked_record(place: Place) -> LinkRecord:
     """The link in force; raises NotLinked when there is none."""
-    record = read_link(place.link_dir, owners=place.owners)
-    if record is None:
+    record = read_record(place.link_dir, owners=place.owners)
+    if record is not None and record.candidate is not None and not record.linked:
+        raise NotLinked(
+            "This instance is not linked yet.",
+            why="A key was pasted, and the cloud has not confirmed it.",
+            do="Try it again: portfolio-agent link --resume. To forget it: portfolio-agent unlink --local",
+        )
+    if record is None or not record.linked:
         raise NotLinked(
             "This instance is not linked.",
             why=f"There is no confirmed link in {place.link_dir}.",
