@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -45,8 +46,6 @@ def run(tree: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_complete_catalog_is_built(tree: Path) -> None:
     """The catalog as it is passes the check and the wheel holds its data files."""
-    import zipfile
-
     assert run(tree, "agent.catalog").returncode == 0
     build = run(tree, "hatchling", "build", "-t", "wheel")
     assert build.returncode == 0, build.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 import agent.catalog
 from agent.catalog import CatalogError, TagTreatment, load_catalog, products
 from agent.catalog.load import field_list_version
+from agent.model import ConsentLevel
 
 ENTRY = """
 [[metric]]
@@ -55,7 +57,9 @@ def test_the_entry_used_here_is_right(root: Path) -> None:
     assert load_catalog("jira", root).metrics["jira.planted"].unit == "{thing}"
 
 
-@pytest.mark.parametrize("key", ["source", "type", "category", "consent", "data_type", "unit", "kind", "reference", "name"])
+@pytest.mark.parametrize(
+    "key", ["source", "type", "category", "consent", "data_type", "unit", "kind", "reference", "name"]
+)
 def test_missing_key_is_a_fault(root: Path, key: str) -> None:
     """Each classification must be there; the fault names file, field and key."""
     plant(root, "\n".join(line for line in ENTRY.splitlines() if not line.startswith(f"{key} =")))
@@ -154,10 +158,6 @@ def test_field_list_version_follows_what_leaves(root: Path) -> None:
     before = field_list_version(metrics)
     assert field_list_version(reversed(metrics)) == before
     assert field_list_version(metrics[1:]) != before
-    from dataclasses import replace
-
-    from agent.model import ConsentLevel
-
     assert field_list_version([replace(metrics[0], description="other"), *metrics[1:]]) == before
     assert field_list_version([replace(metrics[0], consent=ConsentLevel.EXTENDED), *metrics[1:]]) != before
     tagged = next(metric for metric in metrics if metric.tags)
