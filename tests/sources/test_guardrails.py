@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
 import pytest
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, event
 
 from agent.catalog import Catalog, NullMeans, SqlBinding, SqlQuery
 from agent.errors import SourceError
@@ -30,8 +31,6 @@ def reasons(reading: Reading) -> dict[str, str]:
 
 def small(**statements: str) -> Catalog:
     """A catalog of one query each, column n, cheap names for odd statements."""
-    from dataclasses import replace
-
     metrics, queries = {}, {}
     for name, sql in statements.items():
         metric = replace(
@@ -81,8 +80,6 @@ def test_missing_table_is_not_present(tmp_path: Path) -> None:
     path = fill_sqlite(tmp_path / "jira.db", without="AO_60DB71_SPRINT")
     asked: list[str] = []
     engine = sqlite_engine(path)
-    from sqlalchemy import event
-
     event.listen(engine, "before_cursor_execute", lambda c, k, statement, *rest: asked.append(statement))
     source = Guardrails(catalog(), lambda: engine, clock=lambda: now[0])
     first = source.read(30)
@@ -135,7 +132,8 @@ def test_slow_query_costs_only_itself(postgres: PostgresServer) -> None:
     assert reasons(reading) == {"test.slow": "timeout"}
     left = postgres.execute(
         name,
-        "select count(*) from pg_stat_activity where query like '%pg_sleep%' and state = 'active' and pid <> pg_backend_pid()",
+        "select count(*) from pg_stat_activity"
+        " where query like '%pg_sleep%' and state = 'active' and pid <> pg_backend_pid()",
     )
     assert left == [(0,)]
 
