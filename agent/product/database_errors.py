@@ -240,21 +240,22 @@ def _driver(origin: BaseException) -> str:
 
 def _by_code(origin: BaseException) -> tuple[str, str]:
     """The reason that a server's or driver's code tells ("" when it tells none), and the code as plain characters."""
-    state = getattr(origin, "sqlstate", None)
-    if isinstance(state, str) and re.fullmatch(r"[0-9A-Z]{5}", state):
-        return _SQLSTATES.get(state) or _SQLSTATES.get(state[:2], ""), state
     first = origin.args[0] if origin.args else None
-    oracle = getattr(first, "full_code", None)
-    if isinstance(oracle, str) and re.fullmatch(r"[A-Z]{2,4}-[0-9]{4,5}", oracle):
-        return _ORACLE.get(oracle, ""), oracle
     # pymssql wraps its number once more for errors while connecting.
     while isinstance(first, tuple) and first:
         first = first[0]
-    if not isinstance(first, int) or isinstance(first, bool):
-        return "", ""
-    if first == 2013 and "timed out" in _text(origin):
-        return "timeout", "2013"
-    return _NUMBERS.get(first, ""), str(first)
+    if isinstance(first, int) and not isinstance(first, bool):
+        # Numbers before SQLSTATE: MySQL's states are coarse (42000 is a syntax error and a missing right alike).
+        if first == 2013 and "timed out" in _text(origin):
+            return "timeout", "2013"
+        return _NUMBERS.get(first, ""), str(first)
+    oracle = getattr(first, "full_code", None)
+    if isinstance(oracle, str) and re.fullmatch(r"[A-Z]{2,4}-[0-9]{4,5}", oracle):
+        return _ORACLE.get(oracle, ""), oracle
+    state = getattr(origin, "sqlstate", None)
+    if isinstance(state, str) and re.fullmatch(r"[0-9A-Z]{5}", state):
+        return _SQLSTATES.get(state) or _SQLSTATES.get(state[:2], ""), state
+    return "", ""
 
 
 def _by_text(origin: BaseException) -> str:

@@ -111,6 +111,16 @@ def test_session_cannot_write(postgres: PostgresServer, jira: str, sql: str) -> 
     assert postgres.execute(jira, "SELECT count(*) FROM project") == [(2,)]
 
 
+def test_session_default_switched_off_still_does_not_write(postgres: PostgresServer, jira: str) -> None:
+    """Every transaction begins read-only by itself, not only through a session default that a statement may change."""
+    with open_engine(access(postgres, jira), 5.0).connect() as connection:
+        connection.execute(text("SET default_transaction_read_only = off"))
+        connection.commit()
+        with pytest.raises(SourceError) as caught, database_errors():
+            connection.execute(text("INSERT INTO project VALUES (5)"))
+    assert caught.value.reason == "read-only"
+
+
 def test_slow_statement_is_ended_on_the_server(postgres: PostgresServer, jira: str) -> None:
     """A statement past its time fails with `timeout` and its session is gone from the server."""
     started = time.monotonic()
@@ -251,6 +261,8 @@ def test_broken_login_is_named_and_tells_no_password(
     assert error.reason == reason, str(error)
     assert error.what
     assert error.do
+    assert error.__cause__ is None
+    assert error.__suppress_context__  # the driver's own text, host and user in it, is not shown behind ours
     printed = capfd.readouterr()
     texts = [
         str(error),

@@ -126,10 +126,9 @@ def test_broken_urls_are_named(url: str, word: str) -> None:
         parse_jdbc_url(url)
 
 
-_WORDS = (
-    "jdbc: postgresql: mysql: oracle:thin: sqlserver: jtds:sqlserver: sqlite: // / : @ ( ) (ADDRESS= (HOST=db) (SID=x) "
-    "[ ] ::1 ; ? & = { } db 1 address= %zz %00 \\ , databaseName= hunter2"
-).split()
+_WORDS = [*"/:@()[]?&={};,1\\", "jdbc:", "postgresql:", "mysql:", "oracle:thin:", "sqlserver:", "jtds:sqlserver:"]
+_WORDS += ["sqlite:", "//", "(ADDRESS=", "(HOST=db)", "(SID=x)", "::1", "db", "address=", "%zz", "%00", "hunter2"]
+_WORDS += ["databaseName=", "\x1b", "\u202e"]
 _PIECES = st.lists(st.one_of(st.sampled_from(_WORDS), st.text(max_size=4)), max_size=14)
 
 
