@@ -6,14 +6,13 @@ password that stands beside them never enters memory as a value. OSError and `Ma
 
 from __future__ import annotations
 
-import os
 import re
-import stat
 from collections.abc import Collection
 from pathlib import Path
 from xml.parsers import expat
 
 from agent.settings import shown
+from agent.settings.files import NotRegular, open_regular
 
 SIZE_LIMIT_BYTES = 1024 * 1024
 DEPTH_LIMIT = 32
@@ -26,11 +25,11 @@ class Malformed(Exception):
 
 def read_octets(path: Path) -> bytes:
     """The bytes of a regular file of at most 1 MiB; raises OSError, or Malformed for anything else."""
-    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    with open(handle, "rb") as stream:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise Malformed("is not a regular file")
-        octets = stream.read(SIZE_LIMIT_BYTES + 1)
+    try:
+        with open_regular(path, follow=True) as stream:
+            octets = stream.read(SIZE_LIMIT_BYTES + 1)
+    except NotRegular:
+        raise Malformed("is not a regular file") from None
     if len(octets) > SIZE_LIMIT_BYTES:
         raise Malformed("is larger than 1 MiB")
     return octets

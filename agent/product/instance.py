@@ -21,6 +21,7 @@ from pathlib import Path
 from agent.errors import ConfigError
 from agent.model import InstanceId
 from agent.settings import SecretBytes
+from agent.settings.files import open_regular
 
 KEY_BYTES = 32
 SIZE_LIMIT_BYTES = 16 * 1024
@@ -153,7 +154,7 @@ def _sync(folder: Path) -> None:
 
 def _read(path: Path, owners: set[int]) -> bytes:
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        stream = open_regular(path, follow=False)
     except FileNotFoundError:
         raise ConfigError(
             f"The instance has no identity: {path} is missing.",
@@ -162,9 +163,9 @@ def _read(path: Path, owners: set[int]) -> bytes:
         ) from None
     except OSError as error:
         raise _damaged(path, f"It cannot be opened: {error.strerror} (uid {os.geteuid()}).") from None
-    with open(handle, "rb") as stream:
-        facts = os.fstat(handle)
-        if not stat.S_ISREG(facts.st_mode) or facts.st_mode & 0o077:
+    with stream:
+        facts = os.fstat(stream.fileno())
+        if facts.st_mode & 0o077:
             raise _damaged(path, f"It is not a private file (mode {stat.S_IMODE(facts.st_mode):04o}).")
         if facts.st_uid not in owners:
             raise _damaged(path, f"It belongs to uid {facts.st_uid}, this process runs as uid {os.geteuid()}.")

@@ -12,6 +12,7 @@ import stat
 from pathlib import Path
 
 from agent.errors import ConfigError
+from agent.settings.files import open_regular
 from agent.settings.rules import CREDENTIAL_NAME
 from agent.settings.secret import Secret
 
@@ -56,13 +57,11 @@ def credential_file(name: str) -> Path:
 
 def _read(path: Path, *, private: bool) -> bytes:
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        stream = open_regular(path, follow=False)
     except OSError as error:
         raise _refused(path, _words(path, error), _mend(path)) from None
-    with open(handle, "rb") as stream:
-        facts = os.fstat(handle)
-        if not stat.S_ISREG(facts.st_mode):
-            raise _refused(path, "It is not a regular file.", _mend(path))
+    with stream:
+        facts = os.fstat(stream.fileno())
         # systemd makes its own folder safe, and shows an access list there as group bits: mode 0440 is right for it.
         if facts.st_mode & (0o077 if private else 0o007):
             mode = stat.S_IMODE(facts.st_mode)

@@ -21,8 +21,9 @@ from pathlib import Path
 from typing import Any
 
 from agent.errors import ConfigError, Mistake
+from agent.settings.files import open_regular
 from agent.settings.keys import Unit, key_of, parse_duration, parse_size, unit_of
-from agent.settings.rules import CHOICES, CREDENTIAL_NAME, LIMITS, problems_of
+from agent.settings.rules import CHECKS, CHOICES, CREDENTIAL_NAME, LIMITS, problems_of
 from agent.settings.schema import Settings
 from agent.settings.text import shown
 
@@ -38,6 +39,13 @@ _TYPE_WORDS: dict[type, str] = {
 }
 _SECRET_WORDS = ("password", "passwd", "secret", "token", "passphrase")
 _SECRET_KEYS = (*_SECRET_WORDS, "security_key", "api_key", "key")
+
+
+class _Dataclass(typing.Protocol):
+    __dataclass_fields__: typing.ClassVar[dict[str, Field[Any]]]
+
+
+_Section = typing.TypeVar("_Section", bound=_Dataclass)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +72,13 @@ def parse_settings(text: str, file: str) -> LoadedSettings:
         document = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
         # ValueError also covers numbers too long for Python; RecursionError thousands of nested brackets.
-        raise _syntax_error(error, file) from None
+        raise _syntax_error(error, file, text.count("\n") + 1) from None
     walk = _Walk(file, _lines_of_keys(text))
     settings = walk.section(Settings, document, "")
-    if isinstance(settings, Settings) and not walk.mistakes:
-        for key, problem in problems_of(settings, walk.given):
-            walk.fault(key, problem)
-    if walk.mistakes or not isinstance(settings, Settings):
+    faulted = {mistake.key for mistake in walk.mistakes}
+    for key, problem in problems_of(settings, walk.given, faulted):
+        walk.fault(key, problem)
+    if walk.mistakes:
         count = len(walk.mistakes)
         raise ConfigError(
             f"The configuration has {count} mistake{'s' if count != 1 else ''}.",
@@ -94,46 +102,43 @@ class _Walk:
         line = self.lines.get(key, self.lines.get(key.rpartition(".")[0]))
         self.mistakes.append(Mistake(self.file, key, problem, nearest, line))
 
-    def section(self, kind: type[Any], table: Mapping[str, object], path: str) -> object | None:
-        """A dataclass from one table; None when a required key is missing or wrong."""
+    def section(self, kind: type[_Section], table: Mapping[str, object], path: str) -> _Section:
+        """A dataclass from one table.
+
+        Where a required key is missing or wrong a placeholder stands in, so that the rest is still checked; the
+        mistake noted for it keeps such settings from ever leaving the loader.
+        """
         hints = typing.get_type_hints(kind)
         known = {key_of(field.name): field for field in fields(kind)}
         for key in table:
             if key not in known:
                 self._unknown(f"{path}{key}", key, known, sections=not path and isinstance(table[key], dict))
         arguments: dict[str, object] = {}
-        complete = True
         for key, field in known.items():
-            kept, value = self._field(field, hints[field.name], table, f"{path}{key}", key)
-            if kept:
-                arguments[field.name] = value
-            elif field.default is MISSING and field.default_factory is MISSING:
-                complete = False
-        return kind(**arguments) if complete else None
+            hint = _without_none(hints[field.name])
+            if is_dataclass(hint) and isinstance(hint, type):
+                arguments[field.name] = self._table(hint, table.get(key, {}), f"{path}{key}")
+            elif key in table:
+                self._key(field, hint, table[key], f"{path}{key}", arguments)
+            elif _is_required(field):
+                self.fault(f"{path}{key}", "is required and missing")
+                arguments[field.name] = _placeholder(hint)
+        return kind(**arguments)
 
-    def _field(
-        self, field: Field[Any], hint: Any, table: Mapping[str, object], path: str, key: str
-    ) -> tuple[bool, object]:
-        inner = _without_none(hint)
-        if is_dataclass(inner) and isinstance(inner, type):
-            return self._table(inner, table.get(key, {}), path, required=_is_required(field))
-        if key not in table:
-            if _is_required(field):
-                self.fault(path, "is required and missing")
-            return False, None
+    def _key(self, field: Field[Any], kind: Any, value: object, path: str, arguments: dict[str, object]) -> None:
         self.given.add(path)
         try:
-            return True, _value(table[key], inner, unit_of(field.name), path)
+            arguments[field.name] = _value(value, kind, unit_of(field.name), path)
         except _Wrong as wrong:
             self.fault(path, str(wrong), wrong.nearest)
-            return False, None
+            if _is_required(field):
+                arguments[field.name] = _placeholder(kind)
 
-    def _table(self, kind: type[Any], table: object, path: str, *, required: bool) -> tuple[bool, object]:
+    def _table(self, kind: type[Any], table: object, path: str) -> object:
         if not isinstance(table, dict):
             self.fault(path, f"must be a section, written [{path}]")
-            return False, None
-        made = self.section(kind, table, f"{path}.")
-        return (made is not None or required), made
+            table = {}
+        return self.section(kind, table, f"{path}.")
 
     def _unknown(self, path: str, key: str, known: Iterable[str], *, sections: bool) -> None:
         what = "is not a known section" if sections else "is not a known key"
@@ -149,6 +154,11 @@ class _Wrong(Exception):
     def __init__(self, problem: str, nearest: str | None = None) -> None:
         super().__init__(problem)
         self.nearest = nearest
+
+
+def _placeholder(kind: Any) -> object:
+    """Any value of the type of a required field."""
+    return next(iter(kind)) if issubclass(kind, StrEnum) else kind("/")
 
 
 def _is_required(field: Field[Any]) -> bool:
@@ -170,6 +180,9 @@ def _value(value: object, kind: Any, unit: Unit, path: str) -> object:
     choices = CHOICES.get(path)
     if choices is not None and made not in choices:
         raise _not_one_of(str(made), choices)
+    check = CHECKS.get(path)
+    if check is not None and (problem := check(str(made))):
+        raise _Wrong(problem)
     if path.endswith("_credential") and not re.fullmatch(CREDENTIAL_NAME, str(made)):
         raise _Wrong("is not the name of a credential: letters, digits, dot, dash and underscore only")
     return made
@@ -259,13 +272,14 @@ def _lines_of_keys(text: str) -> dict[str, int]:
 _PLACE = re.compile(r"\(at (?:line (\d+), column (\d+)|end of document)\)$")
 
 
-def _syntax_error(error: Exception, file: str) -> ConfigError:
+def _syntax_error(error: Exception, file: str, last_line: int) -> ConfigError:
     if not isinstance(error, tomllib.TOMLDecodeError):
-        problem, line = "is nested too deeply or holds a number that is too long", None
+        line = None
+        problem = "is nested too deeply or holds a number that is too long"
     else:
         words = str(error)
         place = _PLACE.search(words)
-        line = int(place[1]) if place and place[1] else None
+        line = int(place[1]) if place and place[1] else last_line
         column = f", column {place[2]}" if place and place[2] else ""
         problem = f"is not valid TOML{column}: {shown(_PLACE.sub('', words).strip(), 200)}"
     return ConfigError(
@@ -278,11 +292,8 @@ def _syntax_error(error: Exception, file: str) -> ConfigError:
 def _read_text(path: Path) -> str:
     """The file's text; whoever may write to it decides what the agent runs and reads, so that is checked."""
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-        with open(handle, "rb") as stream:
-            facts = os.fstat(handle)
-            if not stat.S_ISREG(facts.st_mode):
-                raise _unusable(path, "It is not a regular file.", "Name the file itself with --config.")
+        with open_regular(path, follow=True) as stream:
+            facts = os.fstat(stream.fileno())
             if facts.st_mode & 0o002:
                 raise _unusable(
                     path,

@@ -10,6 +10,7 @@ the exception, because flipping them for a day must not mean rewriting the file:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
@@ -70,10 +71,14 @@ LIMITS = {
 CHOICES = {"agent.log_level": LOG_LEVELS, "jmx.transport": TRANSPORTS}
 
 
-def problems_of(settings: Settings, given: Collection[str]) -> Iterator[Problem]:
-    """Everything that does not fit together; `given` are the keys that stand in the file."""
-    for rule in RULES:
-        yield from rule(settings, given)
+def problems_of(settings: Settings, given: Collection[str], faulted: Collection[str] = ()) -> Iterator[Problem]:
+    """Everything that does not fit together; `given` are the keys that stand in the file.
+
+    `faulted` keys have a mistake of their own already and hold their default: what depends on them is not judged.
+    """
+    for pivots, rule in RULES:
+        if not any(pivot in faulted for pivot in pivots):
+            yield from (problem for problem in rule(settings, given) if problem[0] not in faulted)
 
 
 def _times(settings: Settings, given: Collection[str]) -> Iterator[Problem]:
@@ -111,8 +116,6 @@ def _jmx(settings: Settings, given: Collection[str]) -> Iterator[Problem]:
     if jmx.transport == "jolokia":
         if jmx.url is None:
             yield "jmx.url", 'is required with transport = "jolokia"'
-        elif problem := _web_address(jmx.url, ("http", "https")):
-            yield "jmx.url", problem
         for key in ("jmx.host", "jmx.port"):
             if key in given:
                 yield key, 'has no effect with transport = "jolokia": the address is jmx.url'
@@ -201,14 +204,9 @@ def _database(settings: Settings, given: Collection[str]) -> Iterator[Problem]:
 
 def _cloud(settings: Settings, given: Collection[str]) -> Iterator[Problem]:
     cloud = settings.cloud
-    if cloud.endpoint is not None and (problem := _web_address(cloud.endpoint, ("https",))):
-        yield "cloud.endpoint", problem
     if cloud.proxy is None:
         if cloud.proxy_password_file is not None:
             yield "cloud.proxy_password_file", "has no effect without cloud.proxy"
-        return
-    if problem := _web_address(cloud.proxy, ("http", "https"), user_allowed=True):
-        yield "cloud.proxy", problem
         return
     user = urlsplit(cloud.proxy).username
     if cloud.proxy_password_file is not None and not user:
@@ -249,4 +247,36 @@ def _is_host(address: SplitResult) -> bool:
     return bool(host) and host.isprintable() and not any(character in host for character in " \\%<>")
 
 
-RULES: tuple[Callable[[Settings, Collection[str]], Iterator[Problem]], ...] = (_times, _jmx, _database, _cloud)
+_HOST = re.compile(r"[A-Za-z0-9._:%-]{1,253}|/[^\s]{0,106}", re.ASCII)
+
+
+def _host(text: str) -> str | None:
+    """What is wrong with a host; a folder stands for PostgreSQL's local socket."""
+    return None if _HOST.fullmatch(text) else "is not a host name or address"
+
+
+CHECKS: dict[str, Callable[[str], str | None]] = {
+    "jmx.url": lambda text: _web_address(text, ("http", "https")),
+    "jmx.host": _host,
+    "database.host": _host,
+    "cloud.endpoint": lambda text: _web_address(text, ("https",)),
+    "cloud.proxy": lambda text: _web_address(text, ("http", "https"), user_allowed=True),
+}
+
+Rule = Callable[[Settings, Collection[str]], Iterator[Problem]]
+# The keys a rule leans on, and the rule.
+_PIVOTS_OF_TIMES = (
+    "agent.mode",
+    "sampling.interval",
+    "sampling.deadline",
+    "hour.length",
+    "hour.close_after",
+    "delivery.first_wait",
+    "delivery.longest_wait",
+)
+RULES: tuple[tuple[tuple[str, ...], Rule], ...] = (
+    (_PIVOTS_OF_TIMES, _times),
+    (("jmx.transport", "jmx.url", "jmx.tls.server", "jmx.tls.registry"), _jmx),
+    (("database.login", "database.dialect"), _database),
+    (("cloud.proxy",), _cloud),
+)

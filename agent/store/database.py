@@ -99,9 +99,16 @@ def open_store(folder: Path, *, read_only: bool = False) -> Store:
             isolation_level=None,
             check_same_thread=False,
         )
-        _prepare(connection, path, read_only=read_only)
     except (sqlite3.Error, OSError) as error:
         raise explain(error, folder) from error
+    try:
+        _prepare(connection, path, read_only=read_only)
+    except sqlite3.Error as error:
+        connection.close()
+        raise explain(error, folder) from error
+    except StoreError:
+        connection.close()
+        raise
     return Store(folder, connection)
 
 
@@ -116,7 +123,6 @@ def _prepare(connection: sqlite3.Connection, path: Path, *, read_only: bool) -> 
     connection.execute("PRAGMA foreign_keys = ON")
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version > len(STEPS):
-        connection.close()
         raise StoreError(
             f"The store {path} was written by a newer agent (schema {version}, this program knows {len(STEPS)}).",
             why="Going back would lose what the newer one stored.",

@@ -1,4 +1,4 @@
-"""A small invented Jira database, from the same files as the demo, on SQLite or PostgreSQL."""
+"""A small invented Jira database, with the schema of the demo, on SQLite or PostgreSQL."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from pathlib import Path
 
 from tests.support.postgres import PostgresServer
 
-FOLDER = Path(__file__).parents[2] / "scripts" / "demo"
+SCHEMA = Path(__file__).parents[2] / "scripts" / "demo_product" / "jira_schema.sql"
+ROWS = Path(__file__).with_name("jira_rows.sql")
 # What jira_rows.sql puts in, counted by hand.
 COUNTS = {
     "jira.guardrail.projects": 12,
@@ -39,9 +40,9 @@ COUNTS = {
 def fill_sqlite(path: Path, *, without: str = "", rows: bool = True) -> Path:
     """A new SQLite database at `path`; `without` names a table that is dropped afterwards."""
     connection = sqlite3.connect(path)
-    connection.executescript((FOLDER / "jira_schema.sql").read_text())
+    connection.executescript(SCHEMA.read_text())
     if rows:
-        connection.executescript((FOLDER / "jira_rows.sql").read_text())
+        connection.executescript(ROWS.read_text())
     if without:
         connection.execute(f'drop table "{without}"')
     connection.commit()
@@ -52,6 +53,6 @@ def fill_sqlite(path: Path, *, without: str = "", rows: bool = True) -> Path:
 def fill_postgres(server: PostgresServer) -> str:
     """The name of a new PostgreSQL database with the demo's tables and rows."""
     name = server.create_database("jira")
-    for file in ("jira_schema.sql", "jira_rows.sql"):
-        server.execute(name, (FOLDER / file).read_text())
+    for file in (SCHEMA, ROWS):
+        server.execute(name, file.read_text())
     return name
