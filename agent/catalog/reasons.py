@@ -7,6 +7,7 @@ NOT_DUE = "not-due"
 NOT_FINITE = "not-finite"
 NOT_A_NUMBER = "not-a-number"
 NOT_SUPPORTED = "not-supported"
+AMBIGUOUS = "ambiguous"
 PERMISSION_DENIED = "permission-denied"
 TIMEOUT = "timeout"
 DEADLINE = "deadline"
@@ -68,6 +69,7 @@ REASONS = (
             NOT_FINITE,
             NOT_A_NUMBER,
             NOT_SUPPORTED,
+            AMBIGUOUS,
             PERMISSION_DENIED,
             TIMEOUT,
             DEADLINE,

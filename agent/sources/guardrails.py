@@ -67,10 +67,12 @@ class Guardrails:
 
     def read(self, deadline_s: float) -> Reading:
         """The due queries, cheapest first, as far as `deadline_s` reaches; the others with what kept them."""
-        end_s = self._clock() + deadline_s
+        began_s = self._clock()
+        end_s = began_s + deadline_s
         samples: list[Sample] = []
         failures: list[Failure] = []
         waiting = self._due(failures)
+        due = [query.name for query in waiting]
         if not waiting:
             return Reading((), once_each(failures))
         try:
@@ -89,7 +91,9 @@ class Guardrails:
                 # `from None`: a driver's message may carry the whole address, login included.
                 raise lost from None
             failures += [failed for query in waiting for failed in self._all(query, lost.reason, lost.why)]
-        return Reading(tuple(samples), once_each(failures))
+        runs = {name: run for name in due if (run := self._governor.last(name)) is not None}
+        costs_s = {name: run.took_s for name, run in runs.items() if run.began_s >= began_s}
+        return Reading(tuple(samples), once_each(failures), costs_s=costs_s)
 
     def close(self) -> None:
         """Forget the engine; the next read makes another."""

@@ -144,9 +144,7 @@ def _swap() -> Found:
 def _network() -> Found:
     flags = {name: facts.flags.split(",") for name, facts in psutil.net_if_stats().items()}
     counters = [
-        facts
-        for name, facts in psutil.net_io_counters(pernic=True).items()
-        if name != "lo" and "loopback" not in flags.get(name, ())
+        facts for name, facts in psutil.net_io_counters(pernic=True).items() if "loopback" not in flags.get(name, ())
     ]
     return [
         ("host.network.sent", sum(facts.bytes_sent for facts in counters), ()),

@@ -2,7 +2,8 @@
 
 In:   any transport of agent.jmx; it knows no product. One call a tick.
 Out:  Samples tagged from ObjectName key properties, only those the catalog names. Booleans are 0 or 1; text only for
-      info metrics, cleaned and cut. A bean or attribute that is absent is "not-present"; NaN is "not-finite".
+      info metrics, cleaned and cut. A bean or attribute that is absent is "not-present"; NaN is "not-finite";
+      two beans that would be one series are "ambiguous" and the first by name speaks.
       The epoch is the JVM's start time: when it changes, its counters began again.
 """
 
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from agent.catalog import Catalog, JmxBinding, Metric
-from agent.catalog.reasons import JMX_REASONS, NOT_A_NUMBER, NOT_FINITE, NOT_PRESENT, OTHER
+from agent.catalog.reasons import AMBIGUOUS, JMX_REASONS, NOT_A_NUMBER, NOT_FINITE, NOT_PRESENT, OTHER
 from agent.errors import SourceError
 from agent.jmx import BeanQuery, JmxError, JmxSample, JmxValue, ReadFailure, Transport
 from agent.jmx.names import key_properties, matches
@@ -68,7 +69,7 @@ class Jmx:
             transport.close()
 
     def _reading(self, answer: JmxSample) -> Reading:
-        samples: dict[Series, Sample] = {}
+        samples: dict[Series, tuple[str, Sample]] = {}
         failures: list[Failure] = []
         for bean, attributes in answer.beans.items():
             for match in self._matching(bean):
@@ -82,12 +83,17 @@ class Jmx:
                     failures.append(found)
                 else:
                     series = Series(NAME, match.metric.name, match.tags)
-                    samples.setdefault(series, Sample(series, found))
+                    rival = samples.get(series)
+                    if rival is not None:
+                        # Two beans that the catalog's tags do not tell apart: always the same one speaks.
+                        failures.append(Failure(match.metric.name, AMBIGUOUS, clean_text(f"{rival[0]} and {bean}")))
+                    if rival is None or bean < rival[0]:
+                        samples[series] = (bean, Sample(series, found))
         failures += [failure for failed in answer.failures for failure in self._failures(failed)]
         known = {series.metric for series in samples} | {failure.metric for failure in failures}
         failures += [Failure(metric.name, NOT_PRESENT) for metric, _ in self._bound if metric.name not in known]
         epoch = "" if answer.started_ms is None else str(answer.started_ms)
-        return Reading(tuple(samples.values()), once_each(failures), epoch)
+        return Reading(tuple(sample for _, sample in samples.values()), once_each(failures), epoch)
 
     def _matching(self, bean: str) -> tuple[Match, ...]:
         known = self._matches.get(bean)

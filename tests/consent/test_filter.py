@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.catalog import Catalog, DataType, Metric, TagRule, TagTreatment, load_catalog
@@ -243,6 +243,7 @@ WORDS = st.text(max_size=30)
 ANYTHING = st.one_of(st.integers(), st.floats(), WORDS, st.booleans())
 
 
+@settings(deadline=None)  # a loaded machine is no fault
 @given(
     figures=st.dictionaries(WORDS, ANYTHING, max_size=6),
     tags=st.dictionaries(WORDS, WORDS, max_size=5),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.sources.governor import CostGovernor
@@ -13,6 +13,7 @@ def test_first_run_is_always_due() -> None:
     assert CostGovernor().wait_s("q", 5.0) == 0
 
 
+@settings(deadline=None)  # a loaded machine is no fault
 @given(st.floats(0.001, 60), st.floats(0, 10_000))
 def test_share_stays_below_one_percent(took_s: float, later_s: float) -> None:
     """Whenever a query is due, its last run was at most 1 % of the time since it began."""

@@ -47,6 +47,7 @@ def test_counts_on_sqlite(tmp_path: Path) -> None:
     found = counts(reading)
     assert {name: found.get(name) for name in COUNTS} == COUNTS
     assert reading.failures == ()
+    assert reading.costs_s.keys() == catalog().queries.keys()
 
 
 def test_counts_on_postgresql(postgres: PostgresServer) -> None:

@@ -6,6 +6,8 @@ import getpass
 import socket
 from pathlib import Path
 
+import psutil
+
 from agent.model import Reading
 from agent.sources.host import Host
 from tests.support.sources import catalog
@@ -55,3 +57,16 @@ def test_no_name_of_host_user_or_path(tmp_path: Path) -> None:
     for secret in (socket.gethostname(), getpass.getuser(), str(tmp_path)):
         assert f"'{secret}'" not in text
         assert len(secret) < 5 or secret not in text
+
+
+def test_loopback_traffic_is_not_counted(tmp_path: Path) -> None:
+    """The sum is that of all interfaces but `lo`, on which a product talks to itself."""
+
+    def without_loopback() -> int:
+        return sum(facts.bytes_sent for name, facts in psutil.net_io_counters(pernic=True).items() if name != "lo")
+
+    with socket.create_server(("127.0.0.1", 0)) as listener, socket.create_connection(listener.getsockname()) as sender:
+        sender.sendall(b"x" * 1000)
+    before = without_loopback()
+    sent = values(Host(catalog(), {"state": tmp_path}).read(5))["host.network.sent"]
+    assert before <= sent <= without_loopback()  # type: ignore[operator]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agent.errors import SourceError
-from agent.jmx import BeanQuery, JmxError, JmxSample
+from agent.jmx import BeanQuery, JmxError, JmxSample, JmxValue
 from agent.model import Failure, Kind, Reading, Value
 from agent.sources.jmx import Jmx, bean_queries
 from tests.support.jvm_beans import Jvm
@@ -138,6 +138,17 @@ def test_excluded_bean_is_dropped_even_when_a_transport_gives_it() -> None:
     own = catalog_of(jmx_metric("a.one", "d:type=X,*", "One", excluding=("d:type=X,bad=*",)))
     answer = JmxSample({"d:type=X,bad=1": {"One": 1}, "d:type=X,good=1": {"One": 2}})
     assert [sample.value for sample in Jmx(own, lambda queries: Canned(answer)).read(1).samples] == [2]
+
+
+def test_beans_that_cannot_be_told_apart() -> None:
+    """Two beans of one series: the same one speaks whatever the order, and the metric is named ambiguous."""
+    own = catalog_of(jmx_metric("a.one", "d:type=X,*", "One"))
+    beans: dict[str, dict[str, JmxValue]] = {"d:type=X,n=2": {"One": 2}, "d:type=X,n=1": {"One": 1}}
+    for given in (beans, dict(reversed(beans.items()))):
+        answer = JmxSample(given)
+        reading = Jmx(own, lambda queries, answer=answer: Canned(answer)).read(1)  # type: ignore[misc]  # bound default
+        assert [sample.value for sample in reading.samples] == [1]
+        assert [failure.reason for failure in reading.failures] == ["ambiguous"]
 
 
 def test_transport_error_becomes_source_error() -> None:
