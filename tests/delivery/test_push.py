@@ -26,7 +26,7 @@ from agent.model import Batch
 from agent.settings import CloudSettings, Secret
 from agent.store import Store, delivery_state, ledger, open_store, outbox, reserve
 from agent.store.outbox import BatchState
-from tests.support.batches import SEALED_AT, batch, hour
+from tests.support.batches import SEALED_AT, batch, hour, noisy
 from tests.support.cloud import KEY, ROOT, Receiver, receiver, wait_until
 from tests.support.servers import require_root
 
@@ -402,11 +402,11 @@ def test_full_disk_still_drains(tmp_path: Path, cloud: Receiver, client: HttpCli
     require_root()
     mount = tmp_path / "small"
     mount.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(mount)], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(mount)], check=True)
     try:
         (mount / "state").mkdir(mode=0o700)
         store = open_store(mount / "state")
-        put(store, *[batch(number, entries=400) for number in range(20)])
+        put(store, *[noisy(number) for number in range(20)])
         assert reserve.keep(store.folder)
         store.scrub()
         fill(mount)
