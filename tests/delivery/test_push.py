@@ -269,6 +269,20 @@ def test_mixed_faults_heal_within_the_run(store: Store, cloud: Receiver, client:
     assert cloud.stored() == {batch(number).id for number in range(5)}
 
 
+def test_two_weeks_offline_all_arrive_once_oldest_first(store: Store, cloud: Receiver, client: HttpClient) -> None:
+    """After 14 days without the cloud every hour arrives, oldest first, none twice (Q1, G4)."""
+    batches = [batch(number) for number in range(14 * 24)]
+    put(store, *reversed(batches))
+    cloud.control(mode="503")
+    for day in range(14):
+        assert push(store, client, now=NOW + timedelta(days=day)).outcome is PushOutcome.DEFERRED
+    failed = len(cloud.log())
+    cloud.control()
+    report = push(store, client, now=NOW + timedelta(days=14))
+    assert (report.outcome, report.acknowledged) == (PushOutcome.DELIVERED, 14 * 24)
+    assert [line["id"] for line in cloud.log()[failed:]] == [one.id for one in batches]
+
+
 @pytest.mark.fault(71)
 def test_receiver_killed_in_the_middle(store: Store, tmp_path: Path) -> None:
     """The receiver dies between two batches and comes back: all arrive, none is stored under two bodies."""

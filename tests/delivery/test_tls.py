@@ -286,5 +286,4 @@ def test_trust_variables_are_ignored(ca: make.Issued, tmp_path: Path, monkeypatc
     """SSL_CERT_FILE cannot add a CA to the system's store."""
     monkeypatch.setenv("SSL_CERT_FILE", str(make.write(tmp_path / "ca.pem", ca)))
     monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
-    subjects = [dict(field[0] for field in found["subject"]) for found in tls.client_context().get_ca_certs()]
-    assert {"commonName": "Example Root"} not in subjects
+    assert "Example Root" not in str(tls.client_context().get_ca_certs())

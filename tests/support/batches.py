@@ -39,7 +39,8 @@ def record(
     **tags: str,
 ) -> ConsentedRecord:
     """One consented record."""
-    figures = {"min": 1, "max": 3.5, "samples": 30, "failed": {"timeout": 1}} if attributes is None else attributes
+    default: dict[str, Scalar | Mapping[str, int]] = {"min": 1, "max": 3.5, "samples": 30, "failed": {"timeout": 1}}
+    figures = default if attributes is None else attributes
     return ConsentedRecord(name, EntryType.JMX_METRIC, at, figures, tags)
 
 
