@@ -60,7 +60,7 @@ def consent_text(counts: Mapping[Category, FieldCount], *, endpoint: str, locati
         "  A field that is not in the catalog cannot leave.",
         "",
         f"Where to:     {endpoint}",
-        f"Kept in:      {location or 'the location of your organisation (none is pinned in agent.toml)'}",
+        f"Kept in:      {location or 'where your organisation keeps it (agent.toml pins none)'}",
         "See it first: portfolio-agent preview        the exact bytes, nothing is sent",
         "              portfolio-agent catalog show   each field and its level",
         "Less later:   portfolio-agent consent set basic",

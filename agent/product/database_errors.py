@@ -8,9 +8,11 @@ SQLAlchemy is not imported here: its exceptions are told by their `orig`.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
-from agent.errors import SourceError
+from agent.errors import AgentError, SourceError
 from agent.settings import Dialect
 
 EXTRAS = {
@@ -148,14 +150,14 @@ _ORACLE = {
 }
 # The first that is found in the text decides; needed where a driver gives no code: libpq while connecting, SQLite.
 _TEXTS = (
+    ("too many", "too-many-connections"),
+    ("remaining connection slots", "too-many-connections"),
     ("password authentication failed", "login-refused"),
     ("no password supplied", "login-refused"),
     ("no pg_hba.conf entry", "login-refused"),
     ("authentication failed", "login-refused"),
     ('role "', "login-refused"),
     ("is not permitted to log in", "login-refused"),
-    ("too many", "too-many-connections"),
-    ("remaining connection slots", "too-many-connections"),
     ("starting up", "refused"),
     ("shutting down", "refused"),
     ("permission denied for database", "permission-denied"),
@@ -204,6 +206,18 @@ def map_database_error(error: BaseException) -> SourceError:
     return _explained(reason or _by_text(origin), f"{_driver(origin)} reports {code or type(origin).__name__}.")
 
 
+@contextmanager
+def database_errors() -> Iterator[None]:
+    """Around every use of an engine of ours: what it raises leaves as a SourceError without its origin."""
+    try:
+        yield
+    except AgentError:
+        raise
+    except Exception as error:
+        # Every driver has its own tree of errors, and some raise plain Python ones while connecting.
+        raise map_database_error(error) from None
+
+
 def driver_missing(dialect: Dialect, module: str) -> SourceError:
     """The SourceError for a database driver that is not installed."""
     extra = EXTRAS.get(dialect, str(dialect))
@@ -249,8 +263,9 @@ def _by_text(origin: BaseException) -> str:
 
 
 def _text(origin: BaseException) -> str:
-    """Everything the driver says, in lower case, for searching only."""
+    """Everything the driver says but what stands in quotes (names), in lower case, for searching only."""
     try:
-        return " ".join(str(part) for part in (origin, *origin.args, origin.__context__)).lower()[:4000]
+        parts = (origin, *origin.args, origin.__context__)
+        return re.sub(r'"[^"]*"', '""', " ".join(str(part) for part in parts).lower()[:4000])
     except (UnicodeError, TypeError, ValueError):
         return ""  # server texts in an unknown encoding

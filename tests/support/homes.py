@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+PASSWORD = "pl4in-Pass"
 DBCONFIG = """<?xml version="1.0" encoding="UTF-8"?>
 <jira-database-config>
   <name>defaultDS</name>
@@ -28,7 +29,7 @@ def write_home(
     kind: str = "postgres72",
     schema: str = "public",
     user: str = "jira_user",
-    password: str = "pl4in-Pass",
+    password: str = PASSWORD,
     extra: str = "",
     cluster: str | None = None,
 ) -> Path:
