@@ -21,7 +21,7 @@ import pytest
 from agent.batching import open_document, split
 from agent.delivery.http import HttpClient, open_client
 from agent.delivery.push import PushOutcome, PushPace, PushReport, push_waiting
-from agent.errors import KeyRejected, PushDeferred
+from agent.errors import KeyRejected, KeyUnreadable, PushDeferred
 from agent.model import Batch
 from agent.settings import CloudSettings, Secret
 from agent.store import Store, delivery_state, ledger, open_store, outbox, reserve
@@ -172,6 +172,16 @@ def test_new_key_ends_the_hold_at_once(store: Store, cloud: Receiver, client: Ht
     assert push(store, client, key=Secret("an-old-key-that-has-ended-0000")).outcome is PushOutcome.HELD
     assert push(store, client).acknowledged == 2
     assert delivery_state.load(store).hold == ""
+
+
+def test_key_of_wrong_shape_sends_nothing(store: Store, cloud: Receiver, client: HttpClient) -> None:
+    """A key that no header can carry ends the run before anything left: no request, no ledger row."""
+    put(store, batch())
+    with pytest.raises(KeyUnreadable):
+        push(store, client, key=Secret("not a key"))
+    assert cloud.log() == []
+    assert ledger.rows(store) == []
+    assert states(store) == [BatchState.WAITING]
 
 
 @pytest.mark.fault(78)
