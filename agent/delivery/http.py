@@ -108,6 +108,7 @@ class HttpClient:
         if key is not None:
             sent_headers["Authorization"] = f"Bearer {_checked(key)}"
         with self._lock:
+            self._client.cookies.clear()  # nothing a server said is told back to it
             self._flight.start(self._request_s)
             try:
                 with self._client.stream(method, path, content=body, headers=sent_headers) as response:
@@ -137,8 +138,7 @@ class HttpClient:
 class _Proxy:
     """Where the proxy is and how to log in there; the password is never part of the address."""
 
-    def __init__(self, url: str, host: str, port: int, user: str | None, password: Secret | None) -> None:
-        self.url = url
+    def __init__(self, host: str, port: int, user: str | None, password: Secret | None) -> None:
         self.host = host
         self.port = port
         self.user = user
@@ -287,7 +287,7 @@ def _proxy(cloud: CloudSettings) -> _Proxy | None:
                 do="Make it readable for the service account only (mode 0400).",
             ) from None
     port = parts.port or 3128
-    return _Proxy(f"http://{parts.hostname}:{port}", parts.hostname, port, parts.username, password)
+    return _Proxy(parts.hostname, port, parts.username, password)
 
 
 def _words(

@@ -33,7 +33,7 @@ from tenacity.stop import stop_base
 
 from agent.cloud import CloudAnswer, CloudClient
 from agent.delivery.answers import Action, Verdict, judge, said
-from agent.errors import AgentError, BatchRefused, KeyRejected, PushDeferred, StoreError
+from agent.errors import AgentError, BatchRefused, KeyRejected, KeyUnreadable, PushDeferred, StoreError
 from agent.log import log, logger
 from agent.model import Batch
 from agent.settings import Secret
@@ -102,7 +102,8 @@ def push_waiting(
 ) -> PushReport:
     """Push everything that waits, for at most `pace.retry_for_s` of failing tries, until `stopping` is set.
 
-    Never raises for what the receiver or the network does: that is the report's `problem`. StoreError passes.
+    Never raises for what the receiver or the network does: that is the report's `problem`. StoreError and
+    KeyUnreadable pass.
     """
     run = _Run(store, client, key, clock, stopping, split, destination, pace)
     held = run.held()
@@ -221,6 +222,10 @@ class _Run:
             )
         except PushDeferred as error:
             self._deferred(entry, error)
+            raise
+        except KeyUnreadable:
+            with self.store.transaction() as connection:
+                ledger.withdraw(connection, entry)
             raise
         self._settle(batch, entry, answer)
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from agent.batching import document_bytes, open_document, render_entry, render_instant, seal, split
 from agent.errors import BatchRefused
-from agent.model import Batch, ConsentedRecord
+from agent.model import Batch, ConsentedRecord, NodeId
 from tests.support.batches import BASIC, EXTENDED, IDENTITY, SEALED_AT, START, batch, hour, record
 
 GOLDEN = (
@@ -57,7 +57,7 @@ def test_order_of_records_does_not_matter() -> None:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"identity": replace(IDENTITY, node_id="n-other")},
+        {"identity": replace(IDENTITY, node_id=NodeId("n-other"))},
         {"identity": replace(IDENTITY, product_version="10.3.2")},
         {"hour": hour(1)},
         {"revision": 1},

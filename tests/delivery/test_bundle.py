@@ -28,7 +28,7 @@ from agent.delivery.bundle import (
 )
 from agent.errors import StoreError, UsageError
 from agent.model import Batch
-from tests.support.batches import BASIC, EXTENDED, IDENTITY, SEALED_AT, batch, record
+from tests.support.batches import BASIC, EXTENDED, IDENTITY, SEALED_AT, batch, noisy, record
 from tests.support.cloud import ROOT
 from tests.support.servers import require_root
 
@@ -169,18 +169,6 @@ def test_disk_that_fills_up_leaves_no_half_zip(tmp_path: Path) -> None:
         subprocess.run(["umount", str(mount)], check=True)
 
 
-def noisy(number: int) -> Batch:
-    """A batch that does not compress well."""
-    from agent.batching import seal
-    from tests.support.batches import hour
-
-    records = [
-        record(f"metric.{index}", attributes={"noise": hashlib.sha256(f"{number}.{index}".encode()).hexdigest()})
-        for index in range(1500)
-    ]
-    return seal(records, IDENTITY, hour(number), 0, BASIC, "1.0.0", SEALED_AT)[0]
-
-
 KILLED_WRITER = """
     import sys, time
     from pathlib import Path
@@ -227,6 +215,21 @@ def test_flipped_byte_is_noticed(tmp_path: Path) -> None:
     path.write_bytes(b"not a zip")
     with pytest.raises(StoreError, match="not a bundle"):
         verify_bundle(path)
+
+
+def test_what_the_disk_changed_is_noticed_before_the_final_name(tmp_path: Path) -> None:
+    """A bundle is read back after writing: one that does not read as written never gets its name."""
+
+    def batches() -> Iterable[Batch]:
+        yield noisy(0)
+        (half_written,) = tmp_path.glob(".*.partial")
+        with half_written.open("r+b") as file:
+            file.seek(5000)
+            file.write(b"changed by a bad disk")
+
+    with pytest.raises(StoreError, match="damaged"):
+        write(tmp_path, batches())
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_keeps_the_newest_and_only_ours(tmp_path: Path) -> None:

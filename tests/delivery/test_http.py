@@ -7,6 +7,7 @@ import gc
 import logging
 import re
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -163,6 +164,60 @@ def test_handshake_cut_off(cloud: Receiver) -> None:
         settings = CloudSettings(endpoint=f"https://localhost:{port}", ca_file=cloud.settings.ca_file)
         why = problem_with(settings).why
         assert "middle of the TLS handshake" in why or "lost" in why
+
+
+@pytest.mark.fault(79)
+@pytest.mark.parametrize("head", [b"", b"Content-Length: 100\r\n", b"Transfer-Encoding: chunked\r\n"])
+def test_end_of_stream_is_not_the_end_of_an_answer(head: bytes, cloud: Receiver) -> None:
+    """A connection cut without a TLS goodbye is an error, even where HTTP would take the end of stream as the end."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(cloud.folder / "server.pem")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            raw, _ = server.accept()
+            with context.wrap_socket(raw, server_side=True) as connection:
+                connection.recv(65536)
+                connection.sendall(b"HTTP/1.1 200 OK\r\n" + head + b"\r\n" + b'{"batchId": "')
+                socket.socket.shutdown(connection, socket.SHUT_RDWR)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        settings = CloudSettings(
+            endpoint=f"https://localhost:{server.getsockname()[1]}", ca_file=cloud.settings.ca_file
+        )
+        with open_client(settings, request_s=5) as client, pytest.raises(PushDeferred) as caught:
+            client.request("GET", "/v1/link", key=KEY)
+        thread.join()
+    assert "lost before the answer was complete" in caught.value.why
+    assert caught.value.sent
+
+
+def test_cookies_are_not_told_back(cloud: Receiver) -> None:
+    """A cookie a server sets is forgotten: requests carry the key and nothing that could follow an instance."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(cloud.folder / "server.pem")
+    heads: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            raw, _ = server.accept()
+            with context.wrap_socket(raw, server_side=True) as connection:
+                for _ in range(2):
+                    heads.append(connection.recv(65536))
+                    connection.sendall(b"HTTP/1.1 200 OK\r\nSet-Cookie: seen=1\r\nContent-Length: 2\r\n\r\n{}")
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        settings = CloudSettings(
+            endpoint=f"https://localhost:{server.getsockname()[1]}", ca_file=cloud.settings.ca_file
+        )
+        with open_client(settings, request_s=5) as client:
+            for _ in range(2):
+                assert client.request("GET", "/v1/link", key=KEY).body == b"{}"
+        thread.join()
+    assert len(heads) == 2
+    assert b"cookie" not in heads[1].lower()
 
 
 @pytest.mark.fault(88)

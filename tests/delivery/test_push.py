@@ -21,12 +21,12 @@ import pytest
 from agent.batching import open_document, split
 from agent.delivery.http import HttpClient, open_client
 from agent.delivery.push import PushOutcome, PushPace, PushReport, push_waiting
-from agent.errors import KeyRejected, PushDeferred
+from agent.errors import KeyRejected, KeyUnreadable, PushDeferred
 from agent.model import Batch
 from agent.settings import CloudSettings, Secret
 from agent.store import Store, delivery_state, ledger, open_store, outbox, reserve
 from agent.store.outbox import BatchState
-from tests.support.batches import SEALED_AT, batch, hour
+from tests.support.batches import SEALED_AT, batch, hour, noisy
 from tests.support.cloud import KEY, ROOT, Receiver, receiver, wait_until
 from tests.support.servers import require_root
 
@@ -174,6 +174,16 @@ def test_new_key_ends_the_hold_at_once(store: Store, cloud: Receiver, client: Ht
     assert delivery_state.load(store).hold == ""
 
 
+def test_key_of_wrong_shape_sends_nothing(store: Store, cloud: Receiver, client: HttpClient) -> None:
+    """A key that no header can carry ends the run before anything left: no request, no ledger row."""
+    put(store, batch())
+    with pytest.raises(KeyUnreadable):
+        push(store, client, key=Secret("not a key"))
+    assert cloud.log() == []
+    assert ledger.rows(store) == []
+    assert states(store) == [BatchState.WAITING]
+
+
 @pytest.mark.fault(78)
 def test_too_large_is_split_until_it_fits(store: Store, cloud: Receiver, client: HttpClient) -> None:
     """413 halves the batch under new ids, again if need be; every entry arrives exactly once."""
@@ -267,6 +277,20 @@ def test_mixed_faults_heal_within_the_run(store: Store, cloud: Receiver, client:
     report = push(store, client, pace=PATIENT)
     assert (report.outcome, report.acknowledged, report.requests) == (PushOutcome.DELIVERED, 5, 8)
     assert cloud.stored() == {batch(number).id for number in range(5)}
+
+
+def test_two_weeks_offline_all_arrive_once_oldest_first(store: Store, cloud: Receiver, client: HttpClient) -> None:
+    """After 14 days without the cloud every hour arrives, oldest first, none twice (Q1, G4)."""
+    batches = [batch(number) for number in range(14 * 24)]
+    put(store, *reversed(batches))
+    cloud.control(mode="503")
+    for day in range(14):
+        assert push(store, client, now=NOW + timedelta(days=day)).outcome is PushOutcome.DEFERRED
+    failed = len(cloud.log())
+    cloud.control()
+    report = push(store, client, now=NOW + timedelta(days=14))
+    assert (report.outcome, report.acknowledged) == (PushOutcome.DELIVERED, 14 * 24)
+    assert [line["id"] for line in cloud.log()[failed:]] == [one.id for one in batches]
 
 
 @pytest.mark.fault(71)
@@ -402,11 +426,11 @@ def test_full_disk_still_drains(tmp_path: Path, cloud: Receiver, client: HttpCli
     require_root()
     mount = tmp_path / "small"
     mount.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(mount)], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(mount)], check=True)
     try:
         (mount / "state").mkdir(mode=0o700)
         store = open_store(mount / "state")
-        put(store, *[batch(number, entries=400) for number in range(20)])
+        put(store, *[noisy(number) for number in range(20)])
         assert reserve.keep(store.folder)
         store.scrub()
         fill(mount)

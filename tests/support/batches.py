@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
@@ -38,7 +39,8 @@ def record(
     **tags: str,
 ) -> ConsentedRecord:
     """One consented record."""
-    figures = {"min": 1, "max": 3.5, "samples": 30, "failed": {"timeout": 1}} if attributes is None else attributes
+    default: dict[str, Scalar | Mapping[str, int]] = {"min": 1, "max": 3.5, "samples": 30, "failed": {"timeout": 1}}
+    figures = default if attributes is None else attributes
     return ConsentedRecord(name, EntryType.JMX_METRIC, at, figures, tags)
 
 
@@ -47,3 +49,12 @@ def batch(number: int = 0, *, consent: Consent = BASIC, entries: int = 3, revisi
     records = [record(f"metric.{index:04d}", hour(number).start, node=f"n{index}") for index in range(entries)]
     (sealed,) = seal(records, IDENTITY, hour(number), revision, consent, "1.0.0", SEALED_AT)
     return sealed
+
+
+def noisy(number: int, entries: int = 1500) -> Batch:
+    """A batch that does not compress well: about 50 bytes an entry."""
+    records = [
+        record(f"metric.{index}", attributes={"noise": hashlib.sha256(f"{number}.{index}".encode()).hexdigest()})
+        for index in range(entries)
+    ]
+    return seal(records, IDENTITY, hour(number), 0, BASIC, "1.0.0", SEALED_AT)[0]
