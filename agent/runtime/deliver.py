@@ -16,6 +16,7 @@ from agent.batching import document_bytes, render_entry, reseal, split
 from agent.delivery.bundle import BundleContents, remove_old, write_bundle
 from agent.errors import AgentError, Degraded, NotLinked
 from agent.link.clone import check_clone, read_machine_id
+from agent.link.private_file import trusted_owners
 from agent.link.record import reveal_key
 from agent.model import Batch, BatchId, Category, Consent, ConsentedRecord, ConsentLevel
 from agent.runtime.hourly import HourlyReport, close_hours, run_lock, tidy
@@ -76,7 +77,12 @@ def _push(pipeline: Pipeline, stopping: threading.Event, report: HourlyReport) -
     if record is None or record.consent.level is ConsentLevel.NONE:
         return
     check_clone(pipeline.store, read_machine_id())
-    key = reveal_key(record, settings.link_dir, pipeline.facts.instance_id)
+    key = reveal_key(
+        record,
+        settings.link_dir,
+        pipeline.facts.instance_id,
+        owners=trusted_owners(settings.agent.state_dir),
+    )
     pace = PushPace(settings.delivery.retry_for_s, settings.delivery.first_wait_s, settings.delivery.longest_wait_s)
     with open_client(settings.cloud) as client, on_stop(stopping, client.abort):
         done = push_waiting(

@@ -15,6 +15,7 @@ from typing import Any
 
 from agent import __version__
 from agent.errors import AgentError
+from agent.link.private_file import trusted_owners
 from agent.link.record import LinkRecord, key_warning, read_link
 from agent.log import printable
 from agent.model import ConsentLevel, Outcome
@@ -109,7 +110,7 @@ def _never_ran(health: Health, settings: Settings) -> None:
 
 def _read_link(settings: Settings, health: Health) -> LinkRecord | None:
     try:
-        record = read_link(settings.link_dir)
+        record = read_link(settings.link_dir, owners=trusted_owners(settings.agent.state_dir))
     except AgentError as error:
         health.link = {"state": "unreadable"}
         health.problems.append(Problem(error.what, error.why, error.do, NOT_LINKED))

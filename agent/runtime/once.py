@@ -8,6 +8,7 @@ from typing import Any
 
 from agent.catalog import load_catalog
 from agent.consent import Pseudonyms, explain
+from agent.link.private_file import trusted_owners
 from agent.link.record import read_link
 from agent.log import printable
 from agent.model import ConsentLevel, Outcome, Tick
@@ -57,7 +58,7 @@ class Taken:
 def read_once(settings: Settings) -> Taken:
     """Read every source once, without storing anything."""
     catalog = load_catalog(settings.instance.product)
-    record = read_link(settings.link_dir)
+    record = read_link(settings.link_dir, owners=trusted_owners(settings.agent.state_dir))
     level = record.consent.level if record is not None else ConsentLevel.BASIC
     pseudonyms = Pseudonyms(read_instance(settings.link_dir).pseudonym_key.reveal())
     sampler = Sampler(open_sources(settings, catalog))

@@ -11,6 +11,7 @@ from agent import __version__
 from agent.batching import seal
 from agent.catalog import Catalog, load_catalog
 from agent.consent import Filtered, Pseudonyms, consented
+from agent.link.private_file import trusted_owners
 from agent.link.record import LinkRecord, read_link
 from agent.model import Batch, Consent, ConsentLevel, Hour, HourlyAggregate, Identity, NodeId, Value
 from agent.product.identity import read_product_facts
@@ -72,7 +73,7 @@ def open_pipeline(settings: Settings, *, read_only: bool = False) -> Iterator[Pi
     """The pipeline over this instance's store; closed on leaving. Raises AgentError for whatever cannot be opened."""
     catalog = load_catalog(settings.instance.product)
     facts = read_instance(settings.link_dir)
-    record = read_link(settings.link_dir)
+    record = read_link(settings.link_dir, owners=trusted_owners(settings.agent.state_dir))
     if record is not None:
         consent: Consent | None = record.consent
     else:
