@@ -14,6 +14,7 @@ from email.utils import parsedate_to_datetime
 from enum import StrEnum
 
 from agent.cloud import CloudAnswer
+from agent.errors import AgentError, BatchRefused, KeyRejected, PushDeferred
 from agent.log import printable
 from agent.model import Batch
 from agent.settings import Secret
@@ -96,6 +97,15 @@ def judge(answer: CloudAnswer, batch: Batch, now: datetime) -> Verdict:
         return Verdict(Action.WAIT, f"{answer.status} a redirect is never followed", _ADDRESS, wait_s)
     action, why, do = ACTIONS.get(answer.status, (Action.WAIT, "an answer without meaning here", _PROXY))
     return Verdict(action, f"{answer.status} {why}", do, wait_s)
+
+
+def problem_of(batch: Batch, verdict: Verdict) -> AgentError:
+    """The error whose type says what happens next."""
+    if verdict.action is Action.WAIT:
+        return PushDeferred(f"Batch {batch.id} waits on.", why=verdict.why, do=verdict.do, wait_s=verdict.wait_s)
+    if verdict.action is Action.HOLD:
+        return KeyRejected("Nothing is delivered.", why=verdict.why, do=verdict.do)
+    return BatchRefused(f"Batch {batch.id} was not taken.", why=verdict.why, do=verdict.do)
 
 
 def proves(body: bytes, batch: Batch) -> bool:

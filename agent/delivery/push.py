@@ -32,7 +32,7 @@ from tenacity import (
 from tenacity.stop import stop_base
 
 from agent.cloud import CloudAnswer, CloudClient
-from agent.delivery.answers import Action, Verdict, judge, said
+from agent.delivery.answers import Action, Verdict, judge, problem_of, said
 from agent.errors import AgentError, BatchRefused, KeyRejected, KeyUnreadable, PushDeferred, StoreError
 from agent.log import log, logger
 from agent.model import Batch
@@ -262,7 +262,7 @@ class _Run:
             return
         heard = said(answer.body, self.key)
         verdict = replace(verdict, why=f"{verdict.why}, it said: {heard}" if heard else verdict.why)
-        problem = _problem(batch, verdict)
+        problem = problem_of(batch, verdict)
         if isinstance(problem, PushDeferred):
             self._deferred(entry, problem)
             raise problem
@@ -377,15 +377,6 @@ def _asked_s(attempt: RetryCallState) -> float:
 def _ahead(instant: datetime | None, now: datetime, at_most: timedelta) -> bool:
     """Whether a stored instant still lies ahead; one that is absurdly far ahead was stored under a wrong clock."""
     return instant is not None and now < instant <= now + at_most
-
-
-def _problem(batch: Batch, verdict: Verdict) -> AgentError:
-    """The error whose type says what happens next."""
-    if verdict.action is Action.WAIT:
-        return PushDeferred(f"Batch {batch.id} waits on.", why=verdict.why, do=verdict.do, wait_s=verdict.wait_s)
-    if verdict.action is Action.HOLD:
-        return KeyRejected("Nothing is delivered.", why=verdict.why, do=verdict.do)
-    return BatchRefused(f"Batch {batch.id} was not taken.", why=verdict.why, do=verdict.do)
 
 
 def _log_retry(attempt: RetryCallState) -> None:
