@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import pwd
 import secrets
+import shutil
+import signal
 import socket
 import sqlite3
 import subprocess
+import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -53,22 +56,39 @@ def sqlite_database(folder: Path) -> DemoDatabase:
 
 
 @contextmanager
-def postgres_database(folder: Path) -> Iterator[DemoDatabase]:
-    """A PostgreSQL cluster of our own: made, started on a free port of 127.0.0.1, stopped at the end."""
+def postgres_database() -> Iterator[DemoDatabase]:
+    """A PostgreSQL cluster of our own: made, started on a free port of 127.0.0.1, stopped and removed at the end."""
     binaries = newest_postgres()
-    data, password_file = folder / "pgdata", folder / "pgpassword"
+    # A folder of its own rather than the demo's: under root the cluster belongs to PostgreSQL's account, which cannot
+    # pass through private folders of ours.
+    folder = Path(tempfile.mkdtemp(prefix="portfolio-agent-postgres-"))
+    data, password_file, log = folder / "data", folder / "password", folder / "log"
     password = secrets.token_urlsafe(18)
     owner: dict[str, Any] = {}
-    data.mkdir(mode=0o700)
     password_file.touch(mode=0o600)
     password_file.write_text(password, encoding="ascii")
+    log.touch(mode=0o600)
     if os.geteuid() == 0:
-        # PostgreSQL refuses to run as root; its package brings the account. It must reach the folder.
         account = pwd.getpwnam("postgres")
         owner = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
-        for place in (data, password_file):
+        for place in (folder, password_file, log):
             os.chown(place, account.pw_uid, account.pw_gid)
-        reach(folder)
+    try:
+        with running_cluster(binaries, data, password_file, log, owner) as (server, port):
+            database = DemoDatabase(
+                f"jdbc:postgresql://127.0.0.1:{port}/jira", "postgres72", "org.postgresql.Driver", password, port=port
+            )
+            create_jira_database(database, server, log)
+            yield database
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def running_cluster(
+    binaries: Path, data: Path, password_file: Path, log: Path, owner: dict[str, Any]
+) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    """Make the cluster in `data` and run its server until the block ends."""
     initdb: list[str | Path] = [
         binaries / "initdb",
         "-D",
@@ -85,17 +105,12 @@ def postgres_database(folder: Path) -> Iterator[DemoDatabase]:
     port = free_port()
     command: list[str | Path] = [binaries / "postgres", "-D", data, "-p", str(port), "-c", "listen_addresses=127.0.0.1"]
     command += ["-c", "unix_socket_directories=", "-c", "fsync=off", "-c", "shared_buffers=16MB"]
-    log = folder / "postgres.log"
     with log.open("wb") as output:
         server = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd="/", **owner)
     try:
-        database = DemoDatabase(
-            f"jdbc:postgresql://127.0.0.1:{port}/jira", "postgres72", "org.postgresql.Driver", password, port=port
-        )
-        create_jira_database(database, server, log)
-        yield database
+        yield server, port
     finally:
-        server.terminate()
+        server.send_signal(signal.SIGINT)  # fast shutdown: the default one waits for clients
         try:
             server.wait(10)
         except subprocess.TimeoutExpired:
@@ -133,13 +148,6 @@ def newest_postgres() -> Path:
     if not found:
         raise RuntimeError("PostgreSQL is not installed; run: apt-get install postgresql")
     return found[-1].parent
-
-
-def reach(folder: Path) -> None:
-    """Let another account pass through a private folder of ours (execute only, so no listing)."""
-    for place in (folder, *folder.parents):
-        if place.stat().st_mode & 0o001 == 0:
-            place.chmod(place.stat().st_mode | 0o011)
 
 
 def run_quietly(command: Sequence[str | Path], owner: dict[str, Any]) -> None:

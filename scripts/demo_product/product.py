@@ -56,7 +56,7 @@ def running_product(
     with ExitStack() as stack:
         jmx_port = free_port()
         jvm = start_jvm(children, jmx_port)
-        database = stack.enter_context(postgres_database(folder)) if postgres else sqlite_database(folder)
+        database = stack.enter_context(postgres_database()) if postgres else sqlite_database(folder)
         fill(database, issues)
         home = write_home(folder, database, jmx_port)
         stack.enter_context(Movement(database))

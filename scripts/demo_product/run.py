@@ -26,7 +26,8 @@ from scripts.demo_product.processes import Children, Failed, Process
 from scripts.demo_product.product import Product, running_product
 
 HOUR_S = 20
-INTERVAL_S = 2
+INTERVAL_S = 4
+DEADLINE_S = 3
 WANTED_HOURS = 2
 KEY = "demo-key-0123456789abcdefghijklmnop"
 # Invented content of the demo's product that no consent level of the demo allows to leave.
@@ -85,7 +86,7 @@ class Demo:
         )  # fmt: skip
         text = self.config.read_text(encoding="utf-8")
         text = set_key(text, "sampling", "interval", f'"{INTERVAL_S}s"')
-        text = set_key(text, "sampling", "deadline", f'"{INTERVAL_S}s"')
+        text = set_key(text, "sampling", "deadline", f'"{DEADLINE_S}s"')
         text = set_key(text, "hour", "length", f'"{HOUR_S}s"')
         text = set_key(text, "hour", "close_after", '"1s"')
         self.config.write_text(text, encoding="utf-8")
@@ -110,7 +111,7 @@ class Demo:
             if daemon.child.poll() is not None:
                 raise Failed(f"the daemon ended with {daemon.child.returncode}: {daemon.last_words()}")
             windows = {batch["window"]["start"] for batch in self.received()}
-            now = f"last tick {self.status().get('lastTick')}, hours at the receiver: {len(windows)}"
+            now = f"last tick {self.status().get('last_tick')}, hours at the receiver: {len(windows)}"
             if now != last:
                 print(f"    {now}", flush=True)
                 last = now
@@ -169,13 +170,22 @@ def run(demo: Demo, *, postgres: bool) -> None:
         demo.say("status")
         print(demo.agent("status", allowed=(0, 1)))
         demo.say("One hourly row in full, as it arrived")
-        print(json.dumps(demo.received()[0]["entries"][0], indent=2))
+        print(json.dumps(first_jmx_entry(demo.received()), indent=2))
         if code := daemon.stop():
             raise Failed(f"the daemon ended with {code} on SIGTERM: {daemon.last_words()}")
         if product.traps:
             raise Failed(f"the agent read what it must not: {product.traps[0]}")
         entries = demo.check_nothing_leaked(bundles[-1])
         print(f"\nDone: {len(demo.received())} batches with {entries} entries acknowledged, bundle {bundles[-1]}")
+
+
+def first_jmx_entry(batches: list[dict[str, Any]]) -> dict[str, Any]:
+    """A row of the JVM; Failed when none arrived."""
+    for batch in batches:
+        for entry in batch["entries"]:
+            if entry["type"] == "JMX_METRIC" and "p95" in entry["attributes"]:
+                return dict(entry)
+    raise Failed("no JMX row arrived")
 
 
 def summary(taken: Any) -> str:
