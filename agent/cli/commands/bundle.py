@@ -27,10 +27,12 @@ def bundle(
 
     Example: portfolio-agent bundle --output /tmp/for-upload
     """
+    from agent.runtime.account import act_as_owner
     from agent.runtime.deliver import write_bundle_by_hand
     from agent.settings.load import load_settings
 
     settings = load_settings(config)
+    act_as_owner(settings.agent.state_dir)
     path = write_bundle_by_hand(settings, output or settings.bundle_folder, datetime.now(UTC))
     if as_json:
         print_json({"bundle": str(path), "sizeBytes": path.stat().st_size})

@@ -29,11 +29,13 @@ def deliver(
     Example: portfolio-agent deliver --no-push
     """
     from agent import log
+    from agent.runtime.account import act_as_owner
     from agent.runtime.deliver import run_hourly
     from agent.runtime.stopping import stop_on_signals
     from agent.settings.load import load_settings
 
     settings = load_settings(config)
+    act_as_owner(settings.agent.state_dir)
     log.configure(settings.agent.log_level)
     report = run_hourly(settings, datetime.now(UTC), push=not no_push, stopping=stop_on_signals())
     if as_json:

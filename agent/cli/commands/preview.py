@@ -28,12 +28,14 @@ def preview(
     Example: portfolio-agent preview --level extended
     """
     from agent.model import ConsentLevel
+    from agent.runtime.account import act_as_owner
     from agent.runtime.preview import read_difference, read_preview
     from agent.settings.load import load_settings
 
     if level not in (None, ConsentLevel.BASIC, ConsentLevel.EXTENDED):
         raise UsageError(f"There is no consent level {level!r}.", do="Use --level basic or --level extended.")
     settings, now = load_settings(config), datetime.now(UTC)
+    act_as_owner(settings.agent.state_dir)
     if diff:
         lines = read_difference(settings, now)
         if as_json:
