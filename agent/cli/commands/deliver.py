@@ -63,4 +63,4 @@ def _words(report: HourlyReport) -> str:
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command()(deliver)
+    app.command(short_help="Close hours and push what waits, now.")(deliver)
