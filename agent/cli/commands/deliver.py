@@ -28,7 +28,7 @@ def deliver(
 
     Example: portfolio-agent deliver --no-push
     """
-    from agent import log
+    from agent.cli import log
     from agent.runtime.account import act_as_owner
     from agent.runtime.deliver import run_hourly
     from agent.runtime.stopping import stop_on_signals
