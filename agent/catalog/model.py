@@ -40,6 +40,29 @@ class TagRule:
     data_type: DataType
 
 
+class Level(StrEnum):
+    """Where a figure stands against its threshold, in the words Atlassian uses for its guardrails."""
+
+    OPTIMAL = "optimal"
+    APPROACHING = "approaching"
+    EXCEEDING = "exceeding"
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """Published numbers and the page they are from. `warn` None: only a limit is published, so nothing approaches it."""
+
+    limit: float
+    source: str
+    warn: float | None = None
+
+    def level(self, value: float) -> Level:
+        """From `warn` on it is approaching, above `limit` it is exceeding."""
+        if value > self.limit:
+            return Level.EXCEEDING
+        return Level.APPROACHING if self.warn is not None and value >= self.warn else Level.OPTIMAL
+
+
 @dataclass(frozen=True, slots=True)
 class JmxBinding:
     """Where a JMX metric is read: an ObjectName or pattern, an attribute, for CompositeData a key of it.
@@ -114,6 +137,7 @@ class Metric:
     attributes: Mapping[str, DataType] = field(default_factory=dict)
     jmx: JmxBinding | None = None
     sql: SqlBinding | None = None
+    threshold: Threshold | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,4 @@
+-- counts: commits noted when pull requests changed
+-- cost: L
+-- versions: 6 and later
+select count(*) as total from sta_pr_rescope_commit

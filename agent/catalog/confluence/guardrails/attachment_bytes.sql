@@ -1,0 +1,7 @@
+-- counts: bytes of all attachments, old versions included
+-- cost: L
+-- versions: 6.3 and later
+-- null: zero
+select sum(p.longval) as total
+from contentproperties p join content c on c.contentid = p.contentid
+where p.propertyname = 'FILESIZE' and c.contenttype = 'ATTACHMENT'

@@ -1,0 +1,10 @@
+-- counts: restrictions of the page with the most; no row means that no page has any
+-- cost: L
+-- versions: 6.3 and later
+-- null: zero
+select max(n) as largest
+from (
+  select count(*) as n
+  from content_perm_set s join content_perm p on p.cps_id = s.id
+  group by s.content_id
+) x

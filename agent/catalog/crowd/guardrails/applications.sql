@@ -1,0 +1,6 @@
+-- counts: applications, and the active ones
+-- cost: S
+-- versions: 5 and later
+-- null: zero
+select count(*) as total, sum(case when active = 'T' then 1 else 0 end) as active
+from cwd_application
