@@ -36,7 +36,7 @@ def read_login(settings: Settings) -> DatabaseAccess:
 
 def _product_login(settings: Settings) -> DatabaseAccess:
     product = settings.instance.product
-    database = read_product_database(product, settings.instance.home)
+    database = read_product_database(product, settings.instance.home, settings.instance.shared_home)
     if database.encrypted:
         raise SourceError(
             "password-encrypted",

@@ -38,6 +38,8 @@ def read_octets(path: Path) -> bytes:
 def read_elements(octets: bytes, root: str, wanted: Collection[str]) -> dict[str, str]:
     """The text of each wanted element (`a/b` below the root), first occurrence; raises Malformed.
 
+    An element with a `name` attribute is wanted as `a/b[NAME]`.
+
     A DOCTYPE is refused before anything in it is looked at: entities could read other files or fill the memory.
     """
     walk = _Elements(root, wanted)
@@ -71,7 +73,7 @@ class _Elements:
             raise Malformed(f"has the root element '{shown(name, 40)}' in place of '{self.root}'")
         if len(self.path) >= DEPTH_LIMIT:
             raise Malformed("is nested too deeply")
-        self.path.append(name)
+        self.path.append(f"{name}[{attributes['name']}]" if "name" in attributes else name)
         here = "/".join(self.path[1:])
         # An element inside a wanted one ends its text: values here are plain.
         self.collecting = [] if here in self.wanted and here not in self.found else None

@@ -12,9 +12,9 @@ from agent.settings import Settings
 def read_product_facts(settings: Settings) -> ProductFacts:
     """The facts of this node; outside a cluster its name is the host's. Names never leave: they are hashed first.
 
-    A Jira home does not tell the version (it stands in the database): `version` and `build` are "" then.
+    No home tells the version (it stands in the database, if anywhere): `version` is "". `build` is what the home says.
     Raises ConfigError when the home cannot be read.
     """
     instance = settings.instance
     home = read_home(instance.product, instance.home, instance.shared_home)
-    return ProductFacts(instance.product, "", "", home.node_name or socket.gethostname(), home.clustered)
+    return ProductFacts(instance.product, "", home.build, home.node_name or socket.gethostname(), home.clustered)

@@ -6,13 +6,21 @@ element names, numbers and paths. The password is a `Secret`, or absent when Jir
 
 from __future__ import annotations
 
-import os
-import stat
 from pathlib import Path
 
 from agent.errors import ConfigError, Mistake
-from agent.product.documents import Malformed, read_elements, read_octets, read_properties
-from agent.product.jdbc import BadUrl, DatabaseAddress, parse_jdbc_url
+from agent.product.documents import Malformed, read_elements, read_properties
+from agent.product.home_files import (
+    DO_HOME,
+    SECURED,
+    check_node_name,
+    check_shared_home,
+    file_octets,
+    named_folder,
+    parse_address,
+    require_folder,
+)
+from agent.product.jdbc import DatabaseAddress
 from agent.product.model import HomeFacts, ProductDatabase
 from agent.settings import Dialect, Secret, shown
 
@@ -42,10 +50,9 @@ _WANTED = frozenset(
         *_CIPHERS,
     }
 )
-SECURED = "{ATL_SECURED}"
 
 
-def read_database(home: Path) -> ProductDatabase:
+def read_database(home: Path, _shared_home: Path | None = None) -> ProductDatabase:
     """How Jira reaches its database, from dbconfig.xml; raises ConfigError with every mistake in it."""
     path = home / DBCONFIG
     mistakes: list[Mistake] = []
@@ -58,25 +65,16 @@ def read_database(home: Path) -> ProductDatabase:
 def read_jira_home(home: Path, shared_home: Path | None) -> HomeFacts:
     """Everything a Jira home says; `shared_home` overrides what cluster.properties names."""
     mistakes: list[Mistake] = []
-    if not home.is_dir():
-        raise ConfigError(
-            f"There is no Jira home at {shown(str(home), 300)}.",
-            (Mistake(shown(str(home), 300), "", "is not a folder, or this account may not see it"),),
-            do="Name the local home folder of this node (the one that holds dbconfig.xml) with --home.",
-        )
+    require_folder(home, "Jira", DBCONFIG)
     database = _database(home / DBCONFIG, mistakes)
-    clustered, node_name, named_home = _cluster(home / CLUSTER, mistakes)
+    clustered, node_name, named_home = _cluster(home / CLUSTER, mistakes, wanted=shared_home is None)
     shared = shared_home or named_home or (home / "shared" if (home / "shared").is_dir() else home)
-    if not shared.is_dir():
-        key = "--shared-home" if shared_home else f"{CLUSTER}: jira.shared.home"
-        mistakes.append(
-            Mistake(str(home), key, f"there is no folder {shown(str(shared), 300)}, or this account may not see it")
-        )
+    check_shared_home(home, shared, "--shared-home" if shared_home else f"{CLUSTER}: jira.shared.home", mistakes)
     if database is None or mistakes:
         raise ConfigError(
             f"The Jira home {shown(str(home), 300)} cannot be used.",
             tuple(mistakes),
-            do="Correct what is listed, or name another folder with --home; nothing was written.",
+            do=DO_HOME,
         )
     return HomeFacts(home, shared, clustered, node_name, database)
 
@@ -85,7 +83,7 @@ _DO_DBCONFIG = 'Compare with the file Jira runs with, or set [database] login = 
 
 
 def _database(path: Path, mistakes: list[Mistake]) -> ProductDatabase | None:
-    octets = _octets(path, mistakes, required=True)
+    octets = file_octets(path, mistakes, "is missing; Jira writes it when its database is set up")
     if octets is None:
         return None
     found: dict[str, str] = {}
@@ -135,12 +133,8 @@ def _address(file: str, values: dict[str, str], mistakes: list[Mistake]) -> Data
             problem = 'is missing: Jira takes the database from its application server (JNDI); set login = "own"'
         mistakes.append(Mistake(file, f"{_SOURCE}/url", problem))
         return None
-    try:
-        address = parse_jdbc_url(url)
-    except BadUrl as error:
-        mistakes.append(Mistake(file, f"{_SOURCE}/url", str(error)))
-        return None
-    if dialect is not None and address.dialect is not dialect:
+    address = parse_address(file, f"{_SOURCE}/url", url, mistakes)
+    if address is not None and dialect is not None and address.dialect is not dialect:
         mistakes.append(
             Mistake(file, f"{_SOURCE}/url", f"is for {address.dialect}, but database-type is '{shown(kind, 40)}'")
         )
@@ -154,48 +148,17 @@ def _schema(file: str, schema: str, mistakes: list[Mistake]) -> str:
     return schema
 
 
-def _cluster(path: Path, mistakes: list[Mistake]) -> tuple[bool, str, Path | None]:
-    """Whether this is a cluster node, its id, and the shared home it names; an absent file means: no cluster."""
-    octets = _octets(path, mistakes, required=False)
+def _cluster(path: Path, mistakes: list[Mistake], *, wanted: bool) -> tuple[bool, str, Path | None]:
+    """Whether this is a cluster node, its id, and, if wanted, the shared home; an absent file means: no cluster."""
+    octets = file_octets(path, mistakes, missing="")
     if octets is None:
         return False, "", None
     values = read_properties(octets, ("jira.node.id", "jira.shared.home"))
     node_name = values.get("jira.node.id", "").strip()
     if not node_name:
         mistakes.append(Mistake(str(path), "jira.node.id", "is missing or empty"))
-    elif not node_name.isprintable() or len(node_name) > 255:
-        mistakes.append(Mistake(str(path), "jira.node.id", "is too long or holds control characters"))
+    check_node_name(str(path), "jira.node.id", node_name, mistakes)
     text = values.get("jira.shared.home", "").strip()
-    if not text:
+    if not text or not wanted:
         return True, node_name, None
-    if not text.startswith("/") or not text.isprintable() or ".." in Path(text).parts:
-        mistakes.append(Mistake(str(path), "jira.shared.home", "is not an absolute path; name it with --shared-home"))
-        return True, node_name, None
-    return True, node_name, Path(text)
-
-
-def _octets(path: Path, mistakes: list[Mistake], *, required: bool) -> bytes | None:
-    try:
-        return read_octets(path)
-    except FileNotFoundError:
-        if required:
-            mistakes.append(Mistake(str(path), "", "is missing; Jira writes it when its database is set up"))
-    except PermissionError:
-        mistakes.append(Mistake(str(path), "", _permission_words(path)))
-    except Malformed as error:
-        mistakes.append(Mistake(str(path), "", str(error)))
-    except OSError as error:
-        mistakes.append(Mistake(str(path), "", error.strerror or type(error).__name__))
-    return None
-
-
-def _permission_words(path: Path) -> str:
-    try:
-        facts = path.stat()
-        owner = f"uid {facts.st_uid}, mode {stat.S_IMODE(facts.st_mode):04o}"
-    except OSError:
-        owner = "its folder cannot be entered"
-    return (
-        f"uid {os.geteuid()} may not read it ({owner}); grant it on this file only: "
-        f"setfacl -m u:portfolio-agent:r {path} && setfacl -m u:portfolio-agent:x {path.parent}"
-    )
+    return True, node_name, named_folder(str(path), "jira.shared.home", text, {}, mistakes)

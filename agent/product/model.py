@@ -22,13 +22,18 @@ class ProductDatabase:
 
 @dataclass(frozen=True, slots=True)
 class HomeFacts:
-    """What a product's home folder says; `node_name` is "" outside a cluster and never leaves as it is."""
+    """What a product's home folder says.
+
+    `node_name` is "" outside a cluster and where the home does not tell it; it never leaves as it is. `build` is the
+    product's build number, "" where the home does not tell it.
+    """
 
     home: Path
     shared_home: Path
     clustered: bool
     node_name: str
     database: ProductDatabase
+    build: str = ""
 
 
 @dataclass(frozen=True, slots=True)

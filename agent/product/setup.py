@@ -190,7 +190,9 @@ def _database(home: HomeFacts, output: Path) -> DatabaseSettings:
 def _jmx_hint(install: Path | None) -> JmxHint | None:
     if install is None:
         return None
-    path = install / "bin" / "setenv.sh"
+    # Crowd keeps its Tomcat in a folder of its own.
+    tomcat = install / "apache-tomcat"
+    path = (tomcat if tomcat.is_dir() else install) / "bin" / "setenv.sh"
     try:
         return parse_setenv(read_octets(path).decode("utf-8", "replace"))
     except (OSError, Malformed) as error:
@@ -204,6 +206,8 @@ def _jmx_hint(install: Path | None) -> JmxHint | None:
 
 def _found(settings: Settings, home: HomeFacts, hint: JmxHint | None) -> Iterator[tuple[str, str]]:
     yield "product", str(settings.instance.product)
+    if home.build:
+        yield "build", home.build
     yield "home", str(home.home)
     yield "shared home", str(home.shared_home)
     yield "node", f"{shown(home.node_name)} (cluster)" if home.clustered else "not clustered"
