@@ -8,12 +8,12 @@ from collections.abc import Collection, Mapping
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from agent.catalog.model import DataType, JmxBinding, Metric, SqlBinding, TagRule, TagTreatment, Threshold
+from agent.catalog.model import DataType, JmxBinding, Merge, Metric, SqlBinding, TagRule, TagTreatment, Threshold
 from agent.errors import Mistake
 from agent.model import Category, ConsentLevel, EntryType, Kind
 
 SOURCES = ("jmx", "guardrails", "host")
-COSTS = ("S", "M", "L")
+COSTS = ("S", "M", "L", "XL")
 TEXTS = ("name", "source", "unit", "reference")
 CLASSES: Mapping[str, type[StrEnum]] = {
     "type": EntryType,
@@ -23,7 +23,7 @@ CLASSES: Mapping[str, type[StrEnum]] = {
     "kind": Kind,
 }
 KNOWN = (*TEXTS, *CLASSES, "description", "cost", "versions", "tags", "attributes", "jmx", "sql", "threshold")
-JMX_KEYS = ("bean", "or_beans", "attribute", "key", "tags", "excluding", "absent")
+JMX_KEYS = ("bean", "or_beans", "attribute", "key", "tags", "excluding", "absent", "merge")
 NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)+")
 TAG = re.compile(r"[a-z][A-Za-z0-9]*")
 COLUMN = re.compile(r"[a-z][a-z0-9_]*")
@@ -190,6 +190,7 @@ def _jmx(reader: _Reader) -> JmxBinding | None:
         excluding=jmx.texts("excluding"),
         or_beans=jmx.texts("or_beans"),
         absent=absent,
+        merge=Merge(jmx.choice("merge", Merge)) if "merge" in jmx.table else None,
     )
 
 

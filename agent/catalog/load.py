@@ -17,7 +17,7 @@ from pathlib import Path
 
 from agent.catalog.entry import Faults, parse_metric
 from agent.catalog.model import Catalog, Metric, SqlQuery
-from agent.catalog.queries import read_queries
+from agent.catalog.queries import file_name, read_estimates, read_queries
 from agent.errors import ConfigError, Mistake
 
 COMMON = "common"
@@ -58,12 +58,13 @@ def load_catalog(product: str, root: Traversable | Path | None = None) -> Catalo
         found = read_queries(base / folder / "guardrails", f"{folder}/guardrails", faults)
         _match(own, found, folder, faults)
         queries |= found
+    estimates = read_estimates(base / COMMON / "estimates", f"{COMMON}/estimates", faults)
     if faults.found:
         raise CatalogError(
             f"The catalog of {product} has {len(faults.found)} fault(s); it is not used.", tuple(faults.found), do=DO
         )
     version = field_list_version(metrics.values(), public, private)
-    return Catalog(product, metrics, version, queries, public, private)
+    return Catalog(product, metrics, version, queries, public, private, estimates)
 
 
 def field_list_version(
@@ -152,9 +153,14 @@ def _match(metrics: list[Metric], queries: dict[str, SqlQuery], folder: str, fau
             continue
         if query.cost != metric.cost:
             faults.add(where, metric.name, f"cost is {metric.cost} here and {query.cost} in {query.name}.sql")
-        for dialect, text in query.texts.items():
-            if f" as {metric.sql.column}" not in " ".join(text.split()):
-                variant = f"{query.name}.{dialect}.sql" if dialect else f"{query.name}.sql"
-                faults.add(where, metric.name, f"{variant} gives no column named {metric.sql.column}")
+        for restricted, texts in ((False, query.texts), (True, query.restricted)):
+            for dialect, text in texts.items():
+                if f" as {metric.sql.column}" not in " ".join(text.split()):
+                    variant = file_name(query.name, dialect, restricted=restricted)
+                    faults.add(where, metric.name, f"{variant} gives no column named {metric.sql.column}")
     for name in queries.keys() - used:
         faults.add(where, f"{name}.sql", "no entry uses it")
+    columns = {(metric.sql.query, metric.sql.column) for metric in metrics if metric.sql is not None}
+    for name, query in queries.items():
+        if query.estimate is not None and (name, query.estimate.column) not in columns:
+            faults.add(where, f"{name}.sql", f"no entry uses the estimated column {query.estimate.column}")

@@ -1,6 +1,8 @@
-"""Reads the `.sql` files of one folder: `NAME.sql` and its dialect variants `NAME.DIALECT.sql`.
+"""Reads the `.sql` files of one folder: `NAME.sql` and its variants `NAME.DIALECT.sql`, `NAME.restricted.DIALECT.sql`.
 
-The header comment of each file says `counts:`, `cost:` and `versions:`; `null:` may say that NULL means zero.
+The header comment of each file says `counts:`, `cost:` and `versions:`; `null:` may say that NULL means zero, and
+`estimate: TABLE as COLUMN` that the database's own idea of the table's rows may stand in for a count that takes too long.
+How each dialect is asked for that idea stands in `estimates/DIALECT.sql`, with the table as parameter `:wanted`.
 """
 
 from __future__ import annotations
@@ -10,43 +12,71 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from agent.catalog.entry import COSTS, Faults
-from agent.catalog.model import NullMeans, SqlQuery
+from agent.catalog.model import Estimate, NullMeans, SqlQuery
 
 DIALECTS = ("postgresql", "mysql", "oracle", "sqlserver", "sqlite")
+RESTRICTED = "restricted"
 HEADER = re.compile(r"^--\s*(\w+):\s*(.*\S)\s*$", re.MULTILINE)
 NEEDED = ("counts", "cost", "versions")
+KNOWN = (*NEEDED, "null", "estimate")
+SAME = ("cost", "null", "estimate")
+ESTIMATE = re.compile(r"(\w+) as ([a-z][a-z0-9_]*)")
+ESTIMATE_COLUMNS = (" as n", " as as_of")
 FORBIDDEN = re.compile(
     r"\b(insert|update|delete|merge|create|alter|drop|truncate|grant|revoke|call|execute|copy|into|lock|set)\b", re.I
 )
 
+Folder = Traversable | Path
+Variants = dict[tuple[bool, str], str]  # (restricted, dialect) -> the file's text
 
-def read_queries(folder: Traversable | Path, where: str, faults: Faults) -> dict[str, SqlQuery]:
+
+def read_queries(folder: Folder, where: str, faults: Faults) -> dict[str, SqlQuery]:
     """Every statement of `folder` by name; {} when there is no such folder. Faults go to `faults`."""
     if not folder.is_dir():
         return {}
-    texts: dict[str, dict[str, str]] = {}
+    texts: dict[str, Variants] = {}
     for file in sorted(folder.iterdir(), key=lambda item: item.name):
-        name, _, rest = file.name.partition(".")
-        dialect = rest.removesuffix("sql").rstrip(".")
-        if not rest.endswith("sql") or (dialect and dialect not in DIALECTS):
-            faults.add(where, file.name, f"must be NAME.sql or NAME.DIALECT.sql with one of {', '.join(DIALECTS)}")
+        name, *rest = file.name.split(".")
+        restricted = rest[:1] == [RESTRICTED]
+        dialect = ".".join(rest[restricted:-1])
+        if rest[-1:] != ["sql"] or (dialect and dialect not in DIALECTS):
+            words = f"NAME[.{RESTRICTED}][.DIALECT].sql with one of {', '.join(DIALECTS)}"
+            faults.add(where, file.name, f"must be {words}")
             continue
-        texts.setdefault(name, {})[dialect] = file.read_text(encoding="utf-8")
+        texts.setdefault(name, {})[restricted, dialect] = file.read_text(encoding="utf-8")
     return {name: _query(name, variants, where, faults) for name, variants in texts.items()}
 
 
-def _query(name: str, variants: dict[str, str], where: str, faults: Faults) -> SqlQuery:
+def read_estimates(folder: Folder, where: str, faults: Faults) -> dict[str, str]:
+    """By dialect, the statement that tells about how many rows a table has; {} when there is no such folder."""
+    if not folder.is_dir():
+        return {}
+    found = {}
+    for file in sorted(folder.iterdir(), key=lambda item: item.name):
+        dialect = file.name.removesuffix(".sql")
+        text = statement(file.read_text(encoding="utf-8"))
+        if dialect not in DIALECTS:
+            faults.add(where, file.name, f"must be DIALECT.sql with one of {', '.join(DIALECTS)}")
+        _check_statement(text, file.name, where, faults)
+        for piece in (*ESTIMATE_COLUMNS, ":wanted"):
+            if piece not in " ".join(text.split()):
+                faults.add(where, file.name, f"must have{piece if piece[0] == ' ' else ' ' + piece}")
+        found[dialect] = text
+    return found
+
+
+def _query(name: str, variants: Variants, where: str, faults: Faults) -> SqlQuery:
     headers: dict[str, str] = {}
-    for dialect, text in variants.items():
-        file = f"{name}.{dialect}.sql" if dialect else f"{name}.sql"
+    for (restricted, dialect), text in variants.items():
+        file = file_name(name, dialect, restricted=restricted)
         own = dict(HEADER.findall(text))
         for key in NEEDED:
             if not own.get(key):
                 faults.add(where, file, f"the header comment does not say '{key}:'")
-        for key in own.keys() - {*NEEDED, "null"}:
-            faults.add(where, file, f"'{key}:' is not a known header", key, (*NEEDED, "null"))
-        if headers and (own.get("cost"), own.get("null")) != (headers.get("cost"), headers.get("null")):
-            faults.add(where, file, "cost or null differ from the other variant")
+        for key in own.keys() - set(KNOWN):
+            faults.add(where, file, f"'{key}:' is not a known header", key, KNOWN)
+        if headers and any(own.get(key) != headers.get(key) for key in SAME):
+            faults.add(where, file, f"{', '.join(SAME)}: one of them differs from the other variant")
         headers = headers or own
         _check_statement(statement(text), file, where, faults)
     if headers.get("cost", "S") not in COSTS:
@@ -55,14 +85,24 @@ def _query(name: str, variants: dict[str, str], where: str, faults: Faults) -> S
     if null not in [item.value for item in NullMeans]:
         faults.add(where, f"{name}.sql", f"null must be one of {', '.join(NullMeans)}", null, list(NullMeans))
         null = NullMeans.NOT_PRESENT.value
+    estimate = ESTIMATE.fullmatch(headers.get("estimate", ""))
+    if "estimate" in headers and estimate is None:
+        faults.add(where, f"{name}.sql", "estimate must be: TABLE as COLUMN")
     return SqlQuery(
         name=name,
-        texts={dialect: statement(text) for dialect, text in variants.items()},
+        texts={dialect: statement(text) for (restricted, dialect), text in variants.items() if not restricted},
         counts=headers.get("counts", ""),
         cost=headers.get("cost", "S"),
         versions=headers.get("versions", ""),
         null_means=NullMeans(null),
+        estimate=Estimate(estimate[1], estimate[2]) if estimate is not None else None,
+        restricted={dialect: statement(text) for (restricted, dialect), text in variants.items() if restricted},
     )
+
+
+def file_name(name: str, dialect: str, *, restricted: bool = False) -> str:
+    """The name of the file that holds this variant."""
+    return ".".join([name, *([RESTRICTED] if restricted else []), *([dialect] if dialect else []), "sql"])
 
 
 def statement(text: str) -> str:
