@@ -23,7 +23,7 @@ def tree(tmp_path: Path) -> Path:
     home = tmp_path / "outer" / "home"
     home.mkdir(parents=True)
     for folder in (home, *home.parents):
-        if folder.is_relative_to("/tmp") and folder != Path("/tmp"):  # noqa: S108  # pytest's own folders are closed
+        if folder.is_relative_to("/tmp") and folder != Path("/tmp"):  # pytest's own folders are closed
             folder.chmod(0o755)
     (home / "dbconfig.xml").write_text("<x/>", encoding="ascii")
     (home / "dbconfig.xml").chmod(0o644)
