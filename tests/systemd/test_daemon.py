@@ -119,11 +119,11 @@ def test_it_is_active_once_a_tick_is_stored(site: Site) -> None:
 
 def test_no_start_compiles_anything(site: Site) -> None:
     """Each module the daemon loads comes from bytecode that the installation made: with -OO none is shipped."""
-    python, pid = "/opt/portfolio-agent/current/bin/python", main_pid(site.machine)
+    pid = main_pid(site.machine)
     options = site.machine.run(f"tr '\\0' '\\n' < /proc/{pid}/cmdline").stdout.split()
     assert options[1:3] == ["-OO", "-X"]
     loads = "import agent.runtime.daemon, agent.sources.guardrails, agent.sources.host, agent.sources.jmx, psycopg"
-    said = site.machine.run(f"{python} -v -OO -X {options[3]} -I -c '{loads}' 2>&1 >/dev/null").stdout
+    said = site.machine.run(f"{options[0]} -v -OO -X {options[3]} -I -c '{loads}' 2>&1 >/dev/null").stdout
     read = [line for line in said.splitlines() if line.startswith("# code object from ")]
     bytecode = options[3].partition("=")[2]
     assert len(read) > 300
