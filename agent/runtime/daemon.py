@@ -50,6 +50,7 @@ def main(arguments: list[str] | None = None) -> int:
     config = parser.parse_args(arguments).config
     stopping = threading.Event()
     handle_signals(stopping)
+    faulthandler.enable()  # a process the watchdog aborts leaves its stacks in the journal
     try:
         settings = load_settings(config)
         configure(settings.agent.log_level)
