@@ -33,7 +33,7 @@ def read_bamboo_home(home: Path, shared_home: Path | None) -> HomeFacts:
     check_shared_home(home, shared, "--shared-home", mistakes)
     if read.database is None or mistakes:
         raise ConfigError(f"The Bamboo home {shown(str(home), 300)} cannot be used.", tuple(mistakes), do=DO_HOME)
-    return HomeFacts(home, shared, clustered=False, node_name="", database=read.database, build=read.build)
+    return HomeFacts(home, shared, False, "", read.database, read.build, (home / FILE,))
 
 
 def _read(home: Path, mistakes: list[Mistake]) -> HibernateFile:

@@ -47,7 +47,7 @@ def read_bitbucket_home(home: Path, shared_home: Path | None) -> HomeFacts:
     database, clustered = _database(shared, mistakes)
     if database is None or mistakes:
         raise ConfigError(f"The Bitbucket home {shown(str(home), 300)} cannot be used.", tuple(mistakes), do=DO_HOME)
-    return HomeFacts(home, shared, clustered, "", database)
+    return HomeFacts(home, shared, clustered, "", database, files=(shared / FILE,))
 
 
 def _shared(home: Path, shared_home: Path | None) -> Path:

@@ -54,7 +54,7 @@ def read_confluence_home(home: Path, shared_home: Path | None) -> HomeFacts:
     if read.database is None or mistakes:
         raise ConfigError(f"The Confluence home {shown(str(home), 300)} cannot be used.", tuple(mistakes), do=DO_HOME)
     clustered = read.values.get(CLUSTERED, str(CLUSTER_HOME in read.values)).lower() == "true"
-    return HomeFacts(home, shared, clustered, node_name, read.database, read.build)
+    return HomeFacts(home, shared, clustered, node_name, read.database, read.build, (home / FILE,))
 
 
 def _read(home: Path, mistakes: list[Mistake]) -> HibernateFile:

@@ -33,7 +33,7 @@ def read_crowd_home(home: Path, shared_home: Path | None) -> HomeFacts:
     read = _read(home, shared, mistakes)
     if read.database is None or mistakes:
         raise ConfigError(f"The Crowd home {shown(str(home), 300)} cannot be used.", tuple(mistakes), do=DO_HOME)
-    return HomeFacts(home, shared, clustered=False, node_name="", database=read.database, build=read.build)
+    return HomeFacts(home, shared, False, "", read.database, read.build, (_file(home, shared),))
 
 
 def _shared(home: Path, shared_home: Path | None) -> Path:
@@ -41,9 +41,12 @@ def _shared(home: Path, shared_home: Path | None) -> Path:
 
 
 def _read(home: Path, shared: Path, mistakes: list[Mistake]) -> HibernateFile:
-    # lexists: a file that may not be looked at is still the one that counts.
+    return read_hibernate_file(_file(home, shared), ROOT, (), mistakes, no_url=NO_URL)
+
+
+def _file(home: Path, shared: Path) -> Path:
     old = not _there(shared / FILE) and _there(home / FILE)
-    return read_hibernate_file((home if old else shared) / FILE, ROOT, (), mistakes, no_url=NO_URL)
+    return (home if old else shared) / FILE
 
 
 def _there(path: Path) -> bool:

@@ -78,10 +78,10 @@ def built_database(
     url_key, user_key, password_key = keys
     address = parse_address(file, url_key, values[url_key].strip(), mistakes)
     user, password, encrypted = product_login(file, (user_key, password_key), values, cipher, mistakes)
+    if not user and (address is None or address.dialect is not Dialect.SQLITE):
+        mistakes.append(Mistake(file, user_key, "is missing or empty"))
     if address is None:
         return None
-    if not user and address.dialect is not Dialect.SQLITE:
-        mistakes.append(Mistake(file, user_key, "is missing or empty"))
     return ProductDatabase(address, user, password, encrypted, schema="")
 
 

@@ -76,7 +76,7 @@ def read_jira_home(home: Path, shared_home: Path | None) -> HomeFacts:
             tuple(mistakes),
             do=DO_HOME,
         )
-    return HomeFacts(home, shared, clustered, node_name, database)
+    return HomeFacts(home, shared, clustered, node_name, database, files=(home / DBCONFIG, home / CLUSTER))
 
 
 _DO_DBCONFIG = 'Compare with the file Jira runs with, or set [database] login = "own" and give the agent an account.'

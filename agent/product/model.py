@@ -25,7 +25,7 @@ class HomeFacts:
     """What a product's home folder says.
 
     `node_name` is "" outside a cluster and where the home does not tell it; it never leaves as it is. `build` is the
-    product's build number, "" where the home does not tell it.
+    product's build number, "" where the home does not tell it. `files` are read again at run time, where they exist.
     """
 
     home: Path
@@ -34,6 +34,7 @@ class HomeFacts:
     node_name: str
     database: ProductDatabase
     build: str = ""
+    files: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

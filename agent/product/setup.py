@@ -257,8 +257,7 @@ def _way_to_the_product(settings: Settings, home: HomeFacts) -> Iterator[str]:
     """What keeps the service from the product's files: its account's rights, and the folders the unit hides."""
     owner = owner_of(settings.agent.state_dir)
     if owner is not None and owner.uid != 0:
-        wanted = [home.home / name for name in ("dbconfig.xml", "cluster.properties")]
-        commands = barred(owner, wanted, (home.home, settings.link_dir)).commands(_name_of(owner.uid))
+        commands = barred(owner, home.files, (home.home, settings.link_dir)).commands(_name_of(owner.uid))
         if commands:
             yield (
                 "Let the service account read the product's files, which it may not yet (setfacl: package acl): "

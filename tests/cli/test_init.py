@@ -144,14 +144,6 @@ def test_start_script_gives_the_jmx_port(tmp_path: Path) -> None:
     assert "asks for a login" in done.stdout
 
 
-@pytest.mark.parametrize("product", ["confluence", "bitbucket", "bamboo", "crowd"])
-def test_other_products_are_refused(tmp_path: Path, product: str) -> None:
-    """A product whose home cannot be read yet is refused with words, exit 10."""
-    done = run("init", "--home", tmp_path, "--product", product, "--output", tmp_path / "agent.toml")
-    assert done.returncode == 10
-    assert f"cannot read a {product} home" in done.stderr
-
-
 def test_second_node_keeps_the_identity(tmp_path: Path) -> None:
     """init on another node of the same shared home finds the first one's identity."""
     home = write_home(tmp_path)

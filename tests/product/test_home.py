@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from agent.errors import ConfigError
 from agent.product import read_home, read_product_facts
 from agent.product.documents import Malformed, read_elements, read_properties
+from agent.product.home import DATABASE_READERS, HOME_READERS
 from agent.settings import InstanceSettings, ProductType, Settings
 from tests.support.homes import write_home
 
@@ -182,13 +183,16 @@ def test_unreadable_dbconfig_names_the_grant(tmp_path: Path) -> None:
     assert f"setfacl -m u:portfolio-agent:r {home / 'dbconfig.xml'}" in done.stdout
 
 
-@pytest.mark.parametrize("product", [product for product in ProductType if product is not JIRA])
-def test_other_products_are_refused_clearly(tmp_path: Path, product: ProductType) -> None:
-    """A product whose home is not understood yet is named as that, not misread."""
-    with pytest.raises(ConfigError) as caught:
-        read_home(product, tmp_path)
-    assert f"{product} home" in caught.value.what
-    assert "jira" in caught.value.why
+def test_every_product_has_a_reader() -> None:
+    """Each product the configuration may name has a reader for its home and one for its login."""
+    assert set(HOME_READERS) == set(DATABASE_READERS) == set(ProductType)
+
+
+def test_named_shared_home_mends_a_wrong_one(tmp_path: Path) -> None:
+    """The message says to name the shared home: then what cluster.properties says of it counts no more."""
+    home = write_home(tmp_path, cluster="jira.node.id=one\njira.shared.home=rel/ative\n")
+    assert "name it with --shared-home" in refused(home)
+    assert read_home(JIRA, home, tmp_path).shared_home == tmp_path
 
 
 def test_node_name_is_the_hosts_outside_a_cluster(tmp_path: Path) -> None:

@@ -1,5 +1,5 @@
 -- counts: bytes of all attachments, old versions included
--- cost: L
+-- cost: XL
 -- versions: 6.3 and later
 -- null: zero
 select sum(p.longval) as total

@@ -1,0 +1,85 @@
+"""`init` and then `sample`, as processes, beside each product on real databases: no demo, no shortcut."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from agent.settings import DatabaseLogin, load_settings
+from tests.cli.test_init import run
+from tests.support.mariadb import MariaDbServer, mariadb
+from tests.support.postgres import PostgresServer, postgres
+from tests.support.product_databases import (
+    ACCOUNT,
+    ACCOUNT_PASSWORD,
+    COUNTS,
+    PLANTED,
+    PRODUCTS,
+    fill_mariadb,
+    fill_postgres,
+    fill_sqlite,
+)
+from tests.support.product_homes import PASSWORD, SECRETS, write_product_home
+
+__all__ = ["mariadb", "postgres"]  # the fixtures
+
+pytestmark = pytest.mark.parametrize("product", PRODUCTS)
+
+
+def sampled(tmp_path: Path, product: str, url: str, user: str, password: str) -> dict[str, object]:
+    """Guardrails of one tick after `init` on a home with this login."""
+    home = write_product_home(tmp_path, product, url=url, user=user, password=password)
+    config = tmp_path / "agent.toml"
+    done = run(
+        "init", "--product", product, "--home", home, "--output", config, "--state-dir", tmp_path / "state", "--offline"
+    )
+    assert done.returncode == 0, done.stderr
+    assert load_settings(config).database.login is DatabaseLogin.PRODUCT
+    # No JVM stands here: its source is switched off as an admin would do it.
+    config.write_text(
+        config.read_text() + "\n[jmx]\nenabled = false\n" if "[jmx]" not in config.read_text() else off(config)
+    )
+    done = run("sample", "--config", config, "--json")
+    assert done.returncode == 0, done.stderr + done.stdout
+    said = done.stdout + done.stderr + config.read_text()
+    assert not any(secret in said for secret in (PLANTED, password or PLANTED, *SECRETS))
+    rows = json.loads(done.stdout)["samples"]
+    assert all(row["sent"] for row in rows if row["source"] == "guardrails")
+    return {row["metric"]: row["value"] for row in rows if row["source"] == "guardrails"}
+
+
+def off(config: Path) -> str:
+    """The configuration with JMX switched off."""
+    return config.read_text().replace("[jmx]\n", "[jmx]\nenabled = false\n", 1)
+
+
+def test_sqlite(tmp_path: Path, product: str) -> None:
+    """Every guardrail of the product in one tick, from its embedded stand-in."""
+    path = fill_sqlite(product, tmp_path / "db")
+    assert sampled(tmp_path, product, f"jdbc:sqlite:{path}", "", "") == COUNTS[product]
+
+
+def test_postgresql(tmp_path: Path, postgres: PostgresServer, product: str) -> None:
+    """Every guardrail in one tick, with the login that the product's own file holds."""
+    url = f"jdbc:postgresql://{postgres.host}:{postgres.port}/{fill_postgres(product, postgres)}"
+    assert sampled(tmp_path, product, url, postgres.superuser, postgres.password) == COUNTS[product]
+
+
+def test_mariadb(tmp_path: Path, mariadb: MariaDbServer, product: str) -> None:
+    """The same on MariaDB, with names in the case they have there."""
+    url = f"jdbc:mysql://{mariadb.host}:{mariadb.port}/{fill_mariadb(product, mariadb)}?useSSL=false"
+    assert sampled(tmp_path, product, url, ACCOUNT, ACCOUNT_PASSWORD) == COUNTS[product]
+
+
+def test_refusal_names_every_mistake(tmp_path: Path, product: str) -> None:
+    """A home with several faults: exit 10, all of them, no configuration, no secret."""
+    home = write_product_home(tmp_path, product, url="nonsense", user="")
+    config = tmp_path / "agent.toml"
+    done = run("init", "--product", product, "--home", home, "--output", config, "--jmx-port", "99999")
+    assert done.returncode == 10
+    for word in ("does not begin with jdbc:", "is missing or empty", "jmx.port"):
+        assert word in done.stderr
+    assert not any(word in done.stderr + done.stdout for word in (PASSWORD, *SECRETS, "Traceback"))
+    assert not config.exists()
