@@ -38,9 +38,7 @@ def sampled(tmp_path: Path, product: str, url: str, user: str, password: str) ->
     assert done.returncode == 0, done.stderr
     assert load_settings(config).database.login is DatabaseLogin.PRODUCT
     # No JVM stands here: its source is switched off as an admin would do it.
-    config.write_text(
-        config.read_text() + "\n[jmx]\nenabled = false\n" if "[jmx]" not in config.read_text() else off(config)
-    )
+    config.write_text(config.read_text().replace("[jmx]\n", "[jmx]\nenabled = false\n", 1))
     done = run("sample", "--config", config, "--json")
     assert done.returncode == 0, done.stderr + done.stdout
     said = done.stdout + done.stderr + config.read_text()
@@ -48,11 +46,6 @@ def sampled(tmp_path: Path, product: str, url: str, user: str, password: str) ->
     rows = json.loads(done.stdout)["samples"]
     assert all(row["sent"] for row in rows if row["source"] == "guardrails")
     return {row["metric"]: row["value"] for row in rows if row["source"] == "guardrails"}
-
-
-def off(config: Path) -> str:
-    """The configuration with JMX switched off."""
-    return config.read_text().replace("[jmx]\n", "[jmx]\nenabled = false\n", 1)
 
 
 def test_sqlite(tmp_path: Path, product: str) -> None:

@@ -175,7 +175,7 @@ def test_confluence_cluster_node(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("placeholder", ["${confluenceHome}", "${localHome}"])
 def test_confluence_placeholders(tmp_path: Path, placeholder: str) -> None:
-    """Both names of the folder the file lies in are put in; another one is refused, unless the admin names the place."""
+    """Both names of the file's folder are put in; another is refused, unless the admin names the place."""
     home = write_product_home(tmp_path / "a", CONFLUENCE, more=cluster(f"{placeholder}/shared"))
     assert read_home(CONFLUENCE, home).shared_home == home / "shared"
     other = write_product_home(tmp_path / "b", CONFLUENCE, more=cluster("${elsewhere}/shared"))
