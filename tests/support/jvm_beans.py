@@ -1,4 +1,4 @@
-"""A real JVM with Jira's MBeans (tests/sources/data/JiraBeans.java) and an open JMX port on 127.0.0.1."""
+"""A real JVM with MBeans of a test (Jira's of tests/sources/data/JiraBeans.java) and an open JMX port on 127.0.0.1."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class Jvm:
 
 
 @contextmanager
-def running_jvm() -> Iterator[Jvm]:
-    """Start the JVM and wait until its beans are there; it is gone afterwards."""
+def running_jvm(source: Path = SOURCE, *arguments: str) -> Iterator[Jvm]:
+    """Start the JVM on a source file and wait until its beans are there; it is gone afterwards."""
     java = require("java")
     require("javac")
     port = free_port()
@@ -42,7 +42,8 @@ def running_jvm() -> Iterator[Jvm]:
             "-Djava.rmi.server.hostname=127.0.0.1",
             "-XX:TieredStopAtLevel=1",
             "-Xmx64m",
-            str(SOURCE),
+            str(source),
+            *arguments,
         ],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
