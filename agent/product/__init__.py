@@ -6,7 +6,7 @@ In:   the settings and the product's own files. Out: `HomeFacts`, `ProductFacts`
 
 from agent.product.database import read_login
 from agent.product.database_errors import database_errors, map_database_error
-from agent.product.home import HOME_READERS, read_home, read_product_database
+from agent.product.home import HOME_READERS, product_of, read_home, read_product_database
 from agent.product.identity import read_product_facts
 from agent.product.instance import InstanceFacts, Owner, ensure_instance, owner_of, read_instance
 from agent.product.jdbc import BadUrl, DatabaseAddress, parse_jdbc_url
@@ -30,6 +30,7 @@ __all__ = [
     "owner_of",
     "parse_jdbc_url",
     "parse_setenv",
+    "product_of",
     "read_home",
     "read_instance",
     "read_login",

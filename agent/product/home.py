@@ -5,6 +5,7 @@ A further product is one module with two functions and one line in each of the t
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -26,6 +27,22 @@ DATABASE_READERS: dict[ProductType, Callable[[Path, Path | None], ProductDatabas
     ProductType.BAMBOO: bamboo.read_database,
     ProductType.CROWD: crowd.read_database,
 }
+
+
+# Where each product keeps the file that names its database; the first that is there tells the product.
+_MARKS = {
+    jira.DBCONFIG: ProductType.JIRA,
+    confluence.FILE: ProductType.CONFLUENCE,
+    f"shared/{bitbucket.FILE}": ProductType.BITBUCKET,
+    bamboo.FILE: ProductType.BAMBOO,
+    f"shared/{crowd.FILE}": ProductType.CROWD,
+    crowd.FILE: ProductType.CROWD,
+}
+
+
+def product_of(home: Path) -> ProductType:
+    """The product whose home this seems to be; Jira where nothing tells, whose reader then says what is missing."""
+    return next((product for mark, product in _MARKS.items() if os.path.lexists(home / mark)), ProductType.JIRA)
 
 
 def read_home(product: ProductType, home: Path, shared_home: Path | None = None) -> HomeFacts:

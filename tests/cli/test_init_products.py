@@ -76,3 +76,12 @@ def test_refusal_names_every_mistake(tmp_path: Path, product: str) -> None:
         assert word in done.stderr
     assert not any(word in done.stderr + done.stdout for word in (PASSWORD, *SECRETS, "Traceback"))
     assert not config.exists()
+
+
+def test_product_is_told_by_its_home(tmp_path: Path, product: str) -> None:
+    """Without --product the file that names the database tells whose home it is."""
+    home = write_product_home(tmp_path, product)
+    done = run("init", "--home", home, "--output", tmp_path / "agent.toml", "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)["found"]
+    assert (found["product"], found.get("build")) == (product, None if product == "bitbucket" else "9012")

@@ -19,7 +19,7 @@ Example:
 """
 
 HOME = typer.Option("--home", metavar="DIR", help="The product's local home folder on this node.")
-PRODUCT = typer.Option("--product", help="The product that lives there.")
+PRODUCT = typer.Option("--product", help="The product that lives there, when the home does not tell it.")
 SHARED_HOME = typer.Option("--shared-home", metavar="DIR", help="The shared home, when the home does not name it.")
 INSTALL = typer.Option("--install", metavar="DIR", help="Where the product is installed; its start script names JMX.")
 JMX_HOST = typer.Option("--jmx-host", metavar="HOST", help="Where the JVM's remote port listens.")
@@ -40,7 +40,7 @@ def register(app: typer.Typer) -> None:
 
 def init(
     home: Annotated[Path, HOME],
-    product: Annotated[ProductType, PRODUCT] = ProductType.JIRA,
+    product: Annotated[ProductType | None, PRODUCT] = None,
     shared_home: Annotated[Path | None, SHARED_HOME] = None,
     install: Annotated[Path | None, INSTALL] = None,
     jmx_host: Annotated[str | None, JMX_HOST] = None,
@@ -55,13 +55,14 @@ def init(
     as_json: AsJson = False,
 ) -> None:
     """Read the product's home folder and write the agent's configuration. Asks nothing, copies no password."""
+    from agent.product.home import product_of
     from agent.product.setup import SetupWishes, set_up
 
     report = set_up(
         SetupWishes(
             home=home,
             output=output or config,
-            product=product,
+            product=product or product_of(home),
             shared_home=shared_home,
             install=install,
             jmx_host=jmx_host,
