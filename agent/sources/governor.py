@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from agent.catalog import Catalog
+from agent.settings import Settings
 from agent.store.costs import QueryCost
 
 SHARE = 0.01  # of the time since its last run a query may cost; a database must not suffer from being watched
@@ -120,3 +122,13 @@ class CostGovernor:
         if last.timeouts > 1:
             rest_s = max(rest_s, min(rest_s * 2 ** min(last.timeouts - 1, 16), DAY_S))
         return max(rest_s, LEAST_S.get(self._costs.get(query, ""), 0.0))
+
+
+def governor_of(settings: Settings, catalog: Catalog) -> CostGovernor:
+    """The governor for this catalog's queries, with nothing learnt yet."""
+    labels: dict[str, str] = {}
+    for metric in catalog.of_source("guardrails"):
+        if metric.sql is not None:
+            labels.setdefault(metric.sql.query, metric.name)
+    costs = {name: query.cost for name, query in catalog.queries.items()}
+    return CostGovernor(tick_s=settings.sampling.interval_s, costs=costs, labels=labels)

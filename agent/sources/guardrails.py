@@ -39,7 +39,7 @@ from agent.product.database_errors import DeadlinePassed, map_database_error
 from agent.settings import Settings
 from agent.sources import presence
 from agent.sources.base import once_each
-from agent.sources.governor import CostGovernor
+from agent.sources.governor import CostGovernor, governor_of
 
 NAME = "guardrails"
 DIALECTS = {"mariadb": "mysql", "mssql": "sqlserver"}  # SQLAlchemy's word -> the catalog's
@@ -260,16 +260,6 @@ class Guardrails:
         """What the catalog lists for this metric, of how and how often it is counted."""
         known = {**facts, "every_s": round(self._governor.every_s(query.name))}
         return tuple((name, value) for name, value in known.items() if name in metric.attributes)
-
-
-def governor_of(settings: Settings, catalog: Catalog) -> CostGovernor:
-    """The governor for this catalog's queries, with nothing learnt yet."""
-    labels: dict[str, str] = {}
-    for metric in catalog.of_source(NAME):
-        if metric.sql is not None:
-            labels.setdefault(metric.sql.query, metric.name)
-    costs = {name: query.cost for name, query in catalog.queries.items()}
-    return CostGovernor(tick_s=settings.sampling.interval_s, costs=costs, labels=labels)
 
 
 def open_guardrails(settings: Settings, catalog: Catalog, governor: CostGovernor | None = None) -> Guardrails:
