@@ -173,11 +173,10 @@ def windows(calls: Iterable[CallBytes], limit: int = MAX_UNANSWERED // 2) -> Ite
 
 def connect(host: str, port: int, side: str, options: TlsOptions, *, secure: bool, deadline: Deadline) -> Channel:
     """Return a channel after its handshake; `side` is registry or server."""
-    doing = f"connecting to the {side}"
-    plain = _connect_any(addresses_of(host, port, deadline.need_s("resolving the host name")), port, side, deadline)
+    plain = open_tcp(host, port, side, deadline)
     channel = None
     try:
-        plain.settimeout(deadline.need_s(doing))
+        plain.settimeout(deadline.need_s(f"connecting to the {side}"))
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock = tls.wrap(plain, host, options, side) if secure else plain
         channel = Channel(sock, side, options, deadline)
@@ -188,6 +187,12 @@ def connect(host: str, port: int, side: str, options: TlsOptions, *, secure: boo
             channel.close()
         raise
     return channel
+
+
+def open_tcp(host: str, port: int, side: str, deadline: Deadline) -> socket.socket:
+    """Return a connected socket, not a byte sent. Raises JmxError `unknown-host`, `refused` or `unreachable`."""
+    addresses = addresses_of(host, port, deadline.need_s("resolving the host name"))
+    return _connect_any(addresses, port, side, deadline)
 
 
 def _connect_any(addresses: Sequence[Address], port: int, side: str, deadline: Deadline) -> socket.socket:

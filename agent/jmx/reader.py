@@ -59,7 +59,9 @@ class _Take:
 class BeanReader:
     """Holds the plan of one target over many samples and connections."""
 
-    def __init__(self, queries: Sequence[BeanQuery], max_beans: int, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, queries: Sequence[BeanQuery], max_beans: int, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._clock = clock
         self._discovery = Discovery(queries, max_beans)
         self._quarantine = Quarantine()

@@ -150,7 +150,10 @@ def read_password(target: Target) -> str | None:
         return target.password()
     except OSError as error:
         raise JmxError(
-            "transport-unusable", "The password cannot be read.", why=error.strerror or "", do="Check the password file."
+            "transport-unusable",
+            "The password cannot be read.",
+            why=error.strerror or "",
+            do="Check the password file.",
         ) from error
 
 

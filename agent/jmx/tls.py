@@ -85,7 +85,9 @@ def tls_error(error: OSError, options: TlsOptions, side: str) -> JmxError:
             f"The {side} does not speak TLS.",
             do=f"Switch TLS off for the {side}, or set -Dcom.sun.management.{flag}=true on the JVM.",
         )
-    return JmxError("tls-failed", f"TLS with the {side} failed.", why=clean(reason or str(error)), do="Check both sides.")
+    return JmxError(
+        "tls-failed", f"TLS with the {side} failed.", why=clean(reason or str(error)), do="Check both sides."
+    )
 
 
 def _speaks_no_tls(error: OSError, reason: str) -> bool:

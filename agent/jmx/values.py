@@ -284,7 +284,9 @@ def _message(node: JavaObject) -> str:
 def _causes(node: JavaObject) -> Iterator[JavaObject]:
     seen = {id(node)}
     for _ in range(MAX_CAUSES):
-        inner = (node.fields.get(name) for name in ("detail", "exception", "runtimeException", "error", "target", "cause"))
+        inner = (
+            node.fields.get(name) for name in ("detail", "exception", "runtimeException", "error", "target", "cause")
+        )
         following = next((cause for cause in inner if isinstance(cause, JavaObject) and id(cause) not in seen), None)
         if following is None:
             return
