@@ -131,6 +131,10 @@ class Discovery:
         # hundreds of timers declare the same: one object for all of them
         self._shared: dict[Selection, Selection] = {}
 
+    def forget(self) -> None:
+        """Ask every bean anew at the next plan: after a restart the same name may declare something else."""
+        self._known = {}
+
     def plan(self, ask: Ask) -> Plan:
         """Ask the JVM which beans there are, and of new ones what they declare. Raises JmxError as `ask` does."""
         failures: list[ReadFailure] = []

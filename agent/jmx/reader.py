@@ -99,8 +99,7 @@ class BeanReader:
                 raise
             self._note_unread(take, error)
         else:
-            if self._is_replan_due():
-                self._replan_quietly(ask)
+            self._replan_if_due(ask)
         if take.denied is not None and not take.values:
             raise take.denied
         return self._sample_of(take)
@@ -122,17 +121,18 @@ class BeanReader:
         used = {bean.bulk for bean in self._beans.values()}
         self._lists = {names: known for names, known in self._lists.items() if names in used}
 
-    def _replan_quietly(self, ask: Ask) -> None:
-        """A plan that cannot be renewed stays as it is: the sample is there already."""
+    def _replan_if_due(self, ask: Ask) -> None:
+        """Renew the plan for the next sample; one that cannot be renewed stays: this sample is there already."""
+        age = self._clock() - self._planned_at
+        settling = self._clock() < self._settled_at
+        if age >= REPLAN_S:
+            self._discovery.forget()
+        elif not self._stale or age < (REPLAN_SETTLING_S if settling else REPLAN_CHANGED_S):
+            return
         try:
             self._replan(ask)
         except JmxError:
             self._planned_at = self._clock()
-
-    def _is_replan_due(self) -> bool:
-        age = self._clock() - self._planned_at
-        settling = self._clock() < self._settled_at
-        return age >= REPLAN_S or (self._stale and age >= (REPLAN_SETTLING_S if settling else REPLAN_CHANGED_S))
 
     def _try_again(self, name: str, attribute: str) -> None:
         bean = self._beans.get(name)
@@ -142,10 +142,7 @@ class BeanReader:
     # bulk
 
     def _read_bulk(self, ask: Ask, take: _Take) -> None:
-        # a bean that used up an earlier deadline goes last
         beans = [bean for bean in self._beans.values() if bean.bulk and (bean.name, "") not in self._quarantine]
-        if any(bean.strikes for bean in beans):
-            beans.sort(key=lambda bean: bean.strikes)
         bulk = [bean for bean in beans if not bean.singly]
         broken = [bean for bean in beans if bean.singly]
 
@@ -167,6 +164,10 @@ class BeanReader:
         try:
             ask([bean.request or self._request_of(bean) for bean in bulk], accept, share)
         except JmxError as error:
+            if isinstance(error, ProtocolError) and broken:
+                # too many replies broke: those beans are mended first, the ones behind wait for the next sample
+                take.failures.extend(ReadFailure(bean.name, "", error.code, error.what) for bean in bulk[done:])
+                return []
             if error.code != "timeout" or done >= len(bulk):
                 raise
             self._strike(bulk[done])
@@ -189,10 +190,13 @@ class BeanReader:
         if index == 0:
             started = outcome.get("StartTime") if isinstance(outcome, Mapping) else None
             take.started_ms = started if isinstance(started, int) else None
-            if take.started_ms != self._started_ms:
+            if take.started_ms is None or take.started_ms == self._started_ms:
+                return
+            if self._started_ms is not None:
+                self._stale = True
                 self._settled_at = self._clock() + SETTLING_S
-                self._stale = self._stale or self._started_ms is not None
-                self._started_ms = take.started_ms
+                self._discovery.forget()
+            self._started_ms = take.started_ms
         elif isinstance(outcome, int):
             self._stale = self._stale or self._planned_count not in (None, outcome)
             self._planned_count = outcome if self._planned_count is None else self._planned_count
@@ -245,7 +249,6 @@ class BeanReader:
         self._read_alone(ask, pending, take)
 
     def _read_singly(self, ask: Ask, bean: _Bean, take: _Take) -> None:
-        take.values.setdefault(bean.name, {})
         self._read_alone(ask, [(bean, name) for name in bean.bulk], take)
 
     def _read_alone(self, ask: Ask, wanted: list[tuple[_Bean, str]], take: _Take) -> None:
@@ -264,7 +267,7 @@ class BeanReader:
         try:
             ask(requests, accept)
         except JmxError as error:
-            if error.code == "timeout" and done:
+            if error.code == "timeout" and done < len(wanted):
                 self._leave_alone(*wanted[done], "too-slow", "It used up the time of a sample.")
             raise
 

@@ -99,7 +99,9 @@ class RmiTransport:
             self._session.drop()
             told = permission_denied(error) if isinstance(error, RemoteFailure) and error.is_security else error
             self._backoff.failed(told)
-            raise told from None
+            # the frames of an attempt may hold credentials: no traceback of them leaves here
+            told.__context__ = None
+            raise told.with_traceback(None) from None
         self._backoff.succeeded()
         self._keep()
         return sample

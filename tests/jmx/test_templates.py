@@ -90,9 +90,8 @@ def test_a_reply_that_comes_in_pieces_is_waited_for(size: int) -> None:
 
 def test_a_shorter_reply_is_not_waited_for() -> None:
     """A reply of another layout goes to the parser, though a longer template began alike."""
-    values, wire = read_all([reply("timer-attributes"), reply("some-missing"), reply("timer-attributes-2")])
+    values, wire = read_all([reply("timer-attributes"), reply("some-missing")])
     assert values[1] == EXPECTED["some-missing"]
-    assert values[2] == EXPECTED["timer-attributes-2"]
     assert wire.parsed == 2
 
 

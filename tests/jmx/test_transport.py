@@ -396,3 +396,41 @@ def test_tending_keeps_a_real_connection_alive(jvm: Jvm, open_rmi: Open) -> None
         session.tend(Deadline(5))
     transport.sample(20)
     assert session.object_id == object_id
+
+
+def test_no_frame_of_an_error_holds_the_password(double: Double, open_rmi: Open) -> None:
+    """J21: a traceback printed with its local variables shows no credentials: the attempt's frames stay behind."""
+    double.answers[Method.NEW_CLIENT] = REFUSED_LOGIN
+    target = Target("127.0.0.1", double.port, TransportName.RMI, user="monitor", password=lambda: "s3cret-word")
+    with pytest.raises(JmxError) as caught:
+        open_rmi(target, TIMERS).sample(5)
+    seen: list[str] = []
+    error: BaseException | None = caught.value
+    while error is not None:
+        frame = error.__traceback__
+        while frame is not None:
+            seen += [repr(value) for name, value in frame.tb_frame.f_locals.items() if name != "target"]
+            frame = frame.tb_next
+        error = error.__cause__ or error.__context__
+    assert seen
+    assert not any("s3cret-word" in text for text in seen)
+
+
+def test_many_beans_that_turn_bad_at_once_are_mended_step_by_step(double: Double, open_rmi: Open) -> None:
+    """However many replies break, each sample finds some of the attributes at fault: none is stuck."""
+    names = [f"d:a={number:03}" for number in range(150)]
+    double.answers |= {
+        Method.GET_MBEAN_INFO: reply("timer-info"),
+        Method.GET_ATTRIBUTES: reply("not-serializable"),
+        Method.GET_ATTRIBUTE: reply("value-Instant"),
+        Method.GET_MBEAN_COUNT: reply("value-Instant"),
+    }
+    # the head of each sample is read by getAttributes too
+    double.answers[Method.GET_ATTRIBUTES] = lambda server: (
+        reply("timer-attributes") if b"type=Runtime" in server.calls[-1][1] else reply("not-serializable")
+    )
+    target = Target("127.0.0.1", double.port, TransportName.RMI)
+    transport = open_rmi(target, *[BeanQuery(name, ("Count", "Mean")) for name in names])
+    sizes = [len(transport.sample(30).beans) for _ in range(6)]
+    assert sizes[0] >= 60
+    assert sizes[-1] == 150
