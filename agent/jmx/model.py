@@ -63,7 +63,7 @@ class Target:
 
     host: str
     port: int
-    transport: TransportName = TransportName.JMXQUERY
+    transport: TransportName = TransportName.RMI
     user: str | None = None
     password: Callable[[], str] | None = field(default=None, repr=False)
     tls: TlsOptions = field(default_factory=TlsOptions)
@@ -76,7 +76,12 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class ReadFailure:
-    """One bean or attribute that could not be read: `reason` is a short stable code, `detail` cut and cleaned text."""
+    """One bean or attribute that could not be read: `reason` is a short stable code, `detail` cut and cleaned text.
+
+    Reasons: no-bean, not-declared, not-readable, not-answered (threw, or vanished), not-serializable, not-plain (a
+    class of the product's own), too-slow, timeout, permission-denied, remote-failure, connection-lost, protocol-error,
+    reply-too-large. Without an attribute the failure is the whole bean's, or a pattern's that matched none.
+    """
 
     bean: str
     attribute: str
