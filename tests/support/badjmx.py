@@ -27,7 +27,7 @@ from typing import Self
 from agent.jmx import Target, TlsOptions, TransportName
 from tests.support import javawire as wire
 
-DATA = Path(__file__).parent.parent / "jmx" / "data"
+DATA = Path(__file__).parent.parent / "jmx" / "data" / "vectors"
 RUNTIME = "java.lang:type=Runtime"
 TLS_FACTORY = "javax.rmi.ssl.SslRMIClientSocketFactory"
 UNSERIALISABLE = object()
