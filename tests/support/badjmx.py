@@ -1,9 +1,10 @@
 """A JMX server that misbehaves on demand: real sockets on 127.0.0.1, no JVM.
 
-In:   beans as plain values, and mischief: where to stall, what to forge, what to forget. Attributes may be changed while running.
-Out:  what a JVM would answer (composed by `javawire`, or bytes captured from one), then the mischief; `calls` records every call.
-Left to itself it behaves, so a test shows that the mischief alone made the difference. Leaving the `with` block ends every thread
-and raises when one does not end.
+In:   beans as plain values, and mischief: where to stall, what to forge, what to forget. Attributes may be changed
+while running.
+Out:  what a JVM would answer (composed by `javawire`, or bytes captured from one), then the mischief; `calls` records
+every call. Left to itself it behaves, so a test shows that the mischief alone made the difference. Leaving the `with`
+block ends every thread and raises when one does not end.
 """
 
 from __future__ import annotations
@@ -62,7 +63,9 @@ _STAGE_OF = {
 
 def standing_beans(timers: int = 3) -> dict[str, dict[str, Value]]:
     """Beans like those of a product: the JVM's Runtime bean and some timers."""
-    beans: dict[str, dict[str, Value]] = {RUNTIME: {"StartTime": 1_700_000_000_000, "Uptime": 5_000, "VmName": "Double"}}
+    beans: dict[str, dict[str, Value]] = {
+        RUNTIME: {"StartTime": 1_700_000_000_000, "Uptime": 5_000, "VmName": "Double"}
+    }
     for number in range(timers):
         name = f"com.atlassian.jira:type=metrics,category00=double,name=timer{number:02d}"
         beans[name] = {"Count": 1_000 + number, "Mean": number + 0.5, "Max": number + 9.25}
@@ -390,7 +393,10 @@ def matches(pattern: str, name: str) -> bool:
     return (
         fnmatch.fnmatchcase(domain, pattern_domain)
         and ("*" in listed or wanted.keys() == have.keys())
-        and all(key in have and fnmatch.fnmatchcase(have[key], re.sub(r"([\[])", "[[]", value)) for key, value in wanted.items())
+        and all(
+            key in have and fnmatch.fnmatchcase(have[key], re.sub(r"([\[])", "[[]", value))
+            for key, value in wanted.items()
+        )
     )
 
 

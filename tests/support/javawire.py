@@ -1,7 +1,7 @@
 """The other half of the wire for the misbehaving server: reads what a JMX client sends, writes what a JVM answers.
 
-Written from the wire note (sections 2 to 9) and shared with nothing in `agent/`, so that a mistake in the client is not repeated
-here. Only the classes that a read-only client sends and a JVM answers are known.
+Written from the wire note (sections 2 to 9) and shared with nothing in `agent/`, so that a mistake in the client is not
+repeated here. Only the classes that a read-only client sends and a JVM answers are known.
 """
 
 from __future__ import annotations
@@ -41,7 +41,9 @@ class Incomplete(Exception):
 
 @dataclass(frozen=True)
 class Call:
-    """One call of a client: `operation` is a name of `OPERATIONS` or the hash in hex; `texts` holds its string arguments, in order."""
+    """One call of a client: `operation` is a name of `OPERATIONS` or the hash in hex; `texts` holds its string
+    arguments, in order.
+    """
 
     object_id: bytes
     operation: str
@@ -154,7 +156,7 @@ class CallReader:
     def _described(self) -> _Class:
         found = self.content()
         if not isinstance(found, _Class):
-            raise ValueError("no class description")  # noqa: TRY004 - the stream is wrong, not a type of ours
+            raise ValueError("no class description")
         return found
 
     def _object(self) -> JavaObject:
@@ -207,7 +209,9 @@ def string(text: str) -> bytes:
     return b"\x74" + text_bytes(text)
 
 
-def described(name: str, suid: str, flags: int, fields: Iterable[tuple[str, str, str]] = (), parent: bytes = NULL) -> bytes:
+def described(
+    name: str, suid: str, flags: int, fields: Iterable[tuple[str, str, str]] = (), parent: bytes = NULL
+) -> bytes:
     """A class description; a field is (type code, name, class signature or "")."""
     listed = list(fields)
     out = b"\x72" + text_bytes(name) + bytes.fromhex(suid) + struct.pack(">BH", flags, len(listed))
@@ -221,17 +225,27 @@ _STRING_SIGNATURE = "Ljava/lang/String;"
 
 
 def long(value: int) -> bytes:
-    return b"\x73" + described("java.lang.Long", "3b8be490cc8f23df", 2, [("J", "value", "")], _NUMBER) + struct.pack(">q", value)
+    return (
+        b"\x73"
+        + described("java.lang.Long", "3b8be490cc8f23df", 2, [("J", "value", "")], _NUMBER)
+        + struct.pack(">q", value)
+    )
 
 
 def integer(value: int) -> bytes:
     return (
-        b"\x73" + described("java.lang.Integer", "12e2a0a4f7818738", 2, [("I", "value", "")], _NUMBER) + struct.pack(">i", value)
+        b"\x73"
+        + described("java.lang.Integer", "12e2a0a4f7818738", 2, [("I", "value", "")], _NUMBER)
+        + struct.pack(">i", value)
     )
 
 
 def double(value: float) -> bytes:
-    return b"\x73" + described("java.lang.Double", "80b3c24a296bfb04", 2, [("D", "value", "")], _NUMBER) + struct.pack(">d", value)
+    return (
+        b"\x73"
+        + described("java.lang.Double", "80b3c24a296bfb04", 2, [("D", "value", "")], _NUMBER)
+        + struct.pack(">d", value)
+    )
 
 
 def array(name: str, elements: Iterable[bytes], suid: str = "add256e7e91d7b47") -> bytes:
@@ -274,7 +288,9 @@ def attribute_list(values: Mapping[str, bytes]) -> bytes:
     return out + b"\x78"
 
 
-_NO_DESCRIPTOR = b"\x77\x01\x01" + array("[Ljava.lang.String;", ()) + array("[Ljava.lang.Object;", (), "90ce589f1073296c") + b"\x78"
+_NO_DESCRIPTOR = (
+    b"\x77\x01\x01" + array("[Ljava.lang.String;", ()) + array("[Ljava.lang.Object;", (), "90ce589f1073296c") + b"\x78"
+)
 
 
 def bean_info(types: Mapping[str, str]) -> bytes:
@@ -324,13 +340,20 @@ def stub(kind: str, host: str, port: int, object_id: bytes, factory: str | None 
 
 def lease(granted_ms: int) -> bytes:
     """What `dirty` returns."""
-    uid = described("java.rmi.server.UID", "0f12700dbf364f12", 2, [("S", "count", ""), ("J", "time", ""), ("I", "unique", "")])
+    uid = described(
+        "java.rmi.server.UID", "0f12700dbf364f12", 2, [("S", "count", ""), ("J", "time", ""), ("I", "unique", "")]
+    )
     name = [("[", "addr", "[B"), ("L", "uid", "Ljava/rmi/server/UID;")]
     machine = b"\x73" + described("java.rmi.dgc.VMID", "f8865bafa4a56db6", 2, name)
     machine += array("[B", (bytes([number]) for number in range(8)), "acf317f8060854e0")
     machine += b"\x73" + uid + struct.pack(">hqi", -32768, 1_700_000_000_000, 7)
     fields = [("J", "value", ""), ("L", "vmid", "Ljava/rmi/dgc/VMID;")]
-    return b"\x73" + described("java.rmi.dgc.Lease", "b0b5e2660c4adc34", 2, fields) + struct.pack(">q", granted_ms) + machine
+    return (
+        b"\x73"
+        + described("java.rmi.dgc.Lease", "b0b5e2660c4adc34", 2, fields)
+        + struct.pack(">q", granted_ms)
+        + machine
+    )
 
 
 def throwable(chain: Iterable[tuple[str, str]], message: str) -> bytes:

@@ -2,8 +2,8 @@
 
 In:   `JmxOptions` (how the JVM's JMX agent listens) and numbers of beans.
 Out:  a running `JvmFixture` (or `JavaReader`, Java's own client) with the `Target` that reads it.
-Readiness is a line the program prints, never a pause. Each JVM reads its stdin and exits at its end, so a killed test run
-leaves none behind. Secrets stand in 0600 files only.
+Readiness is a line the program prints, never a pause. Each JVM reads its stdin and exits at its end, so a killed test
+run leaves none behind. Secrets stand in 0600 files only.
 """
 
 from __future__ import annotations
@@ -74,7 +74,8 @@ def compiled() -> Path:
     """Compiles the Java sources once in the life of this process and returns their class path."""
     classes = Path(_scratch().name) / "classes"
     sources = sorted(str(path) for path in SOURCES.glob("*.java"))
-    subprocess.run(["javac", "-d", str(classes), *sources], check=True, timeout=120)  # noqa: S607 - PATH is meant
+    command = ["javac", "-d", str(classes), *sources]
+    subprocess.run(command, check=True, timeout=120)  # noqa: S603 - our own sources
     return classes
 
 
@@ -164,7 +165,7 @@ class JmxOptions:
 
     @property
     def needs_own_port(self) -> bool:
-        """The agent's registry and connector share a port only when both are plain or both TLS (wire note, section 1)."""
+        """The agent's registry and connector share a port only when both are plain or both TLS (wire note, 1)."""
         return self.application or self.ssl != self.registry_ssl
 
     def _files(self, folder: Path) -> dict[str, Path]:
@@ -361,7 +362,11 @@ class JvmFixture:
         assert self._folder is not None
         flags, words = self.options.words(Path(self._folder.name))
         words += [f"{key}={value}" for key, value in self._beans.items()]
-        return [self._java, *self._flags, *flags, "-cp", str(compiled()), "JmxFixture", *words]
+        return [self._java, *self._flags, *flags, *self.program(Path(self._folder.name), words)]
+
+    def program(self, folder: Path, words: Sequence[str]) -> list[str]:
+        """Returns class path, main class and arguments; what a fixture of another program overrides."""
+        return ["-cp", str(compiled()), "JmxFixture", *words]
 
     @property
     def process(self) -> JavaProcess:
@@ -424,7 +429,7 @@ class JavaReader:
         return found
 
     def loop(self, samples: int, patterns: Iterable[str], attributes: Iterable[str]) -> Mapping[str, Any]:
-        """Reads `samples` times; `wall_ns` and `cpu_ns` have one figure a sample, `values` counts one sample's values."""
+        """Reads `samples` times; `wall_ns` and `cpu_ns` have a figure a sample, `values` counts one sample's values."""
         line = f"loop {samples} {'|'.join(patterns)}={','.join(attributes)}"
         result: Mapping[str, Any] = json.loads(self._process.command(line, 600))
         return result
@@ -440,7 +445,10 @@ def java_reader(options: JmxOptions, flags: Sequence[str] = LIGHT_JVM) -> Iterat
             lines += [f"user={USER}", f"password={PASSWORD}"]
         if options.ssl or options.registry_ssl:
             keys = options.authority or authority()
-            lines += [f"javax.net.ssl.trustStore={keys.trust_store}", f"javax.net.ssl.trustStorePassword={STORE_PASSWORD}"]
+            lines += [
+                f"javax.net.ssl.trustStore={keys.trust_store}",
+                f"javax.net.ssl.trustStorePassword={STORE_PASSWORD}",
+            ]
             # The server's own certificate serves as the client's: the agent trusts whatever this authority signed.
             lines += [f"javax.net.ssl.keyStore={keys.server_store}", f"javax.net.ssl.keyStorePassword={STORE_PASSWORD}"]
         file = write_secret(folder / "reader.properties", "\n".join(lines) + "\n")
