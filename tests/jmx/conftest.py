@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
@@ -12,17 +13,38 @@ from agent.jmx import BeanQuery, Target
 from tests.support.jvm import JmxOptions, JvmFixture, missing_packages
 from tests.support.needs import require_packages
 
+
+class Clock:
+    """The monotonic clock, which a test can put forward: a cycle passes without waiting for it."""
+
+    def __init__(self) -> None:
+        self._ahead_s = 0.0
+
+    def __call__(self) -> float:
+        return time.monotonic() + self._ahead_s
+
+    def forward(self, seconds: float = 120.0) -> None:
+        """Lets time pass, by default one interval of the agent."""
+        self._ahead_s += seconds
+
+
 OpenTransport = Callable[..., RmiTransport]
 StartJvm = Callable[[JmxOptions], JvmFixture]
 
 
 @pytest.fixture
-def transport() -> Iterator[OpenTransport]:
+def clock() -> Clock:
+    """The clock of the transports of a test."""
+    return Clock()
+
+
+@pytest.fixture
+def transport(clock: Clock) -> Iterator[OpenTransport]:
     """Opens transports that are closed when the test ends."""
     with ExitStack() as stack:
 
         def make(target: Target, *queries: BeanQuery) -> RmiTransport:
-            made = RmiTransport(target, queries)
+            made = RmiTransport(target, queries, clock=clock)
             stack.callback(made.close)
             return made
 

@@ -20,6 +20,7 @@ import pytest
 from agent.jmx.transport import RmiTransport
 
 from agent.jmx import BeanQuery, JmxError, JmxSample, Target, TlsOptions
+from tests.jmx.conftest import Clock
 from tests.support.badjmx import THROWS, UNSERIALISABLE, BadJmx, Stage, standing_beans, unanswered_port
 from tests.support.jvm import JmxOptions, authority, canonical, free_port, java_reader
 
@@ -65,11 +66,13 @@ def timed() -> Iterator[Watch]:
         watch.elapsed_s = time.monotonic() - began
 
 
-def sample_within_two(reader: RmiTransport) -> JmxSample:
+def sample_within_two(reader: RmiTransport, clock: Clock) -> JmxSample:
     """The sample of the first cycle that succeeds; the second one must."""
+    clock.forward()
     try:
         return reader.sample(PATIENT_S)
     except JmxError:
+        clock.forward()
         return reader.sample(PATIENT_S)
 
 
@@ -93,7 +96,9 @@ def test_java_client_takes_the_double_for_a_jvm(java: None) -> None:
 
 @pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
 @pytest.mark.parametrize("stage", list(Stage))
-def test_server_that_never_answers_costs_the_budget(stage: Stage, tls: bool, transport: OpenTransport) -> None:
+def test_server_that_never_answers_costs_the_budget(
+    stage: Stage, tls: bool, transport: OpenTransport, clock: Clock
+) -> None:
     """J5: silence at any stage, TLS or not, ends the sample at its deadline; the next starts on time, and heals."""
     context = server_context() if tls else None
     with BadJmx(stall=stage, server_tls=context, registry_tls=context) as bad:
@@ -102,11 +107,12 @@ def test_server_that_never_answers_costs_the_budget(stage: Stage, tls: bool, tra
             reader.sample(BUDGET_S)
         assert caught.value.code == "timeout"
         assert watch.elapsed_s < BUDGET_S + GRACE_S
+        clock.forward()
         with timed() as watch, pytest.raises(JmxError):
             reader.sample(BUDGET_S)
         assert watch.elapsed_s < BUDGET_S + GRACE_S
         bad.stall = None
-        assert_full(sample_within_two(reader))
+        assert_full(sample_within_two(reader, clock))
 
 
 def test_byte_by_byte_is_bounded_by_the_whole_sample(transport: OpenTransport) -> None:
@@ -141,7 +147,7 @@ def test_dead_target_changes_nothing_for_the_others(transport: OpenTransport) ->
         assert isinstance(hanging.exception(), JmxError)
 
 
-def test_dead_target_yields_no_old_values(transport: OpenTransport) -> None:
+def test_dead_target_yields_no_old_values(transport: OpenTransport, clock: Clock) -> None:
     """J9: after the target's death a sample raises; nothing read before is handed out again."""
     with BadJmx() as bad:
         reader = transport(bad.target, TIMERS)
@@ -152,9 +158,10 @@ def test_dead_target_yields_no_old_values(transport: OpenTransport) -> None:
             with pytest.raises(JmxError) as caught:
                 reader.sample(BUDGET_S)
             assert caught.value.code in ("connection-lost", "refused")
+            clock.forward()
 
 
-def test_vanished_bean_is_absent_and_named(transport: OpenTransport) -> None:
+def test_vanished_bean_is_absent_and_named(transport: OpenTransport, clock: Clock) -> None:
     """J9: a bean that is gone is not in the sample and named as a failure; the other beans arrive; it may come back."""
     with BadJmx() as bad:
         reader = transport(bad.target, TIMERS)
@@ -165,11 +172,12 @@ def test_vanished_bean_is_absent_and_named(transport: OpenTransport) -> None:
         assert len(sample.beans) == 2
         assert canonical(TIMER_00) in {canonical(failure.bean) for failure in sample.failures}
         bad.beans[TIMER_00] = gone
+        clock.forward(3600)
         reader.sample(PATIENT_S)
         assert_full(reader.sample(PATIENT_S))
 
 
-def test_twenty_restarts_heal_within_two_cycles(transport: OpenTransport) -> None:
+def test_twenty_restarts_heal_within_two_cycles(transport: OpenTransport, clock: Clock) -> None:
     """J10, J20: restarted 20 times (other ports, other object ids), full values return within two cycles, and the start
     time tells.
     """
@@ -178,7 +186,7 @@ def test_twenty_restarts_heal_within_two_cycles(transport: OpenTransport) -> Non
         started = [reader.sample(PATIENT_S).started_ms]
         for _ in range(20):
             bad.restart()
-            sample = sample_within_two(reader)
+            sample = sample_within_two(reader, clock)
             assert_full(sample)
             started.append(sample.started_ms)
         known = [moment for moment in started if moment is not None]
@@ -187,7 +195,9 @@ def test_twenty_restarts_heal_within_two_cycles(transport: OpenTransport) -> Non
 
 
 @pytest.mark.parametrize("cuts", [1, 3])
-def test_answer_cut_in_the_middle_heals_within_two_cycles(cuts: int, transport: OpenTransport) -> None:
+def test_answer_cut_in_the_middle_heals_within_two_cycles(
+    cuts: int, transport: OpenTransport, clock: Clock
+) -> None:
     """J10: a server that dies in mid-answer costs no more than the cycles in which it does so."""
     with BadJmx() as bad:
         reader = transport(bad.target, TIMERS)
@@ -196,8 +206,9 @@ def test_answer_cut_in_the_middle_heals_within_two_cycles(cuts: int, transport: 
         for _ in range(cuts):
             with suppress(JmxError):
                 assert_full(reader.sample(PATIENT_S))
+            clock.forward()
         bad.hang_up_in_reads = 0
-        assert_full(sample_within_two(reader))
+        assert_full(sample_within_two(reader, clock))
 
 
 def test_forgotten_client_is_no_gap(transport: OpenTransport) -> None:
@@ -336,12 +347,12 @@ def test_attribute_that_throws_is_named_and_the_rest_arrives(transport: OpenTran
         ]
 
 
-def test_malformed_name_fails_alone(transport: OpenTransport) -> None:
-    """J15: a query whose name is no ObjectName is a named failure; the other queries arrive in the same sample."""
+def test_malformed_name_is_refused_at_once(transport: OpenTransport) -> None:
+    """J15: a name that is no ObjectName never reaches the wire, where it would spoil a bulk: it is refused at the start."""
     with BadJmx() as bad:
-        sample = transport(bad.target, TIMERS, BeanQuery("no colon and no keys", ("Value",))).sample(PATIENT_S)
-        assert_full(sample)
-        assert "no colon and no keys" in {failure.bean for failure in sample.failures}
+        with pytest.raises(ValueError, match="no colon"):
+            transport(bad.target, TIMERS, BeanQuery("no colon and no keys", ("Value",)))
+        assert not bad.calls
 
 
 def test_cap_on_beans_says_what_it_cut(transport: OpenTransport) -> None:
@@ -396,15 +407,40 @@ def test_excluded_bean_is_never_read(transport: OpenTransport) -> None:
         ]
 
 
-def test_lease_is_renewed_before_it_ends(transport: OpenTransport) -> None:
-    """J8: the DGC lease is renewed by the clock, at half of what was granted, so a short one never ends in use."""
-    with BadJmx(lease_ms=600) as bad:
+def test_lease_is_renewed_before_it_ends(transport: OpenTransport, clock: Clock) -> None:
+    """J8: the DGC lease is renewed by the clock, at half of what was granted, and the object is never left idle."""
+    with BadJmx(lease_ms=400_000) as bad:
         reader = transport(bad.target, TIMERS)
-        pause = threading.Event()
-        for _ in range(6):
+        reader.sample(PATIENT_S)
+        for renewals in range(2, 5):
+            clock.forward(150)
             assert_full(reader.sample(PATIENT_S))
-            pause.wait(0.4)  # longer than half of the lease: the rule is about this clock
-        assert bad.count("dirty") >= 4
+            assert bad.count("dirty") < renewals
+            clock.forward(51)
+            assert_full(reader.sample(PATIENT_S))
+            assert bad.count("dirty") == renewals
+        assert bad.count("newClient") == 1
+
+
+def test_lease_is_renewed_between_samples(transport: OpenTransport) -> None:
+    """J8: when no sample comes for long, the lease is renewed all the same, before it ends."""
+    with BadJmx(lease_ms=2_500) as bad:
+        transport(bad.target, TIMERS).sample(PATIENT_S)
+        with timed() as watch:
+            assert bad.wait_for("dirty", 2, PATIENT_S)
+        assert watch.elapsed_s < 2.5
+
+
+@pytest.mark.parametrize("interval_s", [10, 59, 60, 61, 120, 3600])
+def test_every_interval_runs_three_cycles(interval_s: int, transport: OpenTransport, clock: Clock) -> None:
+    """J8: at any interval, with a server that forgets clients after 120 s of silence, three cycles are full."""
+    with BadJmx() as bad:
+        reader = transport(bad.target, TIMERS)
+        for _ in range(3):
+            assert_full(reader.sample(PATIENT_S))
+            clock.forward(interval_s)
+            if interval_s >= 120:
+                bad.forget_clients()
 
 
 def test_close_says_goodbye_and_can_be_undone(transport: OpenTransport) -> None:
@@ -455,7 +491,7 @@ def descriptors() -> int:
     return len(os.listdir("/proc/self/fd"))
 
 
-def test_failed_connects_leave_nothing_behind(transport: OpenTransport) -> None:
+def test_failed_connects_leave_nothing_behind(transport: OpenTransport, clock: Clock) -> None:
     """J1: hundreds of failed connects (refused, other protocol, login refused) leave memory, descriptors and threads as
     they were.
     """
@@ -473,7 +509,7 @@ def test_failed_connects_leave_nothing_behind(transport: OpenTransport) -> None:
                 for reader in readers:
                     with pytest.raises(JmxError):
                         reader.sample(PATIENT_S)
-                    reader.close()
+                clock.forward(1000)
             other.hang_up()
             locked.hang_up()
             locked.calls.clear()

@@ -18,6 +18,7 @@ import pytest
 from agent.jmx.transport import RmiTransport
 
 from agent.jmx import BeanQuery, JmxError, JmxSample, Target, TlsOptions
+from tests.jmx.conftest import Clock
 from tests.support.compare import differences, flatten
 from tests.support.jvm import (
     PASSWORD,
@@ -225,7 +226,7 @@ def test_two_bad_attributes_of_ninety(kind: str, plain_jvm: JvmFixture, transpor
         assert all(canonical(failure.bean) == name and failure.reason for failure in sample.failures)
 
 
-def test_bean_that_blocks_costs_the_budget(transport: OpenTransport, java: None) -> None:
+def test_bean_that_blocks_costs_the_budget(transport: OpenTransport, clock: Clock, java: None) -> None:
     """J5: an attribute that never returns ends the sample at its deadline; when it does again, samples are full."""
     with JvmFixture(timers=20) as jvm:
         jvm.command("shut")
@@ -235,13 +236,17 @@ def test_bean_that_blocks_costs_the_budget(transport: OpenTransport, java: None)
             with suppress(JmxError):
                 assert "fixture:type=Slow" not in reader.sample(0.6).beans
             assert time.monotonic() - began < 1.0
+            clock.forward()
         jvm.command("open")
         with suppress(JmxError):
             reader.sample(PATIENT_S)
+        clock.forward(3600)
         assert bean(reader.sample(PATIENT_S), "fixture:type=Slow") == {"Value": 1}
 
 
-def test_killed_and_restarted_jvm_heals_within_two_cycles(transport: OpenTransport, java: None) -> None:
+def test_killed_and_restarted_jvm_heals_within_two_cycles(
+    transport: OpenTransport, clock: Clock, java: None
+) -> None:
     """J9, J10, J20: kill -9: no values; a new JVM on the port: full values within two cycles, later start time."""
     with JvmFixture(timers=20) as jvm:
         reader = transport(jvm.target, QUERY)
@@ -250,9 +255,11 @@ def test_killed_and_restarted_jvm_heals_within_two_cycles(transport: OpenTranspo
         with pytest.raises(JmxError):
             reader.sample(2.0)
         jvm.start()
+        clock.forward()
         try:
             second = reader.sample(PATIENT_S)
         except JmxError:
+            clock.forward()
             second = reader.sample(PATIENT_S)
         assert_full(second)
         assert first.started_ms is not None
@@ -285,7 +292,7 @@ def test_short_lease_is_no_gap(transport: OpenTransport, java: None) -> None:
             pause.wait(0.4)  # the lease's own clock is what is tested
 
 
-def test_bean_that_comes_and_goes(transport: OpenTransport, java: None) -> None:
+def test_bean_that_comes_and_goes(transport: OpenTransport, clock: Clock, java: None) -> None:
     """J9: an unregistered bean is absent and named; registered again it is read again, without a new connection."""
     name = "com.atlassian.jira:type=metrics,category00=fixture,name=timer003"
     with JvmFixture(timers=5) as jvm:
@@ -296,6 +303,7 @@ def test_bean_that_comes_and_goes(transport: OpenTransport, java: None) -> None:
         assert canonical(name) not in {found for found, _ in flatten(sample.beans)}
         assert len(sample.beans) == 4
         jvm.command(f"register {name}")
+        clock.forward(3600)
         reader.sample(PATIENT_S)
         assert_full(reader.sample(PATIENT_S), 5)
 

@@ -98,6 +98,7 @@ class BadJmx:
         self._threads: list[threading.Thread] = []
         self._sockets: set[socket.socket] = set()
         self._lock = threading.Lock()
+        self._arrived = threading.Condition()
         self._listeners: list[socket.socket] = []
         self._ids = count(1)
         self._server_id = self._new_id()
@@ -140,6 +141,11 @@ class BadJmx:
     def count(self, operation: str) -> int:
         """How often clients called `operation`."""
         return sum(call.operation == operation for call in list(self.calls))
+
+    def wait_for(self, operation: str, times: int, limit_s: float) -> bool:
+        """Waits until clients have called `operation` so often; False when they did not within the limit."""
+        with self._arrived:
+            return self._arrived.wait_for(lambda: self.count(operation) >= times, limit_s)
 
     def counts(self) -> Counter[str]:
         return Counter(call.operation for call in list(self.calls))
@@ -279,7 +285,9 @@ class BadJmx:
 
     def _reply(self, connection: socket.socket, call: wire.Call) -> bool:
         """Answers one call; False when the server ends the connection after it, as a JVM does."""
-        self.calls.append(call)
+        with self._arrived:
+            self.calls.append(call)
+            self._arrived.notify_all()
         stage = _STAGE_OF.get(call.operation)
         if stage is not None and self.stall == stage:
             _wait_for_end(connection)
@@ -336,6 +344,8 @@ class BadJmx:
             "queryNames": self._query_names,
             "close": self._close_client,
         }
+        if self.denied is not None and call.operation in ("queryNames", "getMBeanCount", "isRegistered"):
+            return _thrown(wire.throwable(wire.SECURITY_EXCEPTION, self.denied)), True
         if call.operation in handlers:
             return handlers[call.operation](call), True
         if call.operation in ("getMBeanInfo", "getAttribute", "getAttributes"):

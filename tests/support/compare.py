@@ -41,11 +41,17 @@ def kind(value: object) -> object:
 
 
 def differences(ours: Beans, before: Beans, after: Beans) -> dict[tuple[str, str], str]:
-    """What we did not read as Java did: equal where Java saw no change, of the same kind where it did."""
+    """What we did not read as Java did: equal where Java saw no change, of the same kind where it did.
+
+    Values that are not plain though declared so (a File declared as String, in Tomcat) must be absent.
+    """
     mine, first, second = flatten(ours), flatten(before), flatten(after)
     found = {}
     for key in first.keys() & second.keys():
-        if key not in mine:
+        if isinstance(first[key], dict) and "$class" in first[key]:
+            if key in mine:
+                found[key] = f"{mine[key]!r} for an object of {first[key]['$class']}"
+        elif key not in mine:
             found[key] = "absent"
         elif first[key] == second[key]:
             if mine[key] != first[key]:
