@@ -1,0 +1,30 @@
+"""`sample`: one tick, shown instead of stored."""
+
+from __future__ import annotations
+
+import typer
+
+from agent.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, print_json
+
+
+def sample(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
+    """Take one tick now and print each value with source, consent class and whether it would be sent; stores nothing.
+
+    Exit codes: 0 all sources answered, 1 a source failed, 10 configuration.
+
+    Example: portfolio-agent sample --json
+    """
+    from agent.runtime.once import read_once, render_once
+    from agent.settings.load import load_settings
+
+    taken = read_once(load_settings(config))
+    if as_json:
+        print_json(taken.to_json())
+    else:
+        typer.echo(render_once(taken))
+    raise typer.Exit(taken.exit_code)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(sample)

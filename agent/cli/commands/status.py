@@ -1,0 +1,32 @@
+"""`status`: is it well, and if not, what to do."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import typer
+
+from agent.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, print_json
+
+
+def status(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
+    """Show in plain words whether all is well: link, last tick, last confirmed push, what waits, what to do.
+
+    Exit codes: 0 all is well, 1 something fails, 3 not delivering, 4 not linked, 10 configuration, 12 store.
+
+    Example: portfolio-agent status --json
+    """
+    from agent.runtime.health import read_health, render_health
+    from agent.settings.load import load_settings
+
+    health = read_health(load_settings(config), datetime.now(UTC))
+    if as_json:
+        print_json(health.to_json())
+    else:
+        typer.echo(render_health(health))
+    raise typer.Exit(health.exit_code)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(status)

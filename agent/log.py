@@ -1,0 +1,89 @@
+"""Log lines of the whole agent: an event name and its facts, JSON for the journal, plain text on a terminal.
+
+Standard library only, for the resident process; the command line renders the same records through structlog
+(`cli/log.py`). Events read `noun.past_verb`; facts are keys. Bodies and call arguments are never logged.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import time
+from typing import Any, TextIO
+
+MASKED_KEYS = ("key", "password", "secret", "token", "authorization", "credential")
+LONGEST_VALUE = 500
+LIBRARIES = ("httpx", "httpcore", "urllib3", "sqlalchemy", "jmxquery")
+
+
+def logger(name: str) -> logging.Logger:
+    """The logger of one part of the agent, `agent.<name>`."""
+    return logging.getLogger(f"agent.{name}")
+
+
+def log(to: logging.Logger, level: int, event: str, **facts: Any) -> None:
+    """Write one event with its facts."""
+    to.log(level, event, extra={"facts": facts})
+
+
+def configure(level: str = "info", stream: TextIO | None = None) -> None:
+    """Send every event to `stream` (standard error) at `level` and above; libraries stay at WARNING."""
+    target = stream or sys.stderr
+    handler = logging.StreamHandler(target)
+    handler.setFormatter(TextFormatter() if target.isatty() else JsonFormatter())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.WARNING)
+    logging.getLogger("agent").setLevel(level.upper())
+    for name in LIBRARIES:
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def facts_of(record: logging.LogRecord) -> dict[str, Any]:
+    """The facts of a record with secrets masked and control characters escaped."""
+    facts: dict[str, Any] = getattr(record, "facts", {})
+    return {name: clean(name, value) for name, value in facts.items()}
+
+
+def clean(name: str, value: Any) -> Any:
+    """A fact as it may be printed: masked by its name, escaped, cut."""
+    if any(word in name.lower() for word in MASKED_KEYS):
+        return "[redacted]"
+    if isinstance(value, bool | int | float) or value is None:
+        return value
+    return printable(str(value))[:LONGEST_VALUE]
+
+
+def printable(text: str) -> str:
+    """Text with everything escaped that could forge a line or steer a terminal (control, bidi, line separators)."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line: at, level, event, facts."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record as one line."""
+        line = {
+            "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(record.created)),
+            "level": record.levelname.lower(),
+            "event": printable(record.getMessage())[:LONGEST_VALUE],
+            **facts_of(record),
+        }
+        if record.exc_info and record.exc_info[0] is not None:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line, default=str)
+
+
+class TextFormatter(logging.Formatter):
+    """For a person at a terminal: time, level, event, key=value."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record as one line."""
+        facts = " ".join(f"{name}={value}" for name, value in facts_of(record).items())
+        at = time.strftime("%H:%M:%S", time.localtime(record.created))
+        line = f"{at} {record.levelname.lower():<7} {printable(record.getMessage())} {facts}".rstrip()
+        if record.exc_info and record.exc_info[0] is not None:
+            line += "\n" + self.formatException(record.exc_info)
+        return line

@@ -1,0 +1,68 @@
+"""The hourly child: `portfolio-agent deliver` as a short process, so that its libraries never stay resident."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from agent.log import log, logger
+
+LOG = logger("daemon")
+GRACE_S = 120.0  # beyond its retry time: closing hours, sealing, one last request
+STOP_WAIT_S = 5.0
+PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "CREDENTIALS_DIRECTORY", "TMPDIR")
+
+
+class HourlyChild:
+    """At most one `deliver` process at a time, ended when it outstays its time."""
+
+    def __init__(self, config: Path, retry_for_s: float) -> None:
+        self._command = [sys.executable, "-I", "-m", "agent.cli", "deliver", "--scheduled", "--config", str(config)]
+        self._longest_s = retry_for_s + GRACE_S
+        self._process: subprocess.Popen[bytes] | None = None
+        self._started_s = 0.0
+
+    def running(self) -> bool:
+        """Whether a child is at work."""
+        return self._process is not None and self._process.poll() is None
+
+    def start(self, now_s: float) -> None:
+        """Start one; the caller asked `running()` first."""
+        environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+        try:
+            self._process = subprocess.Popen(
+                self._command, stdin=subprocess.DEVNULL, stdout=sys.stderr.fileno(), env=environment
+            )
+        except OSError as error:
+            log(LOG, logging.ERROR, "deliver.not_started", why=str(error), do="Run: portfolio-agent deliver")
+            return
+        self._started_s = now_s
+
+    def watch(self, now_s: float) -> None:
+        """Note the end of the child, and end one that hangs."""
+        if self._process is None:
+            return
+        if self._process.poll() is None:
+            if now_s - self._started_s > self._longest_s:
+                log(LOG, logging.ERROR, "deliver.hung", for_s=round(now_s - self._started_s))
+                self.stop()
+            return
+        code = self._process.returncode
+        level = logging.INFO if code == 0 else logging.WARNING
+        log(LOG, level, "deliver.finished", exit_code=code, took_s=round(now_s - self._started_s, 1))
+        self._process = None
+
+    def stop(self) -> None:
+        """End the child: politely, then by force."""
+        if self._process is None or self._process.poll() is not None:
+            return
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            self._process.wait(STOP_WAIT_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()

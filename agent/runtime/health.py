@@ -1,0 +1,347 @@
+"""What `status` tells: read from the store and the link, without asking the product or the cloud.
+
+In:   settings, the store opened read-only, the link record. Out: one `Health`, as text or JSON.
+Light on purpose (no SQLAlchemy, no HTTP): it must answer in 150 ms and also when the daemon is dead.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from agent import __version__
+from agent.errors import AgentError
+from agent.link.record import LinkRecord, key_warning, read_link
+from agent.log import printable
+from agent.model import ConsentLevel, Outcome
+from agent.settings import Mode, Settings
+from agent.store import Store, delivery_state, open_store, outbox
+from agent.store.database import LOCK_NAME
+from agent.store.delivery_state import DeliveryState
+from agent.store.hours import closed_hours
+from agent.store.state import Loss, SourceState, losses, source_states
+from agent.store.ticks import last_tick
+
+OK, DEGRADED, NOT_DELIVERING, NOT_LINKED = 0, 1, 3, 4
+WORST_FIRST = (NOT_DELIVERING, NOT_LINKED, DEGRADED, OK)
+LATE_TICK_INTERVALS = 2.5
+LATE_PUSH_HOURS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that needs a person: what, why, what to do, and the exit code it causes."""
+
+    what: str
+    why: str
+    do: str
+    exit_code: int = DEGRADED
+
+
+@dataclass(slots=True)
+class Health:
+    """Everything `status` knows; instants are aware UTC or None for "never"."""
+
+    now: datetime
+    product: str
+    mode: str
+    version: str = __version__
+    running: bool = False
+    link: dict[str, Any] = field(default_factory=dict)
+    last_tick: datetime | None = None
+    samples: int = 0
+    interval_s: float = 0.0
+    sources: list[dict[str, Any]] = field(default_factory=list)
+    last_hour: dict[str, Any] | None = None
+    last_push: datetime | None = None
+    last_answer: str = ""
+    waiting: dict[str, Any] = field(default_factory=dict)
+    losses: list[dict[str, Any]] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+    @property
+    def exit_code(self) -> int:
+        """0 when nothing needs attention, else the gravest problem's code."""
+        codes = {problem.exit_code for problem in self.problems}
+        return next((code for code in WORST_FIRST if code in codes), OK)
+
+    def to_json(self) -> dict[str, Any]:
+        """The same facts for scripts."""
+        answer = {name: _plain(getattr(self, name)) for name in self.__slots__}
+        answer["exitCode"] = self.exit_code
+        return answer
+
+
+def read_health(settings: Settings, now: datetime) -> Health:
+    """The state of the agent beside this instance. Raises StoreError when the store cannot be read."""
+    health = Health(now, settings.instance.product.value, settings.agent.mode.value)
+    health.running = _lock_is_held(settings.agent.state_dir)
+    health.interval_s = settings.sampling.interval_s
+    record = _read_link(settings, health)
+    store = open_store(settings.agent.state_dir, read_only=True)
+    try:
+        _sampling(health, settings, store)
+        _delivering(health, settings, store, record)
+        for loss in losses(store):
+            _lost(health, loss)
+    finally:
+        store.close()
+    return health
+
+
+def _read_link(settings: Settings, health: Health) -> LinkRecord | None:
+    try:
+        record = read_link(settings.link_dir)
+    except AgentError as error:
+        health.link = {"state": "unreadable"}
+        health.problems.append(Problem(error.what, error.why, error.do, NOT_LINKED))
+        return None
+    if record is None:
+        health.link = {"state": "not linked"}
+        if settings.agent.mode is Mode.LINKED:
+            health.problems.append(
+                Problem(
+                    "Not linked: nothing is sent.",
+                    "No security key was given yet; sampling goes on.",
+                    'Run: portfolio-agent link (or set mode = "offline" and use: portfolio-agent bundle)',
+                    NOT_LINKED,
+                )
+            )
+        return None
+    health.link = {
+        "state": "linked",
+        "organisation": record.organisation,
+        "endpoint": record.endpoint,
+        "location": record.location,
+        "consent": record.consent.level.value,
+        "consentSince": record.consent.granted_at,
+        "keyEnds": record.key_expires_at,
+        "keyId": record.key_fingerprint,
+    }
+    warning = key_warning(record, health.now)
+    if warning:
+        expired = record.key_expires_at is not None and record.key_expires_at <= health.now
+        health.problems.append(
+            Problem(
+                warning,
+                "Keys are valid for a limited time.",
+                "Get a new key from admin.atlassian.com and run: portfolio-agent link. Nothing that waits is lost.",
+                NOT_DELIVERING if expired else DEGRADED,
+            )
+        )
+    return record
+
+
+def _sampling(health: Health, settings: Settings, store: Store) -> None:
+    found = last_tick(store)
+    if found is not None:
+        health.last_tick, health.samples = found
+    late_s = LATE_TICK_INTERVALS * settings.sampling.interval_s
+    if not health.running:
+        health.problems.append(
+            Problem(
+                "The agent is not running.",
+                f"Nobody holds {settings.agent.state_dir / LOCK_NAME}.",
+                "Run: systemctl start portfolio-agent; then see: journalctl -u portfolio-agent -n 20",
+            )
+        )
+    elif health.last_tick is None or (health.now - health.last_tick).total_seconds() > late_s:
+        health.problems.append(
+            Problem(
+                "No fresh tick.",
+                f"A tick is due every {settings.sampling.interval_s:g} s and none was stored lately.",
+                "See: journalctl -u portfolio-agent -n 20 (a full disk is the usual cause)",
+            )
+        )
+    for state in source_states(store):
+        _source(health, state)
+    hours = closed_hours(store)
+    if hours:
+        last = hours[-1]
+        health.last_hour = {
+            "start": last.hour.start,
+            "ticks": last.ticks,
+            "expected": max(round(last.hour.length_s / settings.sampling.interval_s), 1),
+        }
+
+
+def _source(health: Health, state: SourceState) -> None:
+    health.sources.append(
+        {
+            "name": state.source,
+            "outcome": state.outcome.value,
+            "since": state.since,
+            "samples": state.samples,
+            "tookS": round(state.took_s, 3),
+            "lastAnswer": state.ok_at,
+            "failures": [
+                {"metric": metric, "reason": reason, "detail": detail} for metric, reason, detail in state.failures
+            ],
+        }
+    )
+    if state.outcome is Outcome.FAILED:
+        seen = "never" if state.ok_at is None else f"last answered {ago(health.now, state.ok_at)}"
+        health.problems.append(Problem(f"{state.source} gives nothing ({seen}).", state.why, state.do, DEGRADED))
+
+
+def _delivering(health: Health, settings: Settings, store: Store, record: LinkRecord | None) -> None:
+    size = outbox.size(store)
+    health.waiting = {
+        "batches": size.waiting,
+        "bytes": size.waiting_bytes,
+        "oldestHour": size.oldest,
+        "setAside": size.set_aside,
+    }
+    state = delivery_state.load(store)
+    health.last_push, health.last_answer = state.last_success, state.last_answer
+    if size.set_aside:
+        health.problems.append(
+            Problem(
+                f"{size.set_aside} batches were refused by the cloud and set aside.",
+                state.last_answer,
+                "Report it with the output of: portfolio-agent status --json. Later batches are sent as usual.",
+            )
+        )
+    if settings.agent.mode is Mode.OFFLINE or record is None:
+        return
+    if record.consent.level is ConsentLevel.NONE:
+        health.problems.append(
+            Problem("Consent is none: nothing is sent.", "An admin chose so.", "Run: portfolio-agent consent set basic")
+        )
+        return
+    _undelivered(health, state, size)
+
+
+def _undelivered(health: Health, state: DeliveryState, size: outbox.OutboxSize) -> None:
+    """Healthy needs a confirmed push while something waits: two hours without one is a problem (X1)."""
+    if state.hold:
+        health.problems.append(Problem("The cloud refuses the key; everything is held.", state.hold, state.do, 3))
+        return
+    late = timedelta(hours=LATE_PUSH_HOURS)
+    if size.waiting and size.oldest is not None and health.now - size.oldest > late + timedelta(hours=1):
+        health.problems.append(
+            Problem(
+                f"{size.waiting} batches wait since the hour {size.oldest:%Y-%m-%d %H:%M} UTC.",
+                state.last_answer or "No push was confirmed yet.",
+                state.do or "Run: portfolio-agent deliver",
+                NOT_DELIVERING,
+            )
+        )
+    elif state.failing_since is not None and size.waiting:
+        health.problems.append(
+            Problem(
+                f"Pushes fail since {state.failing_since:%Y-%m-%d %H:%M} UTC; {size.waiting} batches wait.",
+                state.last_answer,
+                state.do or "Nothing yet: they are sent again by themselves.",
+                NOT_DELIVERING,
+            )
+        )
+
+
+def _lost(health: Health, loss: Loss) -> None:
+    health.losses.append({"reason": loss.reason, "count": loss.count, "first": loss.first_at, "last": loss.last_at})
+
+
+def _lock_is_held(folder: Path) -> bool:
+    """Whether a daemon holds the lock; asked without taking it from one that starts just now for long."""
+    try:
+        handle = os.open(folder / LOCK_NAME, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    else:
+        return False
+    finally:
+        os.close(handle)
+
+
+def ago(now: datetime, then: datetime) -> str:
+    """How long ago, in the largest fitting unit."""
+    seconds = max((now - then).total_seconds(), 0.0)
+    for length_s, unit in ((86400, "days"), (3600, "hours"), (60, "minutes")):
+        if seconds >= 2 * length_s:
+            return f"{int(seconds // length_s)} {unit} ago"
+    return f"{int(seconds)} s ago"
+
+
+def render_health(health: Health) -> str:
+    """The text of `status`: what is, then what fails and what to do."""
+    lines = [f"Portfolio Agent {health.version} beside {health.product}, mode {health.mode}", ""]
+    lines += [f"  {label:<11}{text}" for label, text in _rows(health)]
+    if health.problems:
+        lines += ["", "What needs attention:"]
+        for number, problem in enumerate(health.problems, 1):
+            lines.append(f"  {number}. {printable(problem.what)}")
+            lines += [f"     Why: {printable(problem.why)}"] if problem.why else []
+            lines += [f"     Do:  {printable(problem.do)}"] if problem.do else []
+    else:
+        lines += ["", "All is well."]
+    return "\n".join(lines)
+
+
+def _rows(health: Health) -> list[tuple[str, str]]:
+    rows = [("Agent", "running" if health.running else "NOT running"), ("Link", _link_text(health))]
+    if health.link.get("state") == "linked":
+        rows.append(("Key", _key_text(health)))
+    if health.last_tick is None:
+        rows.append(("Last tick", "none yet"))
+    else:
+        when = f"{health.last_tick:%Y-%m-%d %H:%M:%S} UTC, {ago(health.now, health.last_tick)}"
+        rows.append(("Last tick", f"{when}: {health.samples} samples"))
+    for source in health.sources:
+        text = f"{source['outcome']} since {source['since']:%Y-%m-%d %H:%M} UTC, {source['samples']} samples"
+        rows.append((f"  {source['name']}"[:10] + " ", f"{text}, {source['tookS']:g} s"))
+        missing = [item for item in source["failures"] if item["metric"] and item["reason"] != "not-due"]
+        if missing and source["outcome"] != Outcome.FAILED.value:
+            first = ", ".join(f"{item['metric']} ({item['reason']})" for item in missing[:3])
+            more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
+            rows.append(("", f"  without: {printable(first)}{more}"))
+    if health.last_hour is not None:
+        hour = health.last_hour
+        rows.append(("Last hour", f"{hour['start']:%Y-%m-%d %H:%M} UTC, {hour['ticks']} of {hour['expected']} ticks"))
+    if health.mode == Mode.LINKED.value:
+        push = "none yet" if health.last_push is None else f"{health.last_push:%Y-%m-%d %H:%M:%S} UTC"
+        rows.append(("Confirmed", f"{push} (last push that the cloud acknowledged)"))
+        rows.append(("Waiting", f"{health.waiting['batches']} batches, {health.waiting['bytes']:,} bytes"))
+    for loss in health.losses:
+        rows.append(("Lost", f"{loss['count']} x {loss['reason']}, last {loss['last']:%Y-%m-%d %H:%M} UTC"))
+    return rows
+
+
+def _key_text(health: Health) -> str:
+    ends = health.link["keyEnds"]
+    if ends is None:
+        return f"id {health.link['keyId']}, the cloud named no end"
+    days = max((ends - health.now).days, 0)
+    return f"id {health.link['keyId']}, ends {ends:%Y-%m-%d %H:%M} UTC, {days} days left"
+
+
+def _link_text(health: Health) -> str:
+    link = health.link
+    if link["state"] != "linked":
+        return "offline: nothing is ever sent" if health.mode == Mode.OFFLINE.value else str(link["state"])
+    since = link["consentSince"]
+    agreed = f" since {since:%Y-%m-%d}" if since is not None else ""
+    place = f", data in {printable(link['location'])}" if link["location"] else ""
+    return (
+        f"{printable(link['organisation'])} at {printable(link['endpoint'])}{place}; consent {link['consent']}{agreed}"
+    )
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    if isinstance(value, Problem):
+        return _plain(asdict(value))
+    if isinstance(value, dict):
+        return {name: _plain(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value

@@ -1,0 +1,204 @@
+"""The hourly run: close hours, filter by consent, seal batches, push what waits or write a bundle, tidy up.
+
+In:   the store and the link. Out: a report of what was done. The same run is started by the daemon each hour and by
+an admin with `portfolio-agent deliver`; a file lock keeps two of them apart.
+Each hour is closed in one transaction together with its batches, so a crash leaves it open or sealed, never half.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from agent.aggregation import aggregate
+from agent.errors import AgentError, AlreadyRunning, StoreError
+from agent.log import log, logger
+from agent.model import ConsentLevel, Hour, HourlyAggregate, Tick
+from agent.runtime.pipeline import Pipeline
+from agent.settings import Settings
+from agent.store import Store, outbox
+from agent.store.hours import ClosedHour, aggregates_of, closed_hours, hours_with_new_ticks, put_hour, remove_hours
+from agent.store.state import count_loss
+from agent.store.ticks import last_tick_before, remove_ticks, ticks_of
+
+LOG = logger("hourly")
+LATE_FOR = timedelta(hours=2)  # a late sample corrects its hour within this time; later ones are counted as lost
+CLOCK_FLOOR = datetime(2026, 1, 1, tzinfo=UTC)  # a host clock before this is not set yet
+RUN_LOCK = "hourly.lock"
+
+
+@dataclass(slots=True)
+class Closed:
+    """What closing did: which hours, how many batches were sealed."""
+
+    hours: list[ClosedHour] = field(default_factory=list)
+    batches: int = 0
+
+
+@contextmanager
+def run_lock(folder: Path) -> Iterator[None]:
+    """One hourly run at a time on one state folder. Raises AlreadyRunning."""
+    handle = os.open(folder / RUN_LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise AlreadyRunning(
+                "Another delivery run is at work.",
+                why="The daemon runs one each hour, and after an outage it may take some minutes.",
+                do="Wait for it; see: portfolio-agent status",
+            ) from None
+        yield
+    finally:
+        os.close(handle)
+
+
+def close_hours(pipeline: Pipeline, now: datetime) -> Closed:
+    """Close every hour that is over (and re-close one with late ticks), and seal what consent allows."""
+    settings, store = pipeline.settings, pipeline.store
+    closed = Closed()
+    if now < CLOCK_FLOOR:
+        log(LOG, logging.WARNING, "hour.not_closed", why=f"The host's clock says {now:%Y-%m-%d}.", do="Set the clock.")
+        return closed
+    for hour, revision in hours_with_new_ticks(store, settings.hour.length_s):
+        if hour.end + timedelta(seconds=settings.hour.close_after_s) > now:
+            continue
+        if revision > 0 and hour.end + late_for(settings) < now:
+            _count_late(store, hour, revision, now)
+            continue
+        closed.batches += _close(pipeline, hour, revision, now, closed)
+    closed.batches += _seal_earlier(pipeline, now)
+    return closed
+
+
+def late_for(settings: Settings) -> timedelta:
+    """How long after its end an hour takes late ticks: two hours, or two windows of a demo."""
+    return min(LATE_FOR, timedelta(seconds=2 * settings.hour.length_s))
+
+
+def _close(pipeline: Pipeline, hour: Hour, revision: int, now: datetime, closed: Closed) -> int:
+    ticks = ticks_of(pipeline.store, hour)
+    aggregates = _aggregate(pipeline, hour, ticks)
+    record = ClosedHour(hour, revision, now, max(tick.number for tick in ticks), len(ticks))
+    batches = pipeline.batches(hour, revision, aggregates, now) if _may_seal(pipeline, hour) else []
+    with pipeline.store.transaction() as connection:
+        put_hour(connection, record, aggregates)
+        for batch in batches:
+            outbox.put(connection, batch)
+        outbox.enforce_limit(connection, pipeline.settings.delivery.outbox_limit_bytes, now)
+    closed.hours.append(record)
+    log(
+        LOG,
+        logging.INFO,
+        "hour.closed",
+        start=f"{hour.start:%Y-%m-%dT%H:%M:%SZ}",
+        revision=revision,
+        ticks=len(ticks),
+        series=len(aggregates),
+        batches=len(batches),
+    )
+    return len(batches)
+
+
+def _aggregate(pipeline: Pipeline, hour: Hour, ticks: list[Tick]) -> list[HourlyAggregate]:
+    store = pipeline.store
+    before = [
+        item
+        for item in closed_hours(store, hour.start - timedelta(seconds=hour.length_s))
+        if item.hour.end <= hour.start
+    ]
+    known = aggregates_of(store, before[-1].hour, before[-1].revision) if before else []
+    return aggregate(
+        ticks,
+        hour,
+        expected=max(round(hour.length_s / pipeline.settings.sampling.interval_s), 1),
+        kinds={name: metric.kind for name, metric in pipeline.catalog.metrics.items()},
+        before=last_tick_before(store, hour.start),
+        known=known,
+    )
+
+
+def _may_seal(pipeline: Pipeline, hour: Hour) -> bool:
+    """Consent covers the hour in which it was given and all later ones, never what was measured before."""
+    consent = pipeline.consent
+    if consent is None or consent.level is ConsentLevel.NONE:
+        return False
+    return consent.granted_at is None or hour.end > consent.granted_at
+
+
+def _seal_earlier(pipeline: Pipeline, now: datetime) -> int:
+    """Seal hours that were closed while nothing could be sealed (the link's files were out of reach)."""
+    sealed = 0
+    for item in closed_hours(pipeline.store):
+        if not _may_seal(pipeline, item.hour) or outbox.is_sealed(pipeline.store, item.hour, item.revision):
+            continue
+        batches = pipeline.batches(
+            item.hour, item.revision, aggregates_of(pipeline.store, item.hour, item.revision), now
+        )
+        with pipeline.store.transaction() as connection:
+            for batch in batches:
+                outbox.put(connection, batch)
+        sealed += len(batches)
+    return sealed
+
+
+def _count_late(store: Store, hour: Hour, revision: int, now: datetime) -> None:
+    """Too late to correct the hour: the ticks are dropped, counted, and said."""
+    known = [item for item in closed_hours(store) if item.hour.start == hour.start]
+    counted = known[-1].last_tick if known else 0
+    with store.transaction() as connection:
+        late = connection.execute(
+            "DELETE FROM tick WHERE hour_s = ? AND number > ?", (int(hour.start.timestamp()), counted)
+        ).rowcount
+        count_loss(connection, "tick-too-late", late, now)
+    log(LOG, logging.WARNING, "tick.too_late", hour=f"{hour.start:%Y-%m-%dT%H:%M:%SZ}", ticks=late, revision=revision)
+
+
+def tidy(pipeline: Pipeline, now: datetime) -> None:
+    """Remove what nobody needs any more: counted ticks, old hours, the bodies of old batches; give pages back."""
+    settings = pipeline.settings
+    keep = timedelta(days=settings.bundle.days)
+    # The newest hour's ticks stay: its last tick is what the next hour's counters start from.
+    before = now - late_for(settings) - timedelta(seconds=2 * settings.hour.length_s)
+    try:
+        with pipeline.store.transaction() as connection:
+            remove_ticks(connection, int(before.timestamp()))
+            remove_hours(connection, now - keep)
+            outbox.forget_settled(connection, now - keep)
+            outbox.remove_settled(connection, now - 2 * keep)
+        pipeline.store.connection.execute("PRAGMA incremental_vacuum(2000)").fetchall()
+    except StoreError as error:
+        log(LOG, logging.WARNING, "store.not_tidied", why=error.why, do=error.do)
+
+
+@dataclass(slots=True)
+class HourlyReport:
+    """What one run did, for the command line and the log."""
+
+    closed: Closed = field(default_factory=Closed)
+    resealed: int = 0
+    purged: int = 0
+    pushed: int = 0
+    waiting: int = 0
+    bundle: Path | None = None
+    problem: AgentError | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The same for scripts."""
+        return {
+            "hoursClosed": len(self.closed.hours),
+            "batchesSealed": self.closed.batches,
+            "batchesResealed": self.resealed,
+            "batchesPurged": self.purged,
+            "batchesAcknowledged": self.pushed,
+            "batchesWaiting": self.waiting,
+            "bundle": None if self.bundle is None else str(self.bundle),
+            "problem": None if self.problem is None else str(self.problem),
+        }

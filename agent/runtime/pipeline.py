@@ -1,0 +1,109 @@
+"""Opens what the stages need, for the hourly run and for commands: one place that knows how they fit together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from agent import __version__
+from agent.batching import seal
+from agent.catalog import Catalog, load_catalog
+from agent.consent import Filtered, Pseudonyms, consented
+from agent.link.record import LinkRecord, read_link
+from agent.model import Batch, Consent, ConsentLevel, Hour, HourlyAggregate, Identity, NodeId, Value
+from agent.product.identity import read_node_name
+from agent.product.instance import InstanceFacts, read_instance
+from agent.settings import Mode, Settings
+from agent.store import Store, open_store
+from agent.store.hours import aggregates_of, closed_hours
+from agent.store.ticks import last_tick_before
+
+PRODUCT_VERSION = "product.version"  # the info metric of the catalog that names the product's version
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """What an hour needs on its way from ticks to batches; opened once a run.
+
+    `consent` is None as long as nothing may be sealed: linked mode without a link.
+    """
+
+    settings: Settings
+    catalog: Catalog
+    store: Store
+    facts: InstanceFacts
+    identity: Identity
+    pseudonyms: Pseudonyms
+    record: LinkRecord | None
+    consent: Consent | None
+
+    def filtered(self, aggregates: list[HourlyAggregate], level: ConsentLevel | None = None) -> Filtered:
+        """What may leave of these aggregates, and what stays and why; under another level only for a preview."""
+        return consented(aggregates, self.catalog, self.consent_or_basic(level), self.pseudonyms)
+
+    def batches(
+        self,
+        hour: Hour,
+        revision: int,
+        aggregates: list[HourlyAggregate],
+        now: datetime,
+        level: ConsentLevel | None = None,
+    ) -> list[Batch]:
+        """The sealed batches of one hour under the present consent, Basic without a link."""
+        records = self.filtered(aggregates, level).records
+        consent = self.consent_or_basic(level)
+        return seal(records, self.identity, hour, revision, consent, __version__, now)
+
+    def consent_or_basic(self, level: ConsentLevel | None = None) -> Consent:
+        """The consent in force, Basic without a link; with `level` what it would be under that level."""
+        consent = self.consent or basic_consent(self.catalog)
+        return consent if level is None else Consent(level, consent.field_list_version, consent.granted_at)
+
+
+def basic_consent(catalog: Catalog) -> Consent:
+    """What holds without a link: ids and counts, for files that an admin carries by hand."""
+    return Consent(ConsentLevel.BASIC, catalog.field_list_version)
+
+
+@contextmanager
+def open_pipeline(settings: Settings, *, read_only: bool = False) -> Iterator[Pipeline]:
+    """The pipeline over this instance's store; closed on leaving. Raises AgentError for whatever cannot be opened."""
+    catalog = load_catalog(settings.instance.product)
+    facts = read_instance(settings.link_dir)
+    record = read_link(settings.link_dir)
+    if record is not None:
+        consent: Consent | None = record.consent
+    else:
+        consent = basic_consent(catalog) if settings.agent.mode is Mode.OFFLINE else None
+    pseudonyms = Pseudonyms(facts.pseudonym_key)
+    store = open_store(settings.agent.state_dir, read_only=read_only)
+    try:
+        identity = Identity(
+            facts.instance_id,
+            NodeId(pseudonyms.node(read_node_name(settings.instance.home))),
+            settings.instance.product.value,
+            product_version(store),
+        )
+        yield Pipeline(settings, catalog, store, facts, identity, pseudonyms, record, consent)
+    finally:
+        store.close()
+
+
+def product_version(store: Store) -> str:
+    """The product's version as the agent last read it, or empty while it never did."""
+    return str(info_value(store, PRODUCT_VERSION) or "")
+
+
+def info_value(store: Store, metric: str) -> Value | None:
+    """The last known value of an info metric: from the newest tick, else from the newest closed hours."""
+    newest = last_tick_before(store, datetime.max.replace(tzinfo=UTC))
+    for sample in newest.samples if newest is not None else ():
+        if sample.series.metric == metric:
+            return sample.value
+    for closed in reversed(closed_hours(store)[-3:]):
+        for row in aggregates_of(store, closed.hour, closed.revision):
+            if row.series.metric == metric and row.samples:
+                return row.figures.get("value")
+    return None

@@ -1,0 +1,165 @@
+"""Second stage: one tick over all sources.
+
+In:   the opened sources. Out: a Tick with the samples of those that answered in time and a report of each.
+A source that fails, hangs or answers late costs its own samples only. One thread a source, one call in flight a
+source: while an old call still runs, no new one is started.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from agent.errors import SourceError
+from agent.model import Failure, Outcome, Reading, Sample, SourceReport, Tick
+
+BUSY = "busy"
+TIMEOUT = "timeout"
+BROKEN = "internal-error"
+
+
+class Source(Protocol):
+    """Something that is read on each tick."""
+
+    @property
+    def name(self) -> str:
+        """The word for it in the config file, in status and in each series."""
+
+    def read(self, deadline_s: float) -> Reading:
+        """All of the source once. Raises SourceError when it gave nothing."""
+
+    def close(self) -> None:
+        """Let go of connections and children."""
+
+
+@dataclass(slots=True)
+class _Call:
+    """One read of one source; `done` is set when `reading` or `error` is there."""
+
+    deadline_s: float
+    done: threading.Event = field(default_factory=threading.Event)
+    reading: Reading | None = None
+    error: Exception | None = None
+    took_s: float = 0.0
+
+
+class _Worker:
+    """The one thread that reads one source. A daemon thread: a hung source must not keep the process alive."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.call: _Call | None = None
+        self._calls: queue.SimpleQueue[_Call | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._work, name=f"source-{source.name}", daemon=True)
+        self._thread.start()
+
+    def busy(self) -> bool:
+        """Whether the last call has not come back yet."""
+        return self.call is not None and not self.call.done.is_set()
+
+    def start(self, deadline_s: float) -> _Call:
+        """Begin one read; only when not busy."""
+        self.call = _Call(deadline_s)
+        self._calls.put(self.call)
+        return self.call
+
+    def stop(self, wait_s: float) -> None:
+        """Close the source and end the thread; give up on a hung one after `wait_s`."""
+        self._calls.put(None)
+        self._thread.join(wait_s)
+
+    def _work(self) -> None:
+        while (call := self._calls.get()) is not None:
+            started = time.monotonic()
+            try:
+                call.reading = self.source.read(call.deadline_s)
+            except Exception as error:  # a source's fault, of whatever kind, must cost that source only
+                call.error = error
+            call.took_s = time.monotonic() - started
+            call.done.set()
+        self.source.close()
+
+
+class Sampler:
+    """Reads all sources once a tick."""
+
+    def __init__(self, sources: Sequence[Source]) -> None:
+        self._workers = [_Worker(source) for source in sources]
+
+    def take(self, now: datetime, deadline_s: float, stopping: threading.Event | None = None) -> Tick:
+        """One tick labelled `now`, at the latest after `deadline_s` seconds; earlier when `stopping` is set."""
+        ends = time.monotonic() + deadline_s
+        calls = [(worker, None if worker.busy() else worker.start(deadline_s)) for worker in self._workers]
+        samples: list[Sample] = []
+        reports = []
+        epochs: dict[str, str] = {}
+        for worker, call in calls:
+            if call is not None:
+                _wait(call, ends, stopping)
+            report, reading = _judge(worker.source.name, call, deadline_s)
+            reports.append(report)
+            if reading is not None:
+                samples.extend(reading.samples)
+                epochs[report.source] = reading.epoch
+        return Tick(now, tuple(samples), tuple(reports), epochs)
+
+    def close(self, wait_s: float = 2.0) -> None:
+        """Close every source; a hung one is left behind after `wait_s` seconds over all."""
+        ends = time.monotonic() + wait_s
+        for worker in self._workers:
+            worker.stop(max(ends - time.monotonic(), 0.0))
+
+
+def _wait(call: _Call, ends: float, stopping: threading.Event | None) -> None:
+    """Wait for the call, the deadline, or the wish to stop, whichever is first."""
+    while not call.done.is_set() and (stopping is None or not stopping.is_set()):
+        left = ends - time.monotonic()
+        # A stop is noticed within a second; the usual case is woken by the call itself.
+        if left <= 0 or call.done.wait(min(left, 1.0)):
+            return
+
+
+def _judge(name: str, call: _Call | None, deadline_s: float) -> tuple[SourceReport, Reading | None]:
+    if call is None:
+        return _failed(
+            name,
+            BUSY,
+            "The read of an earlier tick has not come back yet.",
+            "Nothing is started on top of it. If it lasts, look at the product: it may hang.",
+        ), None
+    if not call.done.is_set():
+        return _failed(
+            name,
+            TIMEOUT,
+            f"No answer within {deadline_s:g} s.",
+            "See whether the product is busy or hangs; run: portfolio-agent doctor",
+            deadline_s,
+        ), None
+    if isinstance(call.error, SourceError):
+        error = call.error
+        return _failed(name, error.reason, f"{error.what} {error.why}".strip(), error.do, call.took_s), None
+    if call.reading is None:
+        return _failed(
+            name,
+            BROKEN,
+            f"A fault in the agent: {type(call.error).__name__}: {str(call.error)[:200]}",
+            "Please report it with the output of: portfolio-agent status --json",
+            call.took_s,
+        ), None
+    reading = call.reading
+    outcome = Outcome.PARTIAL if _counted(reading.failures) else Outcome.OK
+    return SourceReport(name, outcome, len(reading.samples), reading.failures, call.took_s), reading
+
+
+def _counted(failures: Sequence[Failure]) -> bool:
+    """Whether something failed that was due; what a product simply does not have is no failure of the source."""
+    return any(failure.reason not in ("not-due", "not-present") for failure in failures)
+
+
+def _failed(name: str, reason: str, why: str, do: str, took_s: float = 0.0) -> SourceReport:
+    return SourceReport(name, Outcome.FAILED, 0, (Failure("", reason, why),), took_s, why, do)

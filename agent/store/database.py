@@ -1,0 +1,240 @@
+"""Opens the one SQLite file of this agent: durable (WAL, FULL), private (0600), locked by one daemon.
+
+In:   the state folder. Out: a `Store` whose `transaction()` is atomic and durable when it returns.
+Errors become StoreError with the cause that SQLite hides (disk full, no inodes, read-only, wrong owner).
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import sqlite3
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from agent.errors import AlreadyRunning, StoreError
+from agent.store.schema import APPLICATION_ID, STEPS
+
+FILE_NAME = "agent.sqlite3"
+LOCK_NAME = "agent.lock"
+BUSY_TIMEOUT_S = 15.0
+CACHE_KIB = 512  # the default of 2 MiB costs resident memory and gains nothing at one tick every two minutes
+
+
+def to_ms(instant: datetime) -> int:
+    """Unix milliseconds of an aware instant."""
+    return round(instant.timestamp() * 1000)
+
+
+def from_ms(milliseconds: int) -> datetime:
+    """The aware UTC instant of Unix milliseconds."""
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)
+
+
+class Store:
+    """One connection to the store; use it from one thread. `folder` is the state folder."""
+
+    def __init__(self, folder: Path, connection: sqlite3.Connection) -> None:
+        self.folder = folder
+        self.connection = connection
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """All or nothing, synced to disk on leaving; raises StoreError when the disk refuses."""
+        try:
+            self.connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self.connection
+            except BaseException:
+                if self.connection.in_transaction:
+                    self.connection.execute("ROLLBACK")
+                raise
+            self.connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            if self.connection.in_transaction:
+                self.connection.execute("ROLLBACK")
+            raise explain(error, self.folder) from error
+
+    def execute(self, sql: str, parameters: tuple[object, ...] = ()) -> list[sqlite3.Row]:
+        """All rows of one reading statement."""
+        try:
+            return self.connection.execute(sql, parameters).fetchall()
+        except sqlite3.Error as error:
+            raise explain(error, self.folder) from error
+
+    def scrub(self) -> None:
+        """Empty the write-ahead log, so that deleted rows are gone from it too (secure_delete covers the file)."""
+        self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def close(self) -> None:
+        """Close the connection; whatever was committed is on disk already."""
+        self.connection.close()
+
+
+def open_store(folder: Path, *, read_only: bool = False) -> Store:
+    """The store in `folder`, created or migrated when needed.
+
+    Raises StoreError for a folder or file that is not ours alone, is newer than this program, or cannot be opened.
+    Read-only never creates, migrates or writes.
+    """
+    check_folder(folder, create=not read_only)
+    path = folder / FILE_NAME
+    if read_only and not path.exists():
+        raise StoreError(
+            f"There is no store in {folder}.", why="The agent has not run here yet.", do="Run: portfolio-agent run"
+        )
+    try:
+        if not read_only and not path.exists():
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_WRONLY, 0o600))
+        if path.is_symlink():
+            raise StoreError(f"{path} is a link.", why="The store must be a file of its own.", do=f"Remove: {path}")
+        connection = sqlite3.connect(
+            f"file:{_quoted(path)}?mode={'ro' if read_only else 'rw'}",
+            uri=True,
+            timeout=BUSY_TIMEOUT_S,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+    except (sqlite3.Error, OSError) as error:
+        raise explain(error, folder) from error
+    try:
+        _prepare(connection, path, read_only=read_only)
+    except sqlite3.Error as error:
+        connection.close()
+        raise explain(error, folder) from error
+    except StoreError:
+        connection.close()
+        raise
+    return Store(folder, connection)
+
+
+def _quoted(path: Path) -> str:
+    return str(path).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+
+
+def _prepare(connection: sqlite3.Connection, path: Path, *, read_only: bool) -> None:
+    connection.row_factory = sqlite3.Row
+    connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+    connection.execute("PRAGMA trusted_schema = OFF")
+    connection.execute("PRAGMA foreign_keys = ON")
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version > len(STEPS):
+        raise StoreError(
+            f"The store {path} was written by a newer agent (schema {version}, this program knows {len(STEPS)}).",
+            why="Going back would lose what the newer one stored.",
+            do="Install the newer agent again; nothing in the store was changed.",
+        )
+    if read_only:
+        return
+    connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA secure_delete = ON")
+    for number, step in enumerate(STEPS[version:], start=version + 1):
+        connection.execute("BEGIN IMMEDIATE")
+        if connection.execute("PRAGMA user_version").fetchone()[0] >= number:
+            connection.execute("ROLLBACK")  # another process migrated meanwhile
+            continue
+        for statement in step:
+            connection.execute(statement)
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {number}")
+        connection.execute("COMMIT")
+
+
+def check_folder(folder: Path, *, create: bool) -> None:
+    """Refuse a state folder that is a link, belongs to someone else, or that others may write to."""
+    try:
+        if create and not folder.exists():
+            folder.mkdir(mode=0o700, parents=True)
+        facts = folder.lstat()
+    except OSError as error:
+        raise explain(error, folder) from error
+    if stat.S_ISLNK(facts.st_mode) or not stat.S_ISDIR(facts.st_mode):
+        raise StoreError(
+            f"The state folder {folder} is not a folder of its own.",
+            why="A link could lead the agent's data elsewhere.",
+            do=f"Remove it and run: install -d -m 0700 {folder}",
+        )
+    if facts.st_uid not in (os.geteuid(), 0) and os.geteuid() != 0:
+        raise StoreError(
+            f"The state folder {folder} belongs to uid {facts.st_uid}, this process runs as uid {os.geteuid()}.",
+            why="Someone else could read or change what waits to be sent.",
+            do=f"Run: chown -R {os.geteuid()} {folder}",
+        )
+    if facts.st_mode & 0o022:
+        raise StoreError(
+            f"Others may write to the state folder {folder} (mode {stat.S_IMODE(facts.st_mode):04o}).",
+            why="They could replace what waits to be sent.",
+            do=f"Run: chmod 0700 {folder}",
+        )
+
+
+def explain(error: Exception, folder: Path) -> StoreError:
+    """The StoreError that says in words what SQLite or the kernel only hint at."""
+    what = f"The store in {folder} cannot be used."
+    try:
+        facts = os.statvfs(folder)
+    except OSError:
+        facts = None
+    if isinstance(error, PermissionError) or "readonly" in str(error):
+        if facts is not None and facts.f_flag & os.ST_RDONLY:
+            return StoreError(what, why="The file system is mounted read-only.", do="Remount it read-write.")
+        return StoreError(
+            what,
+            why=f"uid {os.geteuid()} may not write there ({error}).",
+            do=f"Run the command as the service account or root, or: chown -R portfolio-agent {folder}",
+        )
+    no_space = "full" in str(error) or (isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT))
+    if facts is not None and facts.f_files and facts.f_favail == 0:
+        return StoreError(what, why="The file system has no free inodes.", do="Remove files on that file system.")
+    if facts is not None and facts.f_flag & os.ST_RDONLY:
+        return StoreError(what, why="The file system is mounted read-only.", do="Remount it read-write.")
+    if no_space or (facts is not None and facts.f_bavail * facts.f_frsize < 64 * 1024):
+        free = "" if facts is None else f"; {facts.f_bavail * facts.f_frsize:,} bytes are free"
+        return StoreError(what, why=f"The disk is full{free}.", do="Free space; nothing acknowledged is lost.")
+    if "malformed" in str(error) or "not a database" in str(error):
+        return StoreError(
+            what,
+            why=f"The file is damaged ({error}).",
+            do=f"Stop the agent, keep a copy of {folder / FILE_NAME}, and move it aside.",
+        )
+    if "locked" in str(error):
+        return StoreError(
+            what,
+            why=f"Another program holds its lock for more than {BUSY_TIMEOUT_S:.0f} s.",
+            do=f"See who it is: fuser {folder / FILE_NAME}",
+        )
+    return StoreError(what, why=str(error), do="See: portfolio-agent status")
+
+
+class InstanceLock:
+    """Held for the life of the daemon: one agent for one state folder. Freed by the kernel when the process ends."""
+
+    def __init__(self, folder: Path) -> None:
+        check_folder(folder, create=True)
+        path = folder / LOCK_NAME
+        try:
+            self._handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise explain(error, folder) from error
+        try:
+            fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            holder = os.read(self._handle, 32).decode("ascii", "replace").strip() or "unknown"
+            os.close(self._handle)
+            raise AlreadyRunning(
+                f"Another agent runs on {folder} (process {holder}).",
+                why="Two agents on one state folder would count every figure twice.",
+                do=f"Stop it first: systemctl stop portfolio-agent, or: kill {holder}",
+            ) from None
+        os.ftruncate(self._handle, 0)
+        os.pwrite(self._handle, f"{os.getpid()}\n".encode("ascii"), 0)
+
+    def release(self) -> None:
+        """Let the next agent in."""
+        os.close(self._handle)

@@ -1,0 +1,87 @@
+"""The store's tables, as numbered steps on `PRAGMA user_version`; a step is never edited once released.
+
+Plain `sqlite3` rather than SQLAlchemy: seven tables, one writer, and `status` must answer in 150 ms, which importing
+SQLAlchemy alone would use up.
+"""
+
+from __future__ import annotations
+
+APPLICATION_ID = 0x50464131  # "PFA1"
+
+STEPS: tuple[tuple[str, ...], ...] = (
+    (
+        "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+        # A layout is the list of series of a tick; it changes rarely, so ticks name it instead of repeating it.
+        "CREATE TABLE layout (id INTEGER PRIMARY KEY, digest TEXT NOT NULL UNIQUE, body BLOB NOT NULL)",
+        """CREATE TABLE tick (
+             number INTEGER PRIMARY KEY AUTOINCREMENT,
+             taken_ms INTEGER NOT NULL,
+             hour_s INTEGER NOT NULL,
+             layout INTEGER NOT NULL REFERENCES layout (id),
+             body BLOB NOT NULL)""",
+        "CREATE INDEX tick_hour ON tick (hour_s)",
+        """CREATE TABLE hour (
+             start_s INTEGER NOT NULL,
+             revision INTEGER NOT NULL,
+             length_s INTEGER NOT NULL,
+             closed_ms INTEGER NOT NULL,
+             last_tick INTEGER NOT NULL,
+             ticks INTEGER NOT NULL,
+             body BLOB NOT NULL,
+             PRIMARY KEY (start_s, revision)) WITHOUT ROWID""",
+        """CREATE TABLE batch (
+             id TEXT PRIMARY KEY,
+             hour_s INTEGER NOT NULL,
+             length_s INTEGER NOT NULL,
+             revision INTEGER NOT NULL,
+             part TEXT NOT NULL,
+             state TEXT NOT NULL CHECK (state IN ('waiting', 'acknowledged', 'set-aside', 'split', 'replaced')),
+             level TEXT NOT NULL,
+             field_list_version TEXT NOT NULL,
+             granted_ms INTEGER,
+             sha256 TEXT NOT NULL,
+             size_bytes INTEGER NOT NULL,
+             entries INTEGER NOT NULL,
+             body BLOB,
+             sealed_ms INTEGER NOT NULL,
+             attempts INTEGER NOT NULL DEFAULT 0,
+             last_answer TEXT NOT NULL DEFAULT '',
+             settled_ms INTEGER)""",
+        "CREATE INDEX batch_state ON batch (state, hour_s)",
+        # What left, byte by byte accountable: one row for each request that carried data, never changed afterwards.
+        """CREATE TABLE ledger (
+             number INTEGER PRIMARY KEY AUTOINCREMENT,
+             at_ms INTEGER NOT NULL,
+             batch_id TEXT NOT NULL,
+             way TEXT NOT NULL CHECK (way IN ('push', 'bundle')),
+             destination TEXT NOT NULL,
+             size_bytes INTEGER NOT NULL,
+             sha256 TEXT NOT NULL,
+             level TEXT NOT NULL,
+             answer TEXT NOT NULL)""",
+        # Who did what: linked, unlinked, consent changed, bundle written.
+        """CREATE TABLE audit (
+             number INTEGER PRIMARY KEY AUTOINCREMENT,
+             at_ms INTEGER NOT NULL,
+             actor TEXT NOT NULL,
+             event TEXT NOT NULL,
+             detail TEXT NOT NULL)""",
+        """CREATE TABLE source_state (
+             source TEXT PRIMARY KEY,
+             outcome TEXT NOT NULL,
+             since_ms INTEGER NOT NULL,
+             seen_ms INTEGER NOT NULL,
+             ok_ms INTEGER,
+             samples INTEGER NOT NULL,
+             took_s REAL NOT NULL,
+             failures TEXT NOT NULL,
+             why TEXT NOT NULL,
+             "do" TEXT NOT NULL) WITHOUT ROWID""",
+        # Losses that were not meant (outbox full, late samples), each with its count.
+        """CREATE TABLE loss (
+             reason TEXT PRIMARY KEY,
+             count INTEGER NOT NULL,
+             first_ms INTEGER NOT NULL,
+             last_ms INTEGER NOT NULL) WITHOUT ROWID""",
+    ),
+)

@@ -1,0 +1,137 @@
+"""One tick: sources side by side, each paying only for itself."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from agent.errors import SourceError
+from agent.model import Failure, Outcome, Reading, Sample, SourceReport, Tick
+from agent.sampling import Sampler
+from tests.support.ticks import HEAP, START, FunctionSource
+
+GOOD = Reading((Sample(HEAP, 1),), epoch="7")
+
+
+def report_of(tick: Tick, source: str) -> SourceReport:
+    return next(report for report in tick.reports if report.source == source)
+
+
+@pytest.fixture
+def release() -> Iterator[threading.Event]:
+    """Lets hanging sources go at the end of the test."""
+    event = threading.Event()
+    yield event
+    event.set()
+
+
+def hang(release: threading.Event) -> Reading:
+    release.wait(30)
+    return GOOD
+
+
+def fail() -> Reading:
+    raise SourceError("refused", "Cannot reach the JVM.", why="Connection refused.", do="Start it.")
+
+
+def test_dead_source_costs_only_its_own_samples() -> None:
+    """One source fails: the others' samples are there, and the tick says which failed and why."""
+    sampler = Sampler([FunctionSource("good", lambda: GOOD), FunctionSource("dead", fail)])
+    tick = sampler.take(START, 5)
+    sampler.close()
+    assert [sample.value for sample in tick.samples] == [1]
+    dead = report_of(tick, "dead")
+    assert (dead.outcome, dead.failures[0].reason, dead.do) == (Outcome.FAILED, "refused", "Start it.")
+    assert report_of(tick, "good").outcome is Outcome.OK
+    assert tick.epochs == {"good": "7"}
+
+
+def test_hanging_source_costs_at_most_the_deadline(release: threading.Event) -> None:
+    """A source that never answers delays the tick by the deadline, not more."""
+    sampler = Sampler([FunctionSource("good", lambda: GOOD), FunctionSource("hung", lambda: hang(release))])
+    started = time.monotonic()
+    tick = sampler.take(START, 0.3)
+    assert time.monotonic() - started < 3
+    assert report_of(tick, "hung").failures[0].reason == "timeout"
+    assert len(tick.samples) == 1
+
+
+def test_never_two_calls_in_flight(release: threading.Event) -> None:
+    """While an old call hangs no new one is started; the tick says "busy" (J2)."""
+    source = FunctionSource("hung", lambda: hang(release))
+    sampler = Sampler([source])
+    sampler.take(START, 0.05)
+    second = sampler.take(START, 0.05)
+    assert report_of(second, "hung").failures[0].reason == "busy"
+    assert (source.reads, source.most_running) == (1, 1)
+
+
+def test_late_answer_is_never_taken_for_a_fresh_one() -> None:
+    """An answer that comes after its tick is thrown away; the next tick reads again."""
+    answers = [1, 2]
+    first_may_end = threading.Event()
+
+    def answer() -> Reading:
+        value = answers.pop(0)
+        if value == 1:
+            first_may_end.wait(30)
+        return Reading((Sample(HEAP, value),))
+
+    source = FunctionSource("slow", answer)
+    sampler = Sampler([source])
+    assert sampler.take(START, 0.05).samples == ()
+    first_may_end.set()
+    deadline = time.monotonic() + 10
+    while source.running and time.monotonic() < deadline:
+        threading.Event().wait(0.01)
+    tick = sampler.take(START, 5)
+    if not tick.samples:  # the worker had not yet noted the end of the first call
+        tick = sampler.take(START, 5)
+    sampler.close()
+    assert [sample.value for sample in tick.samples] == [2]
+
+
+def test_fault_in_a_source_does_not_end_the_tick() -> None:
+    """A bug in one source (any exception) is that source's failure, told with its type."""
+
+    def broken() -> Reading:
+        raise ZeroDivisionError("division by zero")
+
+    sampler = Sampler([FunctionSource("broken", broken), FunctionSource("good", lambda: GOOD)])
+    tick = sampler.take(START, 5)
+    sampler.close()
+    assert report_of(tick, "broken").failures[0].reason == "internal-error"
+    assert "ZeroDivisionError" in report_of(tick, "broken").why
+    assert report_of(tick, "good").outcome is Outcome.OK
+
+
+def test_missing_parts_make_a_source_partial() -> None:
+    """A source that gave some is partial; what the product does not have at all does not count against it."""
+    partly = Reading(GOOD.samples, (Failure("a", "timeout"),))
+    absent = Reading(GOOD.samples, (Failure("a", "not-present"), Failure("b", "not-due")))
+    sampler = Sampler([FunctionSource("partly", lambda: partly), FunctionSource("absent", lambda: absent)])
+    tick = sampler.take(START, 5)
+    sampler.close()
+    assert report_of(tick, "partly").outcome is Outcome.PARTIAL
+    assert report_of(tick, "absent").outcome is Outcome.OK
+
+
+def test_stop_ends_a_tick_at_once(release: threading.Event) -> None:
+    """`systemctl stop` in the middle of a hanging read is answered within about a second."""
+    sampler = Sampler([FunctionSource("hung", lambda: hang(release))])
+    stopping = threading.Event()
+    threading.Timer(0.1, stopping.set).start()
+    started = time.monotonic()
+    sampler.take(START, 60, stopping)
+    assert time.monotonic() - started < 5
+
+
+def test_close_closes_every_source() -> None:
+    """Closing ends the threads and closes the sources."""
+    sources = [FunctionSource("a", lambda: GOOD), FunctionSource("b", lambda: GOOD)]
+    sampler = Sampler(sources)
+    sampler.close(5)
+    assert all(source.closed.is_set() for source in sources)
