@@ -20,9 +20,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from agent.jmx.transport import RmiTransport
-
 from agent.jmx import BeanQuery, Target, TransportName
+from agent.jmx.transport import RmiTransport
 from scripts.benches._measure import Cost, Figure, cost_of, cpu_s, median_cost, show
 from tests.support.badjmx import BadJmx
 from tests.support.jvm import (
@@ -86,7 +85,7 @@ def in_fresh_process(work: str, port: int, times: int) -> dict[str, int]:
     arguments = [work, str(port), TIMERS, ",".join(TIMER_ATTRIBUTES), str(times)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-c", _MEMORY, *arguments]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=900)  # noqa: S603
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=900)
     measured: dict[str, int] = json.loads(done.stdout)
     return measured
 

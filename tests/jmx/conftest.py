@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 import pytest
-from agent.jmx.transport import RmiTransport
 
 from agent.jmx import BeanQuery, Target
+from agent.jmx.transport import RmiTransport
 from tests.support.jvm import JmxOptions, JvmFixture, missing_packages
 from tests.support.needs import require_packages
 

@@ -17,9 +17,9 @@ from dataclasses import dataclass, replace
 
 import psutil
 import pytest
-from agent.jmx.transport import RmiTransport
 
 from agent.jmx import BeanQuery, JmxError, JmxSample, Target, TlsOptions
+from agent.jmx.transport import RmiTransport
 from tests.jmx.conftest import Clock
 from tests.support.badjmx import THROWS, UNSERIALISABLE, BadJmx, Stage, standing_beans, unanswered_port
 from tests.support.jvm import JmxOptions, authority, canonical, free_port, java_reader
@@ -195,9 +195,7 @@ def test_twenty_restarts_heal_within_two_cycles(transport: OpenTransport, clock:
 
 
 @pytest.mark.parametrize("cuts", [1, 3])
-def test_answer_cut_in_the_middle_heals_within_two_cycles(
-    cuts: int, transport: OpenTransport, clock: Clock
-) -> None:
+def test_answer_cut_in_the_middle_heals_within_two_cycles(cuts: int, transport: OpenTransport, clock: Clock) -> None:
     """J10: a server that dies in mid-answer costs no more than the cycles in which it does so."""
     with BadJmx() as bad:
         reader = transport(bad.target, TIMERS)
@@ -348,7 +346,7 @@ def test_attribute_that_throws_is_named_and_the_rest_arrives(transport: OpenTran
 
 
 def test_malformed_name_is_refused_at_once(transport: OpenTransport) -> None:
-    """J15: a name that is no ObjectName never reaches the wire, where it would spoil a bulk: it is refused at the start."""
+    """J15: a name that is no ObjectName never reaches the wire, where it would spoil a bulk: refused at once."""
     with BadJmx() as bad:
         with pytest.raises(ValueError, match="no colon"):
             transport(bad.target, TIMERS, BeanQuery("no colon and no keys", ("Value",)))

@@ -15,9 +15,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from agent.jmx.transport import RmiTransport
 
 from agent.jmx import BeanQuery, JmxError, JmxSample, Target, TlsOptions
+from agent.jmx.transport import RmiTransport
 from tests.jmx.conftest import Clock
 from tests.support.compare import differences, flatten
 from tests.support.jvm import (
@@ -244,9 +244,7 @@ def test_bean_that_blocks_costs_the_budget(transport: OpenTransport, clock: Cloc
         assert bean(reader.sample(PATIENT_S), "fixture:type=Slow") == {"Value": 1}
 
 
-def test_killed_and_restarted_jvm_heals_within_two_cycles(
-    transport: OpenTransport, clock: Clock, java: None
-) -> None:
+def test_killed_and_restarted_jvm_heals_within_two_cycles(transport: OpenTransport, clock: Clock, java: None) -> None:
     """J9, J10, J20: kill -9: no values; a new JVM on the port: full values within two cycles, later start time."""
     with JvmFixture(timers=20) as jvm:
         reader = transport(jvm.target, QUERY)
@@ -346,7 +344,7 @@ reader.close()
 
 def measure(port: int) -> dict[str, float]:
     """A fresh process that reads the timers 15 times: values, growth of its peak memory, median time."""
-    done = subprocess.run(  # noqa: S603 - our own program
+    done = subprocess.run(
         [sys.executable, "-c", _MEASURE, str(port), TIMERS, ",".join(TIMER_ATTRIBUTES)],
         cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=True, timeout=120,
     )  # fmt: skip

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from agent.jmx.transport import RmiTransport
 
 from agent.jmx import BeanQuery
+from agent.jmx.transport import RmiTransport
 from tests.support.compare import differences, flatten
 from tests.support.jvm import JmxOptions, canonical, java_reader
 from tests.support.needs import require_packages
@@ -24,7 +24,7 @@ MODES = {
 
 @pytest.mark.parametrize("mode", list(MODES))
 def test_tomcat_reads_as_java_reads_it(mode: str, transport: Callable[..., RmiTransport]) -> None:
-    """J13: in every login and TLS mode each plain value equals Java's where Java saw it stand still; the rest is named."""
+    """J13: in every mode each plain value equals Java's where Java saw it stand still; the rest is named."""
     require_packages(missing_for_tomcat())
     with TomcatFixture(MODES[mode]) as tomcat, java_reader(tomcat.options) as java:
         reader = transport(tomcat.target, *map(BeanQuery, PATTERNS))

@@ -39,8 +39,8 @@ from agent.jmx import Target, TlsOptions, TransportName
 SOURCES = Path(__file__).parent.parent / "jmx" / "fixtures"
 LIGHT_JVM = ("-Xshare:auto", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx256m")
 USER = "monitor"
-PASSWORD = "canary-Pa55-monitor"  # noqa: S105 - a planted value that tests search for
-STORE_PASSWORD = "canary-Pa55-store"  # noqa: S105
+PASSWORD = "canary-Pa55-monitor"
+STORE_PASSWORD = "canary-Pa55-store"
 START_S = 60.0
 TIMER_ATTRIBUTES = (
     "Count", "Mean", "Min", "Max", "StdDev", "50thPercentile", "75thPercentile", "95thPercentile", "98thPercentile",
@@ -75,7 +75,7 @@ def compiled() -> Path:
     classes = Path(_scratch().name) / "classes"
     sources = sorted(str(path) for path in SOURCES.glob("*.java"))
     command = ["javac", "-d", str(classes), *sources]
-    subprocess.run(command, check=True, timeout=120)  # noqa: S603 - our own sources
+    subprocess.run(command, check=True, timeout=120)
     return classes
 
 
@@ -242,7 +242,7 @@ class JavaProcess:
     """A JVM that prints READY, then answers one line on stdout for each line on stdin."""
 
     def __init__(self, command: Sequence[str]) -> None:
-        self._process = subprocess.Popen(  # noqa: S603 - the command is the test's own
+        self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8"
         )
         self._errors: list[str] = []
