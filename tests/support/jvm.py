@@ -429,7 +429,7 @@ class JavaReader:
         return found
 
     def loop(self, samples: int, patterns: Iterable[str], attributes: Iterable[str]) -> Mapping[str, Any]:
-        """Reads `samples` times; `wall_ns` has one figure a sample, `values` counts one sample's values."""
+        """Reads `samples` times; `wall_ns` and `cpu_ns` have one figure each, `values` counts one sample's."""
         line = f"loop {samples} {'|'.join(patterns)}={','.join(attributes)}"
         result: Mapping[str, Any] = json.loads(self._process.command(line, 600))
         return result
