@@ -25,7 +25,7 @@ MAX_UTF = 0xFFFF
 
 
 class Method(Enum):
-    """The read-only methods: op, hash as sent, result. Nothing that invokes, sets, creates or removes has a place here."""
+    """The read-only methods: op, hash as sent, result. None invokes, sets, creates or removes."""
 
     LOOKUP = (2, "44154dc9d4e63bdf", Result.OBJECT)
     LOOKUP_WITHOUT_SKELETON = (-1, "97614f3f477a89c7", Result.OBJECT)
@@ -50,7 +50,7 @@ _ALLOWED = frozenset(method.selector for method in Method)
 
 
 class CallBytes(bytes):
-    """One call as sent. Making one checks the method, and a channel sends nothing else: the allow-list of this client."""
+    """One call as sent: the allow-list. Making one checks the method, and a channel sends nothing else."""
 
     __slots__ = ()
 

@@ -139,7 +139,7 @@ class Channel:
         self._send(DGC_ACK + uid)
 
     def receive(self, method: Method, *, record: bool = False) -> tuple[Return, StreamReader]:
-        """Return the next reply, which answers `method`, and its reader; its bytes stay in the inbox until `consume`."""
+        """Return the next reply, to `method`, and its reader; the bytes stay in the inbox until `consume`."""
         reader = StreamReader(self.inbox, fill=self.fill, record=record)
         return read_return(reader, method.result), reader
 

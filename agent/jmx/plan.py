@@ -16,8 +16,8 @@ from agent.jmx.calls import Method
 from agent.jmx.errors import JmxError, ProtocolError, RemoteFailure
 from agent.jmx.model import BeanQuery, JmxValue, ReadFailure
 from agent.jmx.names import is_pattern, matches, parse_object_name
+from agent.jmx.nodes import JavaArray, JavaObject, Node
 from agent.jmx.sampler import Outcome, Request
-from agent.jmx.serial import JavaArray, JavaObject, Node
 from agent.jmx.templates import TemplateSet
 from agent.jmx.values import is_a
 
@@ -26,7 +26,9 @@ MAX_ATTRIBUTES = 4096  # of one bean
 
 _PRIMITIVES = ("boolean", "byte", "char", "double", "float", "int", "long", "short")
 _SIMPLE = (
-    *(f"java.lang.{name}" for name in "Boolean Byte Character Double Float Integer Long Short String".split()),
+    *(f"java.lang.{name}" for name in ("Boolean", "Byte", "Character", "Double", "Float", "Integer", "Long")),
+    "java.lang.Short",
+    "java.lang.String",
     *(f"java.math.{name}" for name in ("BigDecimal", "BigInteger")),
     *(f"java.util.concurrent.atomic.{name}" for name in ("AtomicBoolean", "AtomicInteger", "AtomicLong")),
     "java.util.Date",

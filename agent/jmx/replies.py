@@ -11,7 +11,8 @@ from enum import Enum
 from typing import NamedTuple
 
 from agent.jmx.errors import ProtocolError, RemoteFailure
-from agent.jmx.serial import JavaObject, Node, StreamReader
+from agent.jmx.nodes import JavaObject, Node
+from agent.jmx.serial import StreamReader
 from agent.jmx.values import failure_of, is_a
 
 RETURN = 0x51

@@ -20,8 +20,9 @@ from agent.jmx.calls import Method, VirtualMachineId, call
 from agent.jmx.errors import JmxError, ProtocolError, RemoteFailure, clean
 from agent.jmx.jrmp import Channel, Deadline, connect, wrong_port
 from agent.jmx.model import Target
+from agent.jmx.nodes import JavaObject, Node
 from agent.jmx.replies import Return
-from agent.jmx.serial import JavaObject, NeedMore, Node, StreamReader
+from agent.jmx.serial import NeedMore, StreamReader
 from agent.jmx.values import is_a
 
 REGISTRY_NAME = "jmxrmi"
@@ -260,7 +261,7 @@ class Session:
         return max(min(self._renew_at, self._keep_alive_at) - self._clock(), 0.0)
 
     def tend(self, deadline: Deadline) -> None:
-        """Renew the lease and keep the idle limit away, as far as due; on failure the socket is dropped and it raises."""
+        """Renew the lease and keep the idle limit away, as far as due; a failure drops the socket and is raised."""
         if self.channel is None:
             return
         self.channel.deadline = deadline

@@ -1,7 +1,7 @@
 """Reads one Java serialization stream and instantiates nothing: class names are text, values a graph of plain nodes.
 
 In:    bytes as received, from an offset on; either all there, or growing by a `fill` that waits for more.
-Out:   None, bool, int, float, str and the node classes below; `values.py` makes Python values of them.
+Out:   None, bool, int, float, str and the classes of `nodes.py`; `values.py` makes Python values of them.
 Wire:  wire note, section 9 (grammar, handles from 0x7e0000, protocol version 1) and 10 (rules for a safe reader).
 Raise: NeedMore when the bytes end early and there is no `fill`; ProtocolError and its kinds for all else. After a
        ProtocolError the reader and its socket are of no further use.
@@ -11,31 +11,37 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from struct import Struct
-from typing import NamedTuple, Union
+from typing import NamedTuple
 
 from agent.jmx import javatime
 from agent.jmx.errors import PeerAborted, ProtocolError, UnskippableValue, clean
+from agent.jmx.nodes import (
+    BLOCK_DATA,
+    EXTERNALIZABLE,
+    PRIMITIVES,
+    SERIALIZABLE,
+    WRITE_METHOD,
+    ClassDesc,
+    JavaArray,
+    JavaClass,
+    JavaEnum,
+    JavaObject,
+    Node,
+    Slot,
+    box_of,
+    char_of,
+    decode_utf,
+)
 
 MAGIC = b"\xac\xed\x00\x05"
 NULL, REFERENCE, CLASSDESC, OBJECT, STRING, ARRAY, CLASS, BLOCK, END = range(0x70, 0x79)
 RESET, LONG_BLOCK, EXCEPTION, LONG_STRING, PROXY_DESC, ENUM = range(0x79, 0x7F)
 FIRST_HANDLE = 0x7E0000
-WRITE_METHOD, SERIALIZABLE, EXTERNALIZABLE, BLOCK_DATA = 1, 2, 4, 8
 
 U2, I4, I8 = Struct(">H"), Struct(">i"), Struct(">q")
-PRIMITIVES = {code: Struct(">" + python) for code, python in zip("BZSIJFD", "b?hiqfd", strict=True)}
-BOXES = {  # class name -> code of its one field `value`; Character is left out, it is no number
-    "java.lang.Byte": "B",
-    "java.lang.Boolean": "Z",
-    "java.lang.Short": "S",
-    "java.lang.Integer": "I",
-    "java.lang.Long": "J",
-    "java.lang.Float": "F",
-    "java.lang.Double": "D",
-}
 
 
-class NeedMore(Exception):  # noqa: N818 - a signal rather than an error: the message goes on
+class NeedMore(Exception):
     """The bytes end inside the message."""
 
 
@@ -52,74 +58,6 @@ class Limits(NamedTuple):
 
 
 LIMITS = Limits()
-
-
-class ClassDesc:
-    """A class as the stream describes it; `levels` runs from the topmost ancestor to the class itself."""
-
-    __slots__ = ("box", "complete", "fields", "flags", "levels", "name", "suid")
-
-    def __init__(self, name: str, suid: int) -> None:
-        self.name = name
-        self.suid = suid
-        self.flags = 0
-        self.fields: tuple[tuple[str, str], ...] = ()
-        self.levels: tuple[ClassDesc, ...] = ()
-        self.box = ""
-        self.complete = False
-
-
-class JavaObject:
-    """An object: fields by name (a descendant's wins), and per class what its writeObject added."""
-
-    __slots__ = ("desc", "fields", "notes")
-
-    def __init__(self, desc: ClassDesc) -> None:
-        self.desc = desc
-        self.fields: dict[str, Node] = {}
-        self.notes: tuple[tuple[str, list[Node]], ...] = ()
-
-
-class JavaArray:
-    """An array: `bytes` of byte[], `str` of char[], else a list."""
-
-    __slots__ = ("desc", "items")
-
-    def __init__(self, desc: ClassDesc) -> None:
-        self.desc = desc
-        self.items: bytes | str | list[Node] = []
-
-
-class JavaEnum:
-    """An enum constant by name."""
-
-    __slots__ = ("desc", "name")
-
-    def __init__(self, desc: ClassDesc) -> None:
-        self.desc = desc
-        self.name = ""
-
-
-class JavaClass:
-    """A java.lang.Class, or a class description written as a value."""
-
-    __slots__ = ("desc",)
-
-    def __init__(self, desc: ClassDesc) -> None:
-        self.desc = desc
-
-
-class Slot:
-    """Stands for the number of a box when the reader records where the numbers lie (templates)."""
-
-    __slots__ = ("index",)
-
-    def __init__(self, index: int) -> None:
-        self.index = index
-
-
-# bytes among the notes of an object are its block data
-Node = Union[None, bool, int, float, str, bytes, JavaObject, JavaArray, JavaEnum, JavaClass, ClassDesc, Slot]
 
 
 class StreamReader:
@@ -323,7 +261,7 @@ class StreamReader:
             raise ProtocolError("A class has too many ancestors.")
         # a level costs memory in every class below it
         self._spend(len(desc.levels))
-        desc.box = _box_of(desc)
+        desc.box = box_of(desc)
         desc.complete = True
         self._depth -= 1
         return desc
@@ -411,7 +349,7 @@ class StreamReader:
             if code in "L[":
                 into[name] = self.value()
             elif code == "C":
-                into[name] = _char(self.u2())
+                into[name] = char_of(self.u2())
             else:
                 layout = PRIMITIVES[code]
                 into[name] = layout.unpack_from(self.buffer, self.need(layout.size))[0]
@@ -441,26 +379,3 @@ class StreamReader:
         else:
             raise ProtocolError("An array is of an unknown type.")
         return node
-
-
-def _box_of(desc: ClassDesc) -> str:
-    """Return the code of the number that a box holds, or nothing when this is not exactly Java's own box class."""
-    code = BOXES.get(desc.name, "")
-    parents = desc.levels[:-1]
-    plain = all(level.flags == SERIALIZABLE and not level.fields for level in parents)
-    return code if code and desc.flags == SERIALIZABLE and desc.fields == ((code, "value"),) and plain else ""
-
-
-def _char(unit: int) -> str:
-    return "\ufffd" if 0xD800 <= unit < 0xE000 else chr(unit)
-
-
-def decode_utf(raw: bytes) -> str:
-    """Return the text of modified UTF-8 (NUL is c0 80, astral characters are two surrogates); lone ones become U+FFFD."""
-    if raw.isascii():
-        return raw.decode("ascii")
-    try:
-        text = raw.replace(b"\xc0\x80", b"\0").decode("utf-8", "surrogatepass")
-    except UnicodeDecodeError:
-        raise ProtocolError("A string is not modified UTF-8.") from None
-    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")

@@ -17,8 +17,8 @@ from agent.jmx.calls import Method
 from agent.jmx.errors import RemoteFailure
 from agent.jmx.jrmp import Channel
 from agent.jmx.model import JmxValue
+from agent.jmx.nodes import PRIMITIVES, Node, Slot
 from agent.jmx.replies import HEAD_BYTES, UID_BYTES
-from agent.jmx.serial import PRIMITIVES, Node, Slot
 from agent.jmx.values import NoTemplate, value_of
 
 MAX_TEMPLATES = 4  # the layout depends on which small numbers Java caches, so a list of attributes has a few
@@ -63,7 +63,7 @@ class Template:
 
     def _filled(self, numbers: tuple[Any, ...]) -> JmxValue:
         if self._pick is None:
-            return _fill(self._shape, numbers)
+            return cast(JmxValue, _fill(self._shape, numbers))
         return dict(zip(self._names, self._pick(numbers + self._constants), strict=False))
 
     def agrees(self, inbox: bytearray) -> bool:
@@ -107,9 +107,9 @@ def _flatten(shape: JmxValue, slot_count: int) -> _Flat:
     return tuple(cast(Any, shape)), itemgetter(*places), tuple(constants)
 
 
-def _fill(shape: JmxValue, numbers: tuple[Any, ...]) -> JmxValue:
+def _fill(shape: object, numbers: tuple[Any, ...]) -> Any:
     if isinstance(shape, Slot):
-        return cast(JmxValue, numbers[shape.index])
+        return numbers[shape.index]
     if isinstance(shape, dict):
         return {key: _fill(item, numbers) for key, item in shape.items()}
     if isinstance(shape, list):

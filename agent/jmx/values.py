@@ -14,7 +14,8 @@ from typing import cast
 
 from agent.jmx.errors import ProtocolError, RemoteFailure, clean
 from agent.jmx.model import JmxScalar, JmxValue
-from agent.jmx.serial import I8, JavaArray, JavaClass, JavaEnum, JavaObject, Node, Slot
+from agent.jmx.nodes import JavaArray, JavaClass, JavaEnum, JavaObject, Node, Slot
+from agent.jmx.serial import I8
 
 MAX_NODES = 1_000_000
 MAX_DEPTH = 64
@@ -32,10 +33,10 @@ class Opaque(str):
     __slots__ = ()
 
     def __repr__(self) -> str:
-        return f"<opaque {str(self)}>"
+        return f"<opaque {self!s}>"
 
 
-class NoTemplate(Exception):  # noqa: N818 - a signal rather than an error
+class NoTemplate(Exception):
     """The shape of the value depends on a number, so that it cannot be filled in later."""
 
 

@@ -1,77 +1,109 @@
-"""JVMs shared by the JMX tests: one of each mode in a session, since starting one costs more than most tests."""
+"""A JVM to read (data/Fixture.java), and a server in Python for what a JVM cannot be made to do."""
 
 from __future__ import annotations
 
-import time
+import os
+import shutil
+import socket
+import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
-from agent.jmx import BeanQuery, Target
-from agent.jmx.transport import RmiTransport
-from tests.support.jvm import JmxOptions, JvmFixture, missing_packages
-from tests.support.needs import require_packages
+from agent.jmx.model import Target, TransportName
+from tests.jmx.double import Double
+from tests.support.jmx_fixtures import clock, java, jvm_of, plain_jvm, transport
+
+__all__ = ["clock", "java", "jvm_of", "plain_jvm", "transport"]  # fixtures of tests.support.jmx_fixtures
+
+SOURCE = Path(__file__).parent / "data" / "Fixture.java"
+AGENT = "-Dcom.sun.management.jmxremote"
 
 
-class Clock:
-    """The monotonic clock, which a test can put forward: a cycle passes without waiting for it."""
-
-    def __init__(self) -> None:
-        self._ahead_s = 0.0
-
-    def __call__(self) -> float:
-        return time.monotonic() + self._ahead_s
-
-    def forward(self, seconds: float = 120.0) -> None:
-        """Lets time pass, by default one interval of the agent."""
-        self._ahead_s += seconds
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
 
 
-OpenTransport = Callable[..., RmiTransport]
-StartJvm = Callable[[JmxOptions], JvmFixture]
+class Jvm:
+    """One fixture process; `stop` and `start` again keep the port, as a restarted product does."""
 
+    def __init__(self, classes: Path, *flags: str, timers: int = 40, others: int = 0) -> None:
+        self.port = free_port()
+        self._command = [
+            "java",
+            "-Xmx256m",
+            "-XX:+UseSerialGC",
+            "-XX:TieredStopAtLevel=1",
+            "-Djava.rmi.server.hostname=127.0.0.1",
+            f"{AGENT}.port={self.port}",
+            f"{AGENT}.rmi.port={self.port}",
+            *(flags or (f"{AGENT}.authenticate=false", f"{AGENT}.ssl=false")),
+            "-cp",
+            str(classes),
+            "Fixture",
+            str(timers),
+            str(others),
+        ]
+        self.start()
 
-@pytest.fixture
-def clock() -> Clock:
-    """The clock of the transports of a test."""
-    return Clock()
+    def start(self) -> None:
+        self._process = subprocess.Popen(self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert self._process.stdout is not None
+        assert self._process.stdout.readline().startswith("ready")
 
+    def command(self, line: str) -> None:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(line + "\n")
+        self._process.stdin.flush()
+        assert self._process.stdout.readline() == "done\n"
 
-@pytest.fixture
-def transport(clock: Clock) -> Iterator[OpenTransport]:
-    """Opens transports that are closed when the test ends."""
-    with ExitStack() as stack:
+    def stop(self) -> None:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.close()
+        self._process.wait(20)
+        self._process.stdout.close()
 
-        def make(target: Target, *queries: BeanQuery) -> RmiTransport:
-            made = RmiTransport(target, queries, clock=clock)
-            stack.callback(made.close)
-            return made
-
-        yield make
+    def target(self, **changes: object) -> Target:
+        return Target("127.0.0.1", self.port, TransportName.RMI, **changes)  # type: ignore[arg-type]  # fields of Target
 
 
 @pytest.fixture(scope="session")
-def java() -> None:
-    """Java is here, or the test says which package is missing."""
-    require_packages(missing_packages())
-
-
-@pytest.fixture(scope="session")
-def jvm_of(java: None) -> Iterator[StartJvm]:
-    """The session's JVM for some options; a test that changes it must use one of its own."""
-    with ExitStack() as stack:
-        running: dict[JmxOptions, JvmFixture] = {}
-
-        def start(options: JmxOptions) -> JvmFixture:
-            if options not in running:
-                running[options] = stack.enter_context(JvmFixture(options, timers=20))
-            return running[options]
-
-        yield start
+def fixture_classes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    if shutil.which("javac") is None or shutil.which("java") is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail("a JDK is needed")
+        pytest.skip("no JDK here")
+    folder = tmp_path_factory.mktemp("fixture")
+    subprocess.run(["javac", "-d", str(folder), str(SOURCE)], check=True)
+    return folder
 
 
 @pytest.fixture
-def plain_jvm(jvm_of: StartJvm) -> JvmFixture:
-    """A JVM without login and TLS."""
-    return jvm_of(JmxOptions())
+def start_jvm(fixture_classes: Path) -> Iterator[Callable[..., Jvm]]:
+    started: list[Jvm] = []
+
+    def start(*flags: str, timers: int = 3, others: int = 0) -> Jvm:
+        started.append(Jvm(fixture_classes, *flags, timers=timers, others=others))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.stop()
+
+
+@pytest.fixture(scope="session")
+def jvm(fixture_classes: Path) -> Iterator[Jvm]:
+    process = Jvm(fixture_classes)
+    yield process
+    process.stop()
+
+
+@pytest.fixture
+def double() -> Iterator[Double]:
+    server = Double()
+    yield server
+    server.stop()

@@ -18,8 +18,8 @@ import pytest
 
 from agent.jmx import BeanQuery, JmxError, JmxSample, Target, TlsOptions
 from agent.jmx.transport import RmiTransport
-from tests.jmx.conftest import Clock
 from tests.support.compare import differences, flatten
+from tests.support.jmx_fixtures import Clock
 from tests.support.jvm import (
     PASSWORD,
     STORE_PASSWORD,
