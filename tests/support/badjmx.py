@@ -87,6 +87,7 @@ class BadJmx:
     stub_host: str = "127.0.0.1"
     stub_port: int | None = None
     stub_factory: str | None = None
+    breaks_off: bool = False  # every read is broken off as by a JVM that has no memory left to write an answer
     denied: str | None = None  # message of a SecurityException for every read
     hang_up_in_reads: int = 0  # so many reads are cut in mid-answer, then all is well
     lease_ms: int = 600_000
@@ -317,9 +318,9 @@ class BadJmx:
             connection.sendall(_returned(b"\x7c" + struct.pack(">q", 2**31) + b"x" * 1000))
             _wait_for_end(connection)
             return
-        connection.sendall(_returned(b"\x7c" + struct.pack(">q", 2**40)))
-        while not self._closing.is_set():
-            connection.sendall(b"y" * 65536)
+        connection.sendall(_returned(wire.attribute_list({}).removesuffix(b"\x78")))
+        while not self._closing.is_set():  # each string is of fair length; it is their number that has no end
+            connection.sendall(wire.string("y" * 1000) * 64)
 
     def _answer(self, call: wire.Call) -> tuple[bytes, bool]:
         if call.operation == "lookup":
@@ -376,6 +377,8 @@ class BadJmx:
     def _read(self, call: wire.Call) -> tuple[bytes, bool]:
         if self.denied is not None:
             return _thrown(wire.throwable(wire.SECURITY_EXCEPTION, self.denied)), True
+        if self.breaks_off:
+            return _captured("not-serializable.rep.bin"), False
         attributes = self.beans.get(call.bean)
         if attributes is None:
             return _captured("no-bean.rep.bin"), True
