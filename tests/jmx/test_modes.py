@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from agent.jmx import BeanQuery, JmxError, JmxSample, Target, TlsOptions
+from agent.jmx.diagnose import diagnose
 from agent.jmx.transport import RmiTransport
 from tests.support.compare import differences, flatten
 from tests.support.jmx_fixtures import Clock
@@ -164,8 +165,9 @@ def processes_with(secrets: Iterable[str]) -> list[str]:
 
 
 def test_no_secret_in_any_process_while_sampling(jvm_of: StartJvm, transport: OpenTransport) -> None:
-    """J21: while sampling with login and TLS, no command line and no environment of any process holds a secret."""
-    reader = transport(jvm_of(CLIENT_CERTIFICATE).target, QUERY)
+    """J21: while sampling and during doctor, no command line and no environment of any process holds a secret."""
+    target = jvm_of(CLIENT_CERTIFICATE).target
+    reader = transport(target, QUERY)
     stop = threading.Event()
 
     def sample_until_stopped() -> int:
@@ -173,7 +175,7 @@ def test_no_secret_in_any_process_while_sampling(jvm_of: StartJvm, transport: Op
         while not stop.is_set():
             reader.close()
             reader.sample(PATIENT_S)
-            taken += 1
+            taken += all(stage.state == "ok" for stage in diagnose(target, PATIENT_S))
         return taken
 
     with ThreadPoolExecutor(1) as pool:
@@ -318,6 +320,26 @@ def test_costly_bean_is_never_read(plain_jvm: JvmFixture, transport: OpenTranspo
         sample = reader.sample(PATIENT_S)
         assert [dict(values) for values in sample.beans.values()] == [{"NumIdle": 3}]
     assert plain_jvm.command("costly") == before
+
+
+def test_seven_days_of_growing_beans_stay_flat(transport: OpenTransport, clock: Clock, java: None) -> None:
+    """J17: over seven simulated days, with beans outside the allow-list growing all the time, sample time stays flat."""
+    with JvmFixture(timers=20) as jvm:
+        reader = transport(jvm.target, QUERY)
+        for _ in range(100):  # the JVM compiles what it runs
+            reader.sample(PATIENT_S)
+        medians = []
+        for day in range(7):
+            took = []
+            for sample in range(24 * 6):
+                began = time.perf_counter()
+                assert_full(reader.sample(PATIENT_S))
+                took.append(time.perf_counter() - began)
+                clock.forward(600)
+                if sample % 24 == 0:
+                    jvm.command(f"fill {day * 6000 + sample // 24 * 1000} 1000")
+            medians.append(sorted(took)[len(took) // 2])
+    assert medians[-1] < 2 * min(medians) + 0.002
 
 
 _MEASURE = """
