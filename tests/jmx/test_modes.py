@@ -323,7 +323,7 @@ def test_costly_bean_is_never_read(plain_jvm: JvmFixture, transport: OpenTranspo
 
 
 def test_seven_days_of_growing_beans_stay_flat(transport: OpenTransport, clock: Clock, java: None) -> None:
-    """J17: over seven simulated days, with beans outside the allow-list growing all the time, sample time stays flat."""
+    """J17: over seven simulated days, while beans outside the allow-list grow, sample time stays flat."""
     with JvmFixture(timers=20) as jvm:
         reader = transport(jvm.target, QUERY)
         for _ in range(100):  # the JVM compiles what it runs
