@@ -41,6 +41,10 @@ class Deadline:
         """Return the seconds left, possibly negative."""
         return self._at - time.monotonic()
 
+    def part(self, share: float) -> Deadline:
+        """Return an earlier deadline that leaves only a share of the time."""
+        return self if share >= 1 else Deadline(self.left_s() * share)
+
     def need_s(self, doing: str) -> float:
         """Return the seconds left. Raises JmxError `timeout` when there are none."""
         left = self._at - time.monotonic()

@@ -8,8 +8,8 @@ When: at first, then hourly, or when the set of beans seems to have changed; nev
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple, Protocol
 
 from agent.jmx import calls
 from agent.jmx.calls import Method
@@ -17,7 +17,7 @@ from agent.jmx.errors import JmxError, ProtocolError, RemoteFailure
 from agent.jmx.model import BeanQuery, JmxValue, ReadFailure
 from agent.jmx.names import is_pattern, matches, parse_object_name
 from agent.jmx.nodes import JavaArray, JavaObject, Node
-from agent.jmx.sampler import Outcome, Request
+from agent.jmx.sampler import Accept, Outcome, Request
 from agent.jmx.templates import TemplateSet
 from agent.jmx.values import is_a
 
@@ -66,7 +66,10 @@ class Plan(NamedTuple):
     cut: tuple[int, tuple[str, ...]] = (0, ())
 
 
-Ask = Callable[[Sequence[Request], Callable[[int, Outcome], None]], None]
+class Ask(Protocol):
+    """Asks the requests in order, using at most a share of the time that the sample has left."""
+
+    def __call__(self, requests: Sequence[Request], accept: Accept, share: float = 1.0) -> None: ...
 
 
 def declared_attributes(node: Node) -> JmxValue:

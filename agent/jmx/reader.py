@@ -27,7 +27,7 @@ REPLAN_SETTLING_S = 10.0  # while a product starts, its beans appear one after a
 SETTLING_S = 600.0
 STRIKES = 2  # times that a bean used up the deadline before it is left alone
 RUNTIME = "java.lang:type=Runtime"
-HEAD_REQUESTS = 2
+SHARES = (0.5, 0.5, 1.0)  # of the time left: a bean that never answers leaves time for those behind it
 
 
 class _Bean:
@@ -52,7 +52,6 @@ class _Take:
         self.values: dict[str, dict[str, JmxValue]] = {}
         self.failures: list[ReadFailure] = []
         self.started_ms: int | None = None
-        self.answered = 0
         self.denied: RemoteFailure | None = None
 
 
@@ -150,22 +149,32 @@ class BeanReader:
         bulk = [bean for bean in beans if not bean.singly]
         broken = [bean for bean in beans if bean.singly]
 
-        def accept(index: int, outcome: Outcome) -> None:
-            take.answered = index + 1
-            if index >= HEAD_REQUESTS:
-                self._accept_bulk(bulk[index - HEAD_REQUESTS], outcome, take, broken)
-            else:
-                self._accept_head(index, outcome, take)
-
-        try:
-            ask([*self._head, *(bean.request or self._request_of(bean) for bean in bulk)], accept)
-        except JmxError as error:
-            position = take.answered - HEAD_REQUESTS
-            if error.code == "timeout" and 0 <= position < len(bulk):
-                self._strike(bulk[position])
-            raise
+        ask(self._head, lambda index, outcome: self._accept_head(index, outcome, take))
+        for share in SHARES:
+            bulk = self._read_in_time(ask, bulk, take, broken, share)
         for bean in broken:
             self._read_singly(ask, bean, take)
+
+    def _read_in_time(self, ask: Ask, bulk: list[_Bean], take: _Take, broken: list[_Bean], share: float) -> list[_Bean]:
+        """Read beans; one that uses up the share of the time is given up. Returns those behind it, to be read yet."""
+        done = 0
+
+        def accept(index: int, outcome: Outcome) -> None:
+            nonlocal done
+            done = index + 1
+            self._accept_bulk(bulk[index], outcome, take, broken)
+
+        try:
+            ask([bean.request or self._request_of(bean) for bean in bulk], accept, share)
+        except JmxError as error:
+            if error.code != "timeout" or done >= len(bulk):
+                raise
+            self._strike(bulk[done])
+            if share == SHARES[-1]:
+                raise
+            take.failures.append(ReadFailure(bulk[done].name, "", error.code, error.what))
+            return bulk[done + 1 :]
+        return []
 
     def _request_of(self, bean: _Bean) -> Request:
         shared = self._lists.get(bean.bulk)

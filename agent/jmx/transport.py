@@ -87,12 +87,13 @@ class RmiTransport:
         return sample
 
     def _sample(self, deadline: Deadline) -> JmxSample:
-        def ask(requests: Sequence[Request], accept: Accept) -> None:
-            ask_all(self._session, requests, accept, deadline)
+        def ask(requests: Sequence[Request], accept: Accept, share: float = 1.0) -> None:
+            ask_all(self._session, requests, accept, deadline.part(share))
 
         try:
             if self._session.due_s() == 0.0:
                 self._tend_quietly(deadline)
+            self._session.ensure(deadline)
             sample = self._reader.read(ask)
         except JmxError as error:
             self._session.drop()
