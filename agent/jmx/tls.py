@@ -1,4 +1,4 @@
-"""TLS towards one JVM: a context of its own per connection, so that two targets may trust two different CAs.
+"""TLS towards one JVM: a context of its own per target, so that two targets may trust two different CAs.
 
 `ssl` is imported only when TLS is wanted: it costs about 3 MiB. Wire note, section 11.
 """
@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import socket
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from agent.jmx.errors import JmxError, clean
@@ -15,8 +16,18 @@ if TYPE_CHECKING:
     import ssl
 
 
-def make_context(options: TlsOptions) -> ssl.SSLContext:
+def context_of(options: TlsOptions) -> ssl.SSLContext:
     """Return a context with the target's own trust and certificate. Raises JmxError `tls-failed` for unusable files."""
+    files = (options.ca_file, options.certificate_file, options.key_file)
+    try:
+        versions = tuple(file.stat().st_mtime_ns for file in files if file)
+    except OSError as error:
+        raise _unusable(error) from error
+    return _make_context(options, versions)
+
+
+@lru_cache(maxsize=16)  # loading the system's CAs takes 30 ms; a file that changes makes a new context
+def _make_context(options: TlsOptions, _versions: tuple[int, ...]) -> ssl.SSLContext:
     import ssl
 
     try:
@@ -26,13 +37,17 @@ def make_context(options: TlsOptions) -> ssl.SSLContext:
         if options.certificate_file:
             context.load_cert_chain(options.certificate_file, options.key_file, password=_no_passphrase)
     except (OSError, ValueError) as error:
-        raise JmxError(
-            "tls-failed",
-            "The TLS files of this target cannot be used.",
-            why=clean(str(error)),
-            do="Give PEM files that the agent may read: CA, certificate, and a key without passphrase.",
-        ) from error
+        raise _unusable(error) from error
     return context
+
+
+def _unusable(error: Exception) -> JmxError:
+    return JmxError(
+        "tls-failed",
+        "The TLS files of this target cannot be used.",
+        why=clean(str(error)),
+        do="Give PEM files that the agent may read: CA, certificate, and a key without passphrase.",
+    )
 
 
 def _no_passphrase() -> bytes:
@@ -42,7 +57,7 @@ def _no_passphrase() -> bytes:
 
 def wrap(plain: socket.socket, host: str, options: TlsOptions, side: str) -> ssl.SSLSocket:
     """Return the socket with TLS on it, handshake done; `side` is registry or server. The caller closes `plain`."""
-    context = make_context(options)
+    context = context_of(options)
     try:
         return context.wrap_socket(plain, server_hostname=options.expected_name or host)
     except OSError as error:
