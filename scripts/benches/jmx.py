@@ -246,6 +246,7 @@ def run(as_json: bool) -> int:
         stack.callback(reader.close)
         figures = [*speed(jvm, reader), *crowd(jvm, reader), *memory(jvm)]
     about = (
-        f"{BEANS} beans, {VALUES} values a sample; medians of {ROUNDS * SAMPLES_A_ROUND} samples in {ROUNDS} rounds."
+        f"{BEANS} beans, {VALUES} values a sample; medians of {ROUNDS * SAMPLES_A_ROUND} samples in {ROUNDS} rounds; "
+        f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} CPUs (other work stretches wall times)."
     )
     return show("jmx", figures, as_json=as_json, about=about)
