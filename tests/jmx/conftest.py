@@ -13,9 +13,10 @@ import pytest
 
 from agent.jmx.model import Target, TransportName
 from tests.jmx.double import Double
+from tests.support.jmx_fixtures import clock, java, jvm_of, plain_jvm, transport
 from tests.support.jvm_beans import jvm as jira_jvm
 
-__all__ = ["jira_jvm"]
+__all__ = ["clock", "java", "jira_jvm", "jvm_of", "plain_jvm", "transport"]  # fixtures of tests.support
 
 SOURCE = Path(__file__).parent / "data" / "Fixture.java"
 AGENT = "-Dcom.sun.management.jmxremote"
