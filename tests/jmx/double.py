@@ -101,6 +101,7 @@ class Double:
 
     def _talk(self, sock: socket.socket) -> None:
         sock.settimeout(10)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as a JVM does
         inbox = bytearray()
 
         def fill() -> None:
