@@ -11,7 +11,7 @@ from __future__ import annotations
 import errno
 import socket
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 from agent.jmx import tls
 from agent.jmx.calls import CallBytes, Method
@@ -67,7 +67,6 @@ class Channel:
         self._tls = options
         self.deadline = deadline
         self.inbox = bytearray()
-        self.fill: Callable[[], None] = self._fill
 
     def close(self) -> None:
         """Close the socket; may be called again."""
@@ -81,8 +80,11 @@ class Channel:
         self._socket.settimeout(self.deadline.need_s(doing))
         return self._socket
 
-    def _fill(self) -> None:
-        """Wait for more bytes. Raises ConnectionLost at the end of the stream."""
+    def fill(self) -> None:
+        """Wait for more bytes. Raises ConnectionLost at the end of the stream.
+
+        A method and no attribute: a channel that holds itself keeps 16 MiB until the collector comes.
+        """
         sock = self._open_socket("waiting for a reply")
         try:
             received = sock.recv(READ_BYTES)

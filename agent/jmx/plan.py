@@ -136,17 +136,23 @@ class Discovery:
         self._known = {}
 
     def plan(self, ask: Ask) -> Plan:
-        """Ask the JVM which beans there are, and of new ones what they declare. Raises JmxError as `ask` does."""
+        """Ask the JVM which beans there are, and of new ones what they declare.
+
+        Raises JmxError as `ask` does, and the refusal of a login that may read none of them.
+        """
         failures: list[ReadFailure] = []
-        wanted = self._find(ask, failures)
+        denied: list[RemoteFailure] = []
+        wanted = self._find(_noting(ask, denied), failures)
         names = sorted(wanted)
         cut = names[self._max_beans :]
         names = names[: self._max_beans]
         unknown = [name for name in names if (name, wanted[name]) not in self._known]
-        self._read_infos(ask, unknown, wanted, failures)
+        self._read_infos(_noting(ask, denied), unknown, wanted, failures)
         known = {(name, wanted[name]): self._known.get((name, wanted[name])) for name in names}
         self._known = {key: selection for key, selection in known.items() if selection is not None}
         beans = {name: selection for (name, _), selection in self._known.items()}
+        if denied and not beans:
+            raise denied[0]
         for name, selection in beans.items():
             failures.extend(ReadFailure(name, attribute, reason) for attribute, reason in selection.left_out)
         return Plan(beans, tuple(failures), (len(cut), tuple(cut[:MAX_CUT_NAMES])))
@@ -188,6 +194,20 @@ class Discovery:
             self._known[name, wanted[name]] = self._shared.setdefault(selection, selection)
 
         ask([Request(Method.GET_MBEAN_INFO, calls.bean_arguments(name), self._info) for name in names], accept)
+
+
+def _noting(ask: Ask, denied: list[RemoteFailure]) -> Ask:
+    """Return `ask` that also gathers the refusals for want of a permission."""
+
+    def noting(requests: Sequence[Request], accept: Accept, share: float = 1.0) -> None:
+        def note(index: int, outcome: Outcome) -> None:
+            if isinstance(outcome, RemoteFailure) and outcome.is_security:
+                denied.append(outcome)
+            accept(index, outcome)
+
+        ask(requests, note, share)
+
+    return noting
 
 
 def _joined(first: tuple[str, ...] | None, second: tuple[str, ...]) -> tuple[str, ...]:

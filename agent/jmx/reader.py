@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from agent.jmx import calls
 from agent.jmx.calls import Method
@@ -45,6 +46,15 @@ class _Bean:
         self.singly = False
 
 
+class _Breach(NamedTuple):
+    """An attribute that broke a reply even alone."""
+
+    bean: _Bean
+    attribute: str
+    reason: str
+    error: JmxError
+
+
 class _Take:
     """What one sample has gathered so far."""
 
@@ -53,6 +63,9 @@ class _Take:
         self.failures: list[ReadFailure] = []
         self.started_ms: int | None = None
         self.denied: RemoteFailure | None = None
+        self.answered = False
+        self.breaches: list[_Breach] = []
+        self.broken: list[_Bean] = []
 
 
 class BeanReader:
@@ -95,14 +108,27 @@ class BeanReader:
             self._read_bulk(ask, take)
             self._read_pending(ask, take)
         except JmxError as error:
+            self._settle(take)
             if not take.values:
                 raise
             self._note_unread(take, error)
         else:
+            self._settle(take)
+            if take.breaches and not (take.answered or take.values):
+                raise take.breaches[-1].error
             self._replan_if_due(ask)
         if take.denied is not None and not take.values:
             raise take.denied
         return self._sample_of(take)
+
+    def _settle(self, take: _Take) -> None:
+        """Leave alone what broke a reply, but only when the JVM could answer something: else the moment was bad."""
+        if take.answered or take.values:
+            for breach in take.breaches:
+                self._leave_alone(breach.bean, breach.attribute, breach.reason, breach.error.what)
+        else:
+            for bean in take.broken:
+                bean.broke, bean.singly = 0, False
 
     # plan
 
@@ -144,7 +170,7 @@ class BeanReader:
     def _read_bulk(self, ask: Ask, take: _Take) -> None:
         beans = [bean for bean in self._beans.values() if bean.bulk and (bean.name, "") not in self._quarantine]
         bulk = [bean for bean in beans if not bean.singly]
-        broken = [bean for bean in beans if bean.singly]
+        broken = take.broken = [bean for bean in beans if bean.singly]
 
         ask(self._head, lambda index, outcome: self._accept_head(index, outcome, take))
         for share in SHARES:
@@ -188,6 +214,8 @@ class BeanReader:
     def _accept_head(self, index: int, outcome: Outcome, take: _Take) -> None:
         """Start time: a JVM that restarted registers its beans anew. Count: a hint that the plan is out of date."""
         if index == 0:
+            # an attribute like those of the plan: a JVM that answers counts alone proves nothing about them
+            take.answered = isinstance(outcome, Mapping)
             started = outcome.get("StartTime") if isinstance(outcome, Mapping) else None
             take.started_ms = started if isinstance(started, int) else None
             if take.started_ms is None or take.started_ms == self._started_ms:
@@ -276,7 +304,7 @@ class BeanReader:
             take.failures.append(failure_of_outcome(bean.name, name, outcome))
         elif isinstance(outcome, JmxError):
             reason = "not-serializable" if isinstance(outcome, ProtocolError) else outcome.code
-            self._leave_alone(bean, name, reason, outcome.what)
+            take.breaches.append(_Breach(bean, name, reason, outcome))
             return
         elif type(outcome) is Opaque:
             self._leave_alone(bean, name, "not-plain", str(outcome))
