@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import subprocess
 import sys
 from pathlib import Path
 
@@ -11,7 +12,8 @@ import pytest
 import agent.jmx
 
 PACKAGE = Path(agent.jmx.__file__).parent
-OWN_LIBRARY = {"jolokia": {"httpx"}, "jmxquery": {"jmxquery"}}
+# Only these bring a library; the first is imported at the first sample over Jolokia: who reads over RMI pays nothing.
+OWN_LIBRARY = {"jolokia_http": {"httpx", "httpcore"}, "jmxquery": {"jmxquery"}}
 MODULES = sorted(PACKAGE.glob("*.py"))
 
 
@@ -53,3 +55,12 @@ def test_the_stream_is_never_turned_into_code(path: Path) -> None:
 def test_what_is_listed_is_there() -> None:
     """`__all__` names what others may use."""
     assert all(hasattr(agent.jmx, name) for name in agent.jmx.__all__)
+
+
+def test_the_http_library_is_imported_in_one_place_and_late() -> None:
+    """jolokia_http.py is imported by jolokia.py alone, and there inside the function that takes a sample."""
+    importers = {path.stem for path in MODULES if "agent.jmx.jolokia_http" in imported(path)}
+    assert importers == {"jolokia"}
+    program = "import sys, agent.jmx.jolokia; print(sorted(set(sys.modules) & {'httpx', 'httpcore', 'ssl'}))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
