@@ -93,6 +93,8 @@ class ReadFailure:
 class JmxSample:
     """What one call read. A bean or attribute that is absent was not read: nothing is ever filled in from before.
 
+    A value inside a collection whose class is not known is that class's name, as `values.Opaque`, a str.
+
     `beans`: bean -> attribute -> value (CompositeData is a mapping). `started_ms` is the JVM's start time in Unix
     milliseconds: when it changes, the JVM restarted and its counters began again. `cut` says how many beans the cap
     left out and names the first of them.

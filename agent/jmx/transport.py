@@ -17,7 +17,7 @@ from agent.jmx.errors import JmxError, RemoteFailure
 from agent.jmx.jrmp import Deadline, timed_out
 from agent.jmx.model import BeanQuery, JmxSample, ReadFailure, Target, Transport, TransportName
 from agent.jmx.reader import BeanReader
-from agent.jmx.rmi import Session, permission_denied
+from agent.jmx.rmi import CLOSE_WITHIN_S, Session, permission_denied
 from agent.jmx.sampler import Accept, Request, ask_all
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 10.0
@@ -130,14 +130,20 @@ class RmiTransport:
             self._keeper.start()
 
     def close(self) -> None:
-        """Log off and let go of socket and thread; a later sample connects again."""
+        """Log off and let go of socket and thread; a later sample connects again.
+
+        Waits two seconds at most: a sample that still runs ends by its own deadline and keeps its connection.
+        """
         keeper, self._keeper = self._keeper, None
         if keeper is not None:
             keeper.stop.set()
-        with self._lock:
-            self._session.close()
-        if keeper is not None and keeper is not threading.current_thread():
-            keeper.join()
+        if self._lock.acquire(timeout=CLOSE_WITHIN_S):
+            try:
+                self._session.close()
+            finally:
+                self._lock.release()
+            if keeper is not None:
+                keeper.join()
 
 
 class _Keeper(threading.Thread):

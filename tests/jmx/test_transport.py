@@ -16,8 +16,8 @@ from agent.jmx.jrmp import Deadline
 from agent.jmx.model import BeanQuery, JmxSample, Target, TransportName
 from agent.jmx.transport import RmiTransport, open_transport
 from tests.jmx.conftest import AGENT, Jvm, free_port
-from tests.jmx.double import GONE, REFUSED_LOGIN, Double, hang
-from tests.jmx.vectors import reply
+from tests.jmx.double import DIRTY_REPLY, GONE, REFUSED_LOGIN, Double, hang
+from tests.jmx.vectors import EXPECTED, reply
 
 TIMERS = BeanQuery("fixture:type=timer,*")
 POOL = "com.atlassian.jira:connectionpool=connections,connection=*,name=BasicDataSource"
@@ -434,3 +434,94 @@ def test_many_beans_that_turn_bad_at_once_are_mended_step_by_step(double: Double
     sizes = [len(transport.sample(30).beans) for _ in range(6)]
     assert sizes[0] >= 60
     assert sizes[-1] == 150
+
+
+@pytest.mark.parametrize("interval_s", [10, 59, 60, 61, 120, 3600])
+def test_any_interval_keeps_the_same_connection(double: Double, open_rmi: Open, interval_s: int) -> None:
+    """J8: three cycles at each interval against a server whose idle limit is 120 s: one login, no gap."""
+    clock = Clock()
+    last_call = [clock.now]
+
+    def alive(answer: bytes) -> Callable[[Double], bytes]:
+        def respond(_double: Double) -> bytes:
+            if clock.now - last_call[0] >= 120:
+                return GONE
+            last_call[0] = clock.now
+            return answer
+
+        return respond
+
+    double.answers |= {
+        Method.GET_MBEAN_INFO: alive(reply("timer-info")),
+        Method.GET_ATTRIBUTES: alive(reply("timer-attributes")),
+        Method.GET_MBEAN_COUNT: alive(reply("value-Instant")),
+        Method.GET_DEFAULT_DOMAIN: alive(double.answers[Method.GET_DEFAULT_DOMAIN]),  # type: ignore[arg-type]  # bytes
+    }
+    transport = open_rmi(Target("127.0.0.1", double.port, TransportName.RMI), BeanQuery("d:a=1"), clock=clock)
+    for _ in range(3):
+        assert len(transport.sample(20).beans) == 1
+        next_tick = clock.now + interval_s
+        while (due_s := transport.due_s()) is not None and clock.now + due_s < next_tick:
+            clock.now += due_s
+            transport.tend()
+        clock.now = next_tick
+    assert double.count(Method.NEW_CLIENT) == 1
+    assert double.count(Method.LOOKUP) == 1
+
+
+def test_the_keeper_renews_the_lease_between_samples(double: Double, open_rmi: Open) -> None:
+    """The sleeping thread does by itself what is due: a lease of two seconds is renewed after one."""
+    double.answers |= {
+        Method.DIRTY: DIRTY_REPLY.replace((600_000).to_bytes(8, "big"), (2_000).to_bytes(8, "big")),
+        Method.GET_MBEAN_INFO: reply("timer-info"),
+        Method.GET_ATTRIBUTES: reply("timer-attributes"),
+        Method.GET_MBEAN_COUNT: reply("value-Instant"),
+    }
+    transport = open_rmi(Target("127.0.0.1", double.port, TransportName.RMI), BeanQuery("d:a=1"))
+    transport.sample(20)
+    deadline = Deadline(5)
+    while double.count(Method.DIRTY) < 2 and deadline.left_s() > 0:
+        threading.Event().wait(0.02)
+    assert double.count(Method.DIRTY) == 2
+
+
+def test_closing_does_not_wait_for_a_sample_that_hangs(double: Double, open_rmi: Open) -> None:
+    """A stop of the agent answers soon, whatever a server does."""
+    double.answers[Method.LOOKUP] = hang
+    transport = open_rmi(Target("127.0.0.1", double.port, TransportName.RMI), TIMERS)
+    thread = threading.Thread(target=lambda: code_of(transport, 3.5))
+    thread.start()
+    while not double.count(Method.LOOKUP):
+        threading.Event().wait(0.01)
+    begin = time.monotonic()
+    transport.close()
+    assert time.monotonic() - begin < 3
+    thread.join()
+
+
+def test_a_restarted_product_may_declare_something_else(double: Double, open_rmi: Open) -> None:
+    """After a restart MBeanInfo is asked for anew: an upgrade may have changed what a bean of the same name has."""
+    clock = Clock()
+    started = [1000]
+    count = EXPECTED["timer-attributes"]["Count"].to_bytes(8, "big")
+    start_time = reply("timer-attributes").replace(b"\x00\x05Count", b"\x00\x09StartTime")
+
+    def attributes(server: Double) -> bytes:
+        if b"type=Runtime" not in server.calls[-1][1]:
+            return reply("timer-attributes")
+        return start_time.replace(count, started[0].to_bytes(8, "big"))
+
+    double.answers |= {
+        Method.GET_MBEAN_INFO: reply("timer-info"),
+        Method.GET_ATTRIBUTES: attributes,
+        Method.GET_MBEAN_COUNT: reply("value-Instant"),
+    }
+    transport = open_rmi(Target("127.0.0.1", double.port, TransportName.RMI), BeanQuery("d:a=1"), clock=clock)
+    assert transport.sample(20).started_ms == 1000
+    clock.now += 20
+    transport.sample(20)
+    assert double.count(Method.GET_MBEAN_INFO) == 1
+    started[0] = 2000
+    clock.now += 20
+    assert transport.sample(20).started_ms == 2000
+    assert double.count(Method.GET_MBEAN_INFO) == 2
