@@ -43,16 +43,18 @@ class AgentError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Mistake:
-    """One fault in a configuration file: where (file, key) and what is wrong with it."""
+    """One fault in a configuration file: where (file, line when known, key) and what is wrong with it."""
 
     file: str
     key: str
     problem: str
     nearest: str | None = None
+    line: int | None = None
 
     def __str__(self) -> str:
+        place = self.file if self.line is None else f"{self.file}:{self.line}"
         hint = f" Did you mean '{self.nearest}'?" if self.nearest else ""
-        return f"{self.file}: {self.key}: {self.problem}{hint}"
+        return f"{place}: {self.key}: {self.problem}{hint}" if self.key else f"{place}: {self.problem}{hint}"
 
 
 class ConfigError(AgentError):
@@ -74,9 +76,16 @@ class ConfigError(AgentError):
 
 
 class KeyUnreadable(AgentError):
-    """The stored key or its master key cannot be read or does not authenticate."""
+    """The stored key or its master key cannot be read or does not authenticate.
+
+    `code` is stable and printed behind the first sentence, so that support can tell the cases apart.
+    """
 
     exit_code = 11
+
+    def __init__(self, what: str, *, why: str = "", do: str = "", code: str = "") -> None:
+        super().__init__(f"{what} [{code}]" if code else what, why=why, do=do)
+        self.code = code
 
 
 class KeyRejected(AgentError):
@@ -110,11 +119,17 @@ class NotDelivering(AgentError):
 
 
 class PushDeferred(NotDelivering):
-    """Try again later: no network, 429, 5xx. `wait_s` is what the receiver asked for, if it did."""
+    """Try again later: no network, 429, 5xx. `wait_s` is what the receiver asked for, if it did.
 
-    def __init__(self, what: str, *, why: str = "", do: str = "", wait_s: float | None = None) -> None:
+    `sent` is False only when it is certain that no byte of the request left this host.
+    """
+
+    def __init__(
+        self, what: str, *, why: str = "", do: str = "", wait_s: float | None = None, sent: bool = True
+    ) -> None:
         super().__init__(what, why=why, do=do)
         self.wait_s = wait_s
+        self.sent = sent
 
 
 class BatchRefused(NotDelivering):

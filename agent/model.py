@@ -150,11 +150,13 @@ class Reading:
     """All a source gave in one tick.
 
     `epoch` changes when the source's counters start again from zero (a JVM's start time).
+    `costs_s` are the seconds each query took, where a source asks several; they stay here.
     """
 
     samples: tuple[Sample, ...]
     failures: tuple[Failure, ...] = ()
     epoch: str = ""
+    costs_s: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

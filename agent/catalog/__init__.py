@@ -1,1 +1,36 @@
-"""."""
+"""What may be read and what may leave, as data: TOML entries and `.sql` files, never Python.
+
+In:   `common/` and one folder a product: `*.toml` with [[metric]] tables, `guardrails/*.sql`, `public_apps.toml`.
+Out:  a `Catalog`: each metric with unit, kind, category, consent level, data type and a rule for each tag.
+      A field without a class is a fault: the catalog does not load and the wheel is not built.
+"""
+
+from agent.catalog.check import check_all
+from agent.catalog.load import CatalogError, load_catalog, products
+from agent.catalog.model import (
+    Catalog,
+    DataType,
+    JmxBinding,
+    Metric,
+    NullMeans,
+    SqlBinding,
+    SqlQuery,
+    TagRule,
+    TagTreatment,
+)
+
+__all__ = [
+    "Catalog",
+    "CatalogError",
+    "DataType",
+    "JmxBinding",
+    "Metric",
+    "NullMeans",
+    "SqlBinding",
+    "SqlQuery",
+    "TagRule",
+    "TagTreatment",
+    "check_all",
+    "load_catalog",
+    "products",
+]

@@ -28,6 +28,7 @@ class TagTreatment(StrEnum):
     KEEP = "keep"
     HASH = "hash"
     DROP = "drop"
+    KEEP_PUBLIC = "keep-public"  # an app key: kept when `public_apps.toml` names it, else hashed
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,10 @@ class TagRule:
 class JmxBinding:
     """Where a JMX metric is read: an ObjectName or pattern, an attribute, for CompositeData a key of it.
 
+    `or_beans` are other names of the same thing (Tomcat's domain differs by product): all that exist are read.
     `tags` maps ObjectName key properties to tag names; other key properties are not kept.
+    `excluding` are patterns of beans that must never be read. `absent` is the number by which the bean says that it
+    does not know (-1 for a maximum that is not set): such a value is no sample.
     """
 
     bean: str
@@ -51,6 +55,8 @@ class JmxBinding:
     key: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
     excluding: tuple[str, ...] = ()
+    or_beans: tuple[str, ...] = ()
+    absent: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +67,36 @@ class SqlBinding:
     column: str
 
 
+class NullMeans(StrEnum):
+    """What a NULL in a guardrail's column stands for; the header of the `.sql` file says it."""
+
+    NOT_PRESENT = "not-present"
+    ZERO = "zero"
+
+
+@dataclass(frozen=True, slots=True)
+class SqlQuery:
+    """One read-only statement with one row of named numbers: its text by dialect, "" for every other dialect."""
+
+    name: str
+    texts: Mapping[str, str]
+    counts: str
+    cost: str
+    versions: str
+    null_means: NullMeans = NullMeans.NOT_PRESENT
+
+    def text(self, dialect: str) -> str | None:
+        """The statement for `dialect`; None when this query has none for it."""
+        return self.texts.get(dialect, self.texts.get(""))
+
+
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One catalog entry. `consent` NONE means: read, never leaves."""
+    """One catalog entry. `consent` NONE means: read, never leaves.
+
+    `cost`: S any time, M hourly at a million rows, L only within a budget. `versions`: the product versions it fits,
+    in words, "" for all.
+    """
 
     name: str
     source: str
@@ -76,6 +109,7 @@ class Metric:
     reference: str
     description: str = ""
     cost: str = "S"
+    versions: str = ""
     tags: Mapping[str, TagRule] = field(default_factory=dict)
     attributes: Mapping[str, DataType] = field(default_factory=dict)
     jmx: JmxBinding | None = None
@@ -84,8 +118,19 @@ class Metric:
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """Every metric of one product by name, and the version of the field list an owner consents to."""
+    """Every metric of one product by name, and the version of the field list an owner consents to.
+
+    `public_apps` and `private_apps` are prefixes of app keys: public ones may leave as they are, unless a private
+    prefix (the name space of tutorials, so of home-made apps) fits too.
+    """
 
     product: str
     metrics: Mapping[str, Metric]
     field_list_version: str
+    queries: Mapping[str, SqlQuery] = field(default_factory=dict)
+    public_apps: tuple[str, ...] = ()
+    private_apps: tuple[str, ...] = ()
+
+    def of_source(self, source: str) -> tuple[Metric, ...]:
+        """The entries that `source` reads, in the order of the files."""
+        return tuple(metric for metric in self.metrics.values() if metric.source == source)

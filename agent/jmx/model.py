@@ -78,7 +78,7 @@ class Target:
 class ReadFailure:
     """One bean or attribute that could not be read: `reason` is a short stable code, `detail` cut and cleaned text.
 
-    Reasons: no-bean, not-declared, not-readable, not-answered (threw, or vanished), not-serializable, not-plain (a
+    Reasons: no-bean, no-attribute, not-readable, not-answered (threw, or vanished), not-serializable, not-plain (a
     class of the product's own), too-slow, timeout, permission-denied, remote-failure, connection-lost, protocol-error,
     reply-too-large. Without an attribute the failure is the whole bean's, or a pattern's that matched none.
     """

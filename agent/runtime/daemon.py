@@ -25,6 +25,7 @@ from agent.catalog import load_catalog
 from agent.errors import AgentError, StoreError
 from agent.log import configure, log, logger
 from agent.model import Outcome, Tick, hour_of
+from agent.runtime.account import act_as_owner
 from agent.runtime.child import HourlyChild
 from agent.runtime.faults import FaultLog
 from agent.runtime.notify import Notifier
@@ -76,6 +77,7 @@ def handle_signals(stopping: threading.Event) -> None:
 
 def run(settings: Settings, config: Path, stopping: threading.Event) -> int:
     """The life of the daemon, from taking the lock to giving it back."""
+    act_as_owner(settings.agent.state_dir)
     lock = InstanceLock(settings.agent.state_dir)
     try:
         catalog = load_catalog(settings.instance.product)
@@ -110,6 +112,7 @@ class Loop:
         self._faults = FaultLog(LOG)
         self._waiting: deque[Tick] = deque()
         self._dropped = 0
+        self._stored = 0
         self._ready = False
         self._hour_done: datetime | None = None
         self._spread_s = spread_of(settings)
@@ -159,7 +162,7 @@ class Loop:
         """Write what waits, oldest first; keep it, within a bound, when the store refuses."""
         try:
             while self._waiting:
-                self._writer.append(self._waiting[0])
+                self._stored = self._writer.append(self._waiting[0])
                 self._waiting.popleft()
             self._count_dropped()
         except StoreError as error:

@@ -15,14 +15,15 @@ from typing import Any
 
 from agent import __version__
 from agent.errors import AgentError
+from agent.link.private_file import trusted_owners
 from agent.link.record import LinkRecord, key_warning, read_link
 from agent.log import printable
 from agent.model import ConsentLevel, Outcome
 from agent.settings import Mode, Settings
 from agent.store import Store, delivery_state, open_store, outbox
-from agent.store.database import LOCK_NAME
+from agent.store.database import FILE_NAME, LOCK_NAME
 from agent.store.delivery_state import DeliveryState
-from agent.store.hours import closed_hours
+from agent.store.hours import closed_hours, hours_with_new_ticks
 from agent.store.state import Loss, SourceState, losses, source_states
 from agent.store.ticks import last_tick
 
@@ -82,6 +83,9 @@ def read_health(settings: Settings, now: datetime) -> Health:
     health.running = _lock_is_held(settings.agent.state_dir)
     health.interval_s = settings.sampling.interval_s
     record = _read_link(settings, health)
+    if not (settings.agent.state_dir / FILE_NAME).exists():
+        _never_ran(health, settings)
+        return health
     store = open_store(settings.agent.state_dir, read_only=True)
     try:
         _sampling(health, settings, store)
@@ -93,9 +97,20 @@ def read_health(settings: Settings, now: datetime) -> Health:
     return health
 
 
+def _never_ran(health: Health, settings: Settings) -> None:
+    health.waiting = {"batches": 0, "bytes": 0, "oldestHour": None, "setAside": 0}
+    health.problems.append(
+        Problem(
+            "The agent has not run yet.",
+            f"There is no store in {settings.agent.state_dir}.",
+            "Run: systemctl start portfolio-agent (or, to try it: portfolio-agent run)",
+        )
+    )
+
+
 def _read_link(settings: Settings, health: Health) -> LinkRecord | None:
     try:
-        record = read_link(settings.link_dir)
+        record = read_link(settings.link_dir, owners=trusted_owners(settings.agent.state_dir))
     except AgentError as error:
         health.link = {"state": "unreadable"}
         health.problems.append(Problem(error.what, error.why, error.do, NOT_LINKED))
@@ -157,6 +172,7 @@ def _sampling(health: Health, settings: Settings, store: Store) -> None:
                 "See: journalctl -u portfolio-agent -n 20 (a full disk is the usual cause)",
             )
         )
+    _unclosed(health, settings, store)
     for state in source_states(store):
         _source(health, state)
     hours = closed_hours(store)
@@ -167,6 +183,21 @@ def _sampling(health: Health, settings: Settings, store: Store) -> None:
             "ticks": last.ticks,
             "expected": max(round(last.hour.length_s / settings.sampling.interval_s), 1),
         }
+
+
+def _unclosed(health: Health, settings: Settings, store: Store) -> None:
+    """Hours that should have been closed long ago: the hourly run fails, and nothing else would tell."""
+    slack_s = settings.hour.close_after_s + settings.delivery.retry_for_s + settings.hour.length_s
+    open_hours = [hour for hour, _ in hours_with_new_ticks(store, settings.hour.length_s)]
+    if open_hours and (health.now - open_hours[0].end).total_seconds() > slack_s:
+        health.problems.append(
+            Problem(
+                f"Hours are not closed since {open_hours[0].start:%Y-%m-%d %H:%M} UTC.",
+                "The hourly run did not do its work.",
+                "Run it by hand to see why: portfolio-agent deliver. Nothing measured is lost.",
+                NOT_DELIVERING,
+            )
+        )
 
 
 def _source(health: Health, state: SourceState) -> None:
@@ -274,7 +305,7 @@ def ago(now: datetime, then: datetime) -> str:
 def render_health(health: Health) -> str:
     """The text of `status`: what is, then what fails and what to do."""
     lines = [f"Portfolio Agent {health.version} beside {health.product}, mode {health.mode}", ""]
-    lines += [f"  {label:<11}{text}" for label, text in _rows(health)]
+    lines += [f"  {label:<14}{text}" for label, text in _rows(health)]
     if health.problems:
         lines += ["", "What needs attention:"]
         for number, problem in enumerate(health.problems, 1):
@@ -297,7 +328,7 @@ def _rows(health: Health) -> list[tuple[str, str]]:
         rows.append(("Last tick", f"{when}: {health.samples} samples"))
     for source in health.sources:
         text = f"{source['outcome']} since {source['since']:%Y-%m-%d %H:%M} UTC, {source['samples']} samples"
-        rows.append((f"  {source['name']}"[:10] + " ", f"{text}, {source['tookS']:g} s"))
+        rows.append((f"  {source['name']}", f"{text}, {source['tookS']:g} s"))
         missing = [item for item in source["failures"] if item["metric"] and item["reason"] != "not-due"]
         if missing and source["outcome"] != Outcome.FAILED.value:
             first = ", ".join(f"{item['metric']} ({item['reason']})" for item in missing[:3])

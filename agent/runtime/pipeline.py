@@ -11,9 +11,10 @@ from agent import __version__
 from agent.batching import seal
 from agent.catalog import Catalog, load_catalog
 from agent.consent import Filtered, Pseudonyms, consented
+from agent.link.private_file import trusted_owners
 from agent.link.record import LinkRecord, read_link
 from agent.model import Batch, Consent, ConsentLevel, Hour, HourlyAggregate, Identity, NodeId, Value
-from agent.product.identity import read_node_name
+from agent.product.identity import read_product_facts
 from agent.product.instance import InstanceFacts, read_instance
 from agent.settings import Mode, Settings
 from agent.store import Store, open_store
@@ -72,17 +73,17 @@ def open_pipeline(settings: Settings, *, read_only: bool = False) -> Iterator[Pi
     """The pipeline over this instance's store; closed on leaving. Raises AgentError for whatever cannot be opened."""
     catalog = load_catalog(settings.instance.product)
     facts = read_instance(settings.link_dir)
-    record = read_link(settings.link_dir)
+    record = read_link(settings.link_dir, owners=trusted_owners(settings.agent.state_dir))
     if record is not None:
         consent: Consent | None = record.consent
     else:
         consent = basic_consent(catalog) if settings.agent.mode is Mode.OFFLINE else None
-    pseudonyms = Pseudonyms(facts.pseudonym_key)
+    pseudonyms = Pseudonyms(facts.pseudonym_key.reveal())
     store = open_store(settings.agent.state_dir, read_only=read_only)
     try:
         identity = Identity(
             facts.instance_id,
-            NodeId(pseudonyms.node(read_node_name(settings.instance.home))),
+            NodeId(pseudonyms.node(read_product_facts(settings).node_name)),
             settings.instance.product.value,
             product_version(store),
         )

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from agent.catalog.reasons import HARMLESS
 from agent.errors import SourceError
 from agent.model import Failure, Outcome, Reading, Sample, SourceReport, Tick
 
@@ -158,7 +159,7 @@ def _judge(name: str, call: _Call | None, deadline_s: float) -> tuple[SourceRepo
 
 def _counted(failures: Sequence[Failure]) -> bool:
     """Whether something failed that was due; what a product simply does not have is no failure of the source."""
-    return any(failure.reason not in ("not-due", "not-present") for failure in failures)
+    return any(failure.reason not in HARMLESS for failure in failures)
 
 
 def _failed(name: str, reason: str, why: str, do: str, took_s: float = 0.0) -> SourceReport:

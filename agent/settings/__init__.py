@@ -1,5 +1,14 @@
-"""agent.toml as typed values. Public: `Settings` and its sections, `load_settings`, `Secret`."""
+"""agent.toml as typed values.
 
+In:   one TOML file, and the files that hold secrets. Out: `Settings`, `Secret`, or one ConfigError with all mistakes.
+`load_settings` reads the file, `check_places` looks at the files it names, `read_secret` opens one of them,
+`render_settings` writes the commented file. Light: the resident process and `status` import this.
+"""
+
+from agent.settings.credentials import read_secret
+from agent.settings.load import LoadedSettings, load_settings, load_with_origin
+from agent.settings.places import check_places
+from agent.settings.render import entries, render_settings
 from agent.settings.schema import (
     AgentSettings,
     BundleSettings,
@@ -18,7 +27,8 @@ from agent.settings.schema import (
     SamplingSettings,
     Settings,
 )
-from agent.settings.secret import Secret
+from agent.settings.secret import Secret, SecretBytes
+from agent.settings.text import shown
 
 __all__ = [
     "AgentSettings",
@@ -33,9 +43,18 @@ __all__ = [
     "InstanceSettings",
     "JmxSettings",
     "JmxTlsSettings",
+    "LoadedSettings",
     "Mode",
     "ProductType",
     "SamplingSettings",
     "Secret",
+    "SecretBytes",
     "Settings",
+    "check_places",
+    "entries",
+    "load_settings",
+    "load_with_origin",
+    "read_secret",
+    "render_settings",
+    "shown",
 ]

@@ -1,8 +1,9 @@
 """The configuration as typed values; `load.py` builds it from TOML, `render.py` writes the commented file.
 
-Every field here is a key of `agent.toml` (section = class, key = field name); durations are seconds in the type and
-"2m", "90s", "1h" in the file; sizes are bytes in the type and "256MiB" in the file. No field holds a secret: only
-the place of one (`*_file`, `*_credential`).
+Every field here is a key of `agent.toml` (section = class; `keys.py` holds the rule from field to key); durations are
+seconds in the type and "2m", "90s", "1h" in the file; sizes are bytes in the type and "256MiB" in the file. No field
+holds a secret: only the place of one (`*_file`, `*_credential`). Limits of single values and what must fit together
+stand in `rules.py`, the words for an admin in `notes.py`.
 """
 
 from __future__ import annotations

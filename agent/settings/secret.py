@@ -35,3 +35,35 @@ class Secret:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a Secret is not pickled")
+
+
+class SecretBytes:
+    """Holds a binary key; prints as `[redacted]`, is not pickled and not compared."""
+
+    __slots__ = ("_octets",)
+
+    def __init__(self, octets: bytes) -> None:
+        self._octets = octets
+
+    def reveal(self) -> bytes:
+        """The key itself; call it only where it is used."""
+        return self._octets
+
+    def __repr__(self) -> str:
+        return "[redacted]"
+
+    __str__ = __repr__
+
+    def __format__(self, format_spec: str) -> str:
+        return "[redacted]"
+
+    def __len__(self) -> int:
+        return len(self._octets)
+
+    def __eq__(self, other: object) -> bool:
+        return NotImplemented
+
+    __hash__ = object.__hash__
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a SecretBytes is not pickled")

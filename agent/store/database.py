@@ -89,7 +89,7 @@ def open_store(folder: Path, *, read_only: bool = False) -> Store:
         )
     try:
         if not read_only and not path.exists():
-            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_WRONLY, 0o600))
+            _create(folder, path)
         if path.is_symlink():
             raise StoreError(f"{path} is a link.", why="The store must be a file of its own.", do=f"Remove: {path}")
         connection = sqlite3.connect(
@@ -110,6 +110,17 @@ def open_store(folder: Path, *, read_only: bool = False) -> Store:
         connection.close()
         raise
     return Store(folder, connection)
+
+
+def _create(folder: Path, path: Path) -> None:
+    """An empty file of the folder's owner: root may be first (`sudo ... link`), the service must be able to go on."""
+    handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_WRONLY, 0o600)
+    try:
+        facts = folder.lstat()
+        if os.geteuid() == 0 and facts.st_uid != 0:
+            os.fchown(handle, facts.st_uid, facts.st_gid)
+    finally:
+        os.close(handle)
 
 
 def _quoted(path: Path) -> str:

@@ -35,7 +35,8 @@ STEPS: tuple[tuple[str, ...], ...] = (
              length_s INTEGER NOT NULL,
              revision INTEGER NOT NULL,
              part TEXT NOT NULL,
-             state TEXT NOT NULL CHECK (state IN ('waiting', 'acknowledged', 'set-aside', 'split', 'replaced')),
+             state TEXT NOT NULL
+               CHECK (state IN ('waiting', 'acknowledged', 'set-aside', 'split', 'replaced', 'dropped')),
              level TEXT NOT NULL,
              field_list_version TEXT NOT NULL,
              granted_ms INTEGER,

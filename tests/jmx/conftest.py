@@ -13,6 +13,9 @@ import pytest
 
 from agent.jmx.model import Target, TransportName
 from tests.jmx.double import Double
+from tests.support.jvm_beans import jvm
+
+__all__ = ["double", "fixture_classes", "fixture_jvm", "jvm", "start_jvm"]
 
 SOURCE = Path(__file__).parent / "data" / "Fixture.java"
 AGENT = "-Dcom.sun.management.jmxremote"
@@ -93,7 +96,7 @@ def start_jvm(fixture_classes: Path) -> Iterator[Callable[..., Jvm]]:
 
 
 @pytest.fixture(scope="session")
-def jvm(fixture_classes: Path) -> Iterator[Jvm]:
+def fixture_jvm(fixture_classes: Path) -> Iterator[Jvm]:
     process = Jvm(fixture_classes)
     yield process
     process.stop()

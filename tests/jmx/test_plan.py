@@ -61,7 +61,7 @@ def test_named_attributes_are_checked_against_what_is_declared() -> None:
     """What is not declared or not readable is a named failure; what is of a doubtful class is tried alone."""
     wanted = ("Count", "Server", "Nope", "Secret")
     assert select(DECLARED, wanted) == Selection(
-        ("Count",), ("Server",), (("Nope", "not-declared"), ("Secret", "not-readable"))
+        ("Count",), ("Server",), (("Nope", "no-attribute"), ("Secret", "not-readable"))
     )
 
 

@@ -14,10 +14,13 @@ def sample(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None
 
     Example: portfolio-agent sample --json
     """
+    from agent.runtime.account import act_as_owner
     from agent.runtime.once import read_once, render_once
     from agent.settings.load import load_settings
 
-    taken = read_once(load_settings(config))
+    settings = load_settings(config)
+    act_as_owner(settings.agent.state_dir)
+    taken = read_once(settings)
     if as_json:
         print_json(taken.to_json())
     else:

@@ -16,10 +16,13 @@ def status(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None
 
     Example: portfolio-agent status --json
     """
+    from agent.runtime.account import act_as_owner
     from agent.runtime.health import read_health, render_health
     from agent.settings.load import load_settings
 
-    health = read_health(load_settings(config), datetime.now(UTC))
+    settings = load_settings(config)
+    act_as_owner(settings.agent.state_dir)
+    health = read_health(settings, datetime.now(UTC))
     if as_json:
         print_json(health.to_json())
     else:

@@ -1,0 +1,216 @@
+"""One [[metric]] table of a catalog file becomes one `Metric`, or a list of everything wrong with it."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Collection, Mapping
+from enum import StrEnum
+from typing import Any, TypeVar
+
+from agent.catalog.model import DataType, JmxBinding, Metric, SqlBinding, TagRule, TagTreatment
+from agent.errors import Mistake
+from agent.model import Category, ConsentLevel, EntryType, Kind
+
+SOURCES = ("jmx", "guardrails", "host")
+COSTS = ("S", "M", "L")
+TEXTS = ("name", "source", "unit", "reference")
+CLASSES: Mapping[str, type[StrEnum]] = {
+    "type": EntryType,
+    "category": Category,
+    "consent": ConsentLevel,
+    "data_type": DataType,
+    "kind": Kind,
+}
+KNOWN = (*TEXTS, *CLASSES, "description", "cost", "versions", "tags", "attributes", "jmx", "sql")
+JMX_KEYS = ("bean", "or_beans", "attribute", "key", "tags", "excluding", "absent")
+NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)+")
+TAG = re.compile(r"[a-z][A-Za-z0-9]*")
+COLUMN = re.compile(r"[a-z][a-z0-9_]*")
+NUMBERS = (DataType.COUNT, DataType.MEASUREMENT)
+
+E = TypeVar("E", bound=StrEnum)
+
+
+class Faults:
+    """Collects mistakes, so that one look at the answer shows all of them."""
+
+    def __init__(self) -> None:
+        self.found: list[Mistake] = []
+
+    def add(self, file: str, key: str, problem: str, wrong: str = "", known: Collection[str] = ()) -> None:
+        """Note one fault; with `wrong` and `known` the nearest known word is offered."""
+        near = difflib.get_close_matches(wrong, known, 1) if wrong else []
+        self.found.append(Mistake(file, key, problem, near[0] if near else None))
+
+
+def parse_metric(entry: Mapping[str, Any], file: str, number: int, faults: Faults) -> Metric | None:
+    """The entry as a Metric; None when it has a fault, each of which is then in `faults`."""
+    before = len(faults.found)
+    name = entry.get("name")
+    label = name if isinstance(name, str) and name else f"metric {number}"
+    reader = _Reader(entry, file, label, faults)
+    reader.only(KNOWN)
+    texts = {key: reader.text(key, required=True) for key in TEXTS}
+    kinds = {key: reader.choice(key, enum) for key, enum in CLASSES.items()}
+    metric_tags = _tags(reader)
+    attributes = _attributes(reader)
+    jmx = _jmx(reader)
+    sql = _sql(reader)
+    cost = entry.get("cost", "S")
+    if cost not in COSTS:
+        reader.fault("cost", f"must be one of {', '.join(COSTS)}")
+    description, versions = reader.text("description"), reader.text("versions")
+    if len(faults.found) > before:
+        return None
+    metric = Metric(
+        name=texts["name"],
+        source=texts["source"],
+        type=EntryType(kinds["type"]),
+        category=Category(kinds["category"]),
+        consent=ConsentLevel(kinds["consent"]),
+        data_type=DataType(kinds["data_type"]),
+        unit=texts["unit"],
+        kind=Kind(kinds["kind"]),
+        reference=texts["reference"],
+        description=description,
+        cost=cost,
+        versions=versions,
+        tags=metric_tags,
+        attributes=attributes,
+        jmx=jmx,
+        sql=sql,
+    )
+    _check(metric, reader)
+    return metric if len(faults.found) == before else None
+
+
+class _Reader:
+    """One table with its place, so that each fault names file and field."""
+
+    def __init__(self, table: Mapping[str, Any], file: str, label: str, faults: Faults) -> None:
+        self.table, self.file, self.label, self.faults = table, file, label, faults
+
+    def fault(self, key: str, problem: str, wrong: str = "", known: Collection[str] = ()) -> None:
+        self.faults.add(self.file, f"{self.label}.{key}", problem, wrong, known)
+
+    def only(self, known: Collection[str]) -> None:
+        for key in self.table.keys() - set(known):
+            self.fault(key, "is not a known key", key, known)
+
+    def text(self, key: str, *, required: bool = False) -> str:
+        value = self.table.get(key, None if required else "")
+        if value is None:
+            self.fault(key, "is missing")
+        elif not isinstance(value, str) or (required and not value.strip()):
+            self.fault(key, "must be a text")
+        else:
+            return value
+        return ""
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        value = self.table.get(key, [])
+        if isinstance(value, list) and all(isinstance(item, str) and item for item in value):
+            return tuple(value)
+        self.fault(key, "must be a list of texts")
+        return ()
+
+    def choice(self, key: str, enum: type[E]) -> str:
+        value = self.table.get(key)
+        words = [item.value for item in enum]
+        if value is None:
+            self.fault(key, "is missing")
+        elif value not in words:
+            self.fault(key, f"must be one of {', '.join(words)}", str(value), words)
+        else:
+            return str(value)
+        return words[0]
+
+    def below(self, key: str) -> _Reader | None:
+        """The table under `key`, None when there is none."""
+        value = self.table.get(key)
+        if value is None:
+            return None
+        if not isinstance(value, dict):
+            self.fault(key, "must be a table")
+            return None
+        return _Reader(value, self.file, f"{self.label}.{key}", self.faults)
+
+
+def _tags(reader: _Reader) -> dict[str, TagRule]:
+    rules: dict[str, TagRule] = {}
+    tags = reader.below("tags")
+    for name in () if tags is None else tags.table:
+        rule = tags.below(name) if tags is not None else None
+        if rule is None:
+            continue
+        if not TAG.fullmatch(name):
+            rule.fault("name", "must be letters and digits, first a small letter")
+        rule.only(("basic", "extended", "data_type"))
+        basic, extended = rule.choice("basic", TagTreatment), rule.choice("extended", TagTreatment)
+        data_type = rule.choice("data_type", DataType)
+        rules[name] = TagRule(TagTreatment(basic), TagTreatment(extended), DataType(data_type))
+        if data_type == DataType.NAME and basic == TagTreatment.KEEP:
+            rule.fault("basic", "a name must not be kept under basic")
+    return rules
+
+
+def _attributes(reader: _Reader) -> dict[str, DataType]:
+    attributes = reader.below("attributes")
+    if attributes is None:
+        return {}
+    return {name: DataType(attributes.choice(name, DataType)) for name in attributes.table}
+
+
+def _jmx(reader: _Reader) -> JmxBinding | None:
+    jmx = reader.below("jmx")
+    if jmx is None:
+        return None
+    jmx.only(JMX_KEYS)
+    tags = jmx.table.get("tags", {})
+    if not isinstance(tags, dict) or not all(isinstance(tag, str) for tag in tags.values()):
+        jmx.fault("tags", "must map key properties of the ObjectName to tag names")
+        tags = {}
+    absent = jmx.table.get("absent")
+    if absent is not None and (isinstance(absent, bool) or not isinstance(absent, int | float)):
+        jmx.fault("absent", "must be a number")
+        absent = None
+    return JmxBinding(
+        bean=jmx.text("bean", required=True),
+        attribute=jmx.text("attribute", required=True),
+        key=jmx.text("key") or None,
+        tags=tags,
+        excluding=jmx.texts("excluding"),
+        or_beans=jmx.texts("or_beans"),
+        absent=absent,
+    )
+
+
+def _sql(reader: _Reader) -> SqlBinding | None:
+    sql = reader.below("sql")
+    if sql is None:
+        return None
+    sql.only(("query", "column"))
+    column = sql.text("column", required=True)
+    if column and not COLUMN.fullmatch(column):
+        sql.fault("column", "must be small letters, digits and _")
+    return SqlBinding(sql.text("query", required=True), column)
+
+
+def _check(metric: Metric, reader: _Reader) -> None:
+    """What no single key can say: does the entry fit together?"""
+    if not NAME.fullmatch(metric.name):
+        reader.fault("name", "must be dotted words of small letters, digits and _")
+    if metric.source not in SOURCES:
+        reader.fault("source", f"must be one of {', '.join(SOURCES)}", metric.source, SOURCES)
+    if (metric.source == "jmx") != (metric.jmx is not None):
+        reader.fault("jmx", "belongs to entries with source = 'jmx', and to each of them")
+    if (metric.source == "guardrails") != (metric.sql is not None):
+        reader.fault("sql", "belongs to entries with source = 'guardrails', and to each of them")
+    if metric.jmx is not None:
+        for tag in set(metric.jmx.tags.values()) - metric.tags.keys():
+            reader.fault(f"tags.{tag}", "this tag has no rule, so it could never leave and must not be read")
+    if metric.kind is not Kind.INFO and metric.data_type not in NUMBERS:
+        reader.fault("data_type", "a gauge or counter is a count or a measurement", str(metric.data_type), NUMBERS)
+    if metric.data_type is DataType.NAME and metric.consent is ConsentLevel.BASIC:
+        reader.fault("consent", "a name needs extended")

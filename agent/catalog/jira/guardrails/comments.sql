@@ -1,0 +1,4 @@
+-- counts: comments; no index on actiontype, so it reads the whole table
+-- cost: L
+-- versions: 8.3 and later
+select count(*) as total from jiraaction where actiontype = 'comment'

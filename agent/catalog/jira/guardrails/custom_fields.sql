@@ -1,0 +1,4 @@
+-- counts: custom fields
+-- cost: S
+-- versions: 8.3 and later
+select count(*) as total from customfield

@@ -1,0 +1,4 @@
+-- counts: issues
+-- cost: L
+-- versions: 8.3 and later
+select count(*) as total from jiraissue

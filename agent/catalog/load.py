@@ -1,0 +1,160 @@
+"""Reads the catalog files of one product strictly: every fault is named, none is passed over.
+
+In:   a product's name; its folder and `common/` in this package, or below `root`.
+Out:  a `Catalog`. A field that is not fully classified makes CatalogError, so nothing unclassified is ever read.
+Light: only tomllib and hashlib, because a build and every start run it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from collections.abc import Iterable
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+
+from agent.catalog.entry import Faults, parse_metric
+from agent.catalog.model import Catalog, Metric, SqlQuery
+from agent.catalog.queries import read_queries
+from agent.errors import ConfigError, Mistake
+
+COMMON = "common"
+APPS_FILE = "public_apps.toml"
+DO = "Correct the files named above; nothing that is not classified may be read or sent."
+
+
+class CatalogError(ConfigError):
+    """All faults of the catalog files together; `mistakes` names file and field of each."""
+
+
+def products(root: Traversable | Path | None = None) -> tuple[str, ...]:
+    """The products that have a folder with catalog files, sorted."""
+    found = []
+    for folder in _root(root).iterdir():
+        if folder.is_dir() and folder.name != COMMON and any(item.name.endswith(".toml") for item in folder.iterdir()):
+            found.append(folder.name)
+    return tuple(sorted(found))
+
+
+def load_catalog(product: str, root: Traversable | Path | None = None) -> Catalog:
+    """The whole catalog of `product`: its own entries and those common to all.
+
+    Raises CatalogError with every fault found, or when there is no such product.
+    """
+    base = _root(root)
+    if product not in products(root):
+        raise CatalogError(
+            f"There is no catalog for '{product}'.",
+            (Mistake("agent.toml", "instance.product", f"must be one of: {', '.join(products(root))}"),),
+        )
+    faults = Faults()
+    public, private = _read_apps(base / APPS_FILE, faults)
+    metrics: dict[str, Metric] = {}
+    queries: dict[str, SqlQuery] = {}
+    for folder in (COMMON, product):
+        own = _read_folder(base / folder, folder, metrics, faults)
+        found = read_queries(base / folder / "guardrails", f"{folder}/guardrails", faults)
+        _match(own, found, folder, faults)
+        queries |= found
+    if faults.found:
+        raise CatalogError(
+            f"The catalog of {product} has {len(faults.found)} fault(s); it is not used.", tuple(faults.found), do=DO
+        )
+    version = field_list_version(metrics.values(), public, private)
+    return Catalog(product, metrics, version, queries, public, private)
+
+
+def field_list_version(
+    metrics: Iterable[Metric], public_apps: tuple[str, ...] = (), private_apps: tuple[str, ...] = ()
+) -> str:
+    """A short name for exactly these fields and rules: what an owner consents to. Order does not matter."""
+    fields = sorted(
+        [
+            metric.name,
+            metric.kind,
+            metric.consent,
+            metric.data_type,
+            sorted([name, rule.basic, rule.extended, rule.data_type] for name, rule in metric.tags.items()),
+            sorted([name, kind] for name, kind in metric.attributes.items()),
+        ]
+        for metric in metrics
+    )
+    text = json.dumps([fields, sorted(public_apps), sorted(private_apps)], separators=(",", ":"))
+    return "f-" + hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _root(root: Traversable | Path | None) -> Traversable | Path:
+    return resources.files("agent.catalog") if root is None else root
+
+
+def _read_toml(file: Traversable | Path, where: str, faults: Faults) -> dict[str, object]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        faults.add(where, "file", f"cannot be read: {error}")
+        return {}
+
+
+def _read_folder(folder: Traversable | Path, name: str, into: dict[str, Metric], faults: Faults) -> list[Metric]:
+    """Parse every entry of every `.toml` file of one folder; a name that came before is a fault."""
+    own: list[Metric] = []
+    if not folder.is_dir():
+        faults.add(name, "folder", "is missing")
+        return own
+    for file in sorted(folder.iterdir(), key=lambda item: item.name):
+        if not file.name.endswith(".toml"):
+            continue
+        where = f"{name}/{file.name}"
+        document = _read_toml(file, where, faults)
+        for key in document.keys() - {"metric"}:
+            faults.add(where, key, "is not a known key", key, ("metric",))
+        entries = document.get("metric", [])
+        if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+            faults.add(where, "metric", "must be a list of [[metric]] tables")
+            continue
+        for number, entry in enumerate(entries, start=1):
+            metric = parse_metric(entry, where, number, faults)
+            if metric is None:
+                continue
+            if metric.name in into:
+                faults.add(where, metric.name, "is defined twice")
+            into[metric.name] = metric
+            own.append(metric)
+    return own
+
+
+def _read_apps(file: Traversable | Path, faults: Faults) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    document = _read_toml(file, APPS_FILE, faults)
+    lists: dict[str, tuple[str, ...]] = {}
+    for key, value in document.items():
+        if key not in ("public", "private"):
+            faults.add(APPS_FILE, key, "is not a known key", key, ("public", "private"))
+        elif not isinstance(value, list) or not all(isinstance(item, str) and item for item in value):
+            faults.add(APPS_FILE, key, "must be a list of texts")
+        else:
+            lists[key] = tuple(value)
+    return lists.get("public", ()), lists.get("private", ())
+
+
+def _match(metrics: list[Metric], queries: dict[str, SqlQuery], folder: str, faults: Faults) -> None:
+    """Every entry has its statement and column, every statement its entry, and both name the same cost."""
+    where = f"{folder}/guardrails"
+    used = set()
+    for metric in metrics:
+        if metric.sql is None:
+            continue
+        used.add(metric.sql.query)
+        query = queries.get(metric.sql.query)
+        if query is None:
+            faults.add(where, metric.name, f"there is no file {metric.sql.query}.sql")
+            continue
+        if query.cost != metric.cost:
+            faults.add(where, metric.name, f"cost is {metric.cost} here and {query.cost} in {query.name}.sql")
+        for dialect, text in query.texts.items():
+            if f" as {metric.sql.column}" not in " ".join(text.split()):
+                variant = f"{query.name}.{dialect}.sql" if dialect else f"{query.name}.sql"
+                faults.add(where, metric.name, f"{variant} gives no column named {metric.sql.column}")
+    for name in queries.keys() - used:
+        faults.add(where, f"{name}.sql", "no entry uses it")

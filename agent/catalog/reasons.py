@@ -1,0 +1,85 @@
+"""Why a sample is missing: the closed set of codes that may leave the building. Anything else leaves as "other"."""
+
+from __future__ import annotations
+
+NOT_PRESENT = "not-present"
+NOT_DUE = "not-due"
+NOT_FINITE = "not-finite"
+NOT_A_NUMBER = "not-a-number"
+NOT_SUPPORTED = "not-supported"
+AMBIGUOUS = "ambiguous"
+PERMISSION_DENIED = "permission-denied"
+TIMEOUT = "timeout"
+DEADLINE = "deadline"
+OTHER = "other"
+
+# The codes of agent.jmx.errors.JmxError and of its ReadFailure, written out: the catalog imports no stage.
+JMX_REASONS = frozenset(
+    {
+        "refused",
+        "unreachable",
+        "unknown-host",
+        "timeout",
+        "wrong-port",
+        "registry-tls-missing",
+        "registry-tls-unwanted",
+        "tls-failed",
+        "client-certificate-required",
+        "login-required",
+        "login-refused",
+        "permission-denied",
+        "connection-lost",
+        "protocol-error",
+        "reply-too-large",
+        "transport-unusable",
+        "remote-failure",
+        "not-answered",
+        "not-supported",
+    }
+)
+# The codes of agent.product.database_errors and agent.product.database.
+DATABASE_REASONS = frozenset(
+    {
+        "refused",
+        "unknown-host",
+        "timeout",
+        "login-refused",
+        "permission-denied",
+        "not-present",
+        "read-only",
+        "tls",
+        "too-many-connections",
+        "connection-lost",
+        "damaged",
+        "not-supported",
+        "database-error",
+        "driver-missing",
+        "password-encrypted",
+        "login-unreadable",
+    }
+)
+# Named by sampling when it gives up on a source.
+SAMPLING_REASONS = frozenset({"deadline", "busy", "source-failed"})
+
+REASONS = (
+    frozenset(
+        {
+            NOT_PRESENT,
+            NOT_DUE,
+            NOT_FINITE,
+            NOT_A_NUMBER,
+            NOT_SUPPORTED,
+            AMBIGUOUS,
+            PERMISSION_DENIED,
+            TIMEOUT,
+            DEADLINE,
+            OTHER,
+        }
+    )
+    | JMX_REASONS
+    | DATABASE_REASONS
+    | SAMPLING_REASONS
+)
+
+# Expected on a healthy product: a feature that is off, a query that keeps within its budget.
+HARMLESS = frozenset({NOT_PRESENT, NOT_DUE})

@@ -1,0 +1,99 @@
+"""The catalog as a document for scripts and as text for people."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from agent.catalog import Catalog, Metric
+from agent.consent.explain import explain_metric, figures_of
+from agent.model import ConsentLevel
+
+
+def as_document(catalog: Catalog, level: ConsentLevel | None, *, sql: bool) -> dict[str, Any]:
+    """Everything the catalog says, or only what may leave under `level`; `sql` adds the statements' text."""
+    metrics = [metric for metric in catalog.metrics.values() if level is None or explain_metric(metric, level).sent]
+    used = {metric.sql.query for metric in metrics if metric.sql is not None}
+    document: dict[str, Any] = {
+        "product": catalog.product,
+        "fieldListVersion": catalog.field_list_version,
+        "consent": "all" if level is None else str(level),
+        "metrics": [_metric(metric) for metric in metrics],
+    }
+    if sql:
+        document["statements"] = [
+            {
+                "query": query.name,
+                "counts": query.counts,
+                "cost": query.cost,
+                "versions": query.versions,
+                "sql": {dialect or "any": text for dialect, text in query.texts.items()},
+            }
+            for query in catalog.queries.values()
+            if query.name in used
+        ]
+    return document
+
+
+def _metric(metric: Metric) -> dict[str, Any]:
+    entry: dict[str, Any] = {
+        "name": metric.name,
+        "description": metric.description,
+        "source": metric.source,
+        "type": str(metric.type),
+        "category": str(metric.category),
+        "consent": str(metric.consent),
+        "dataType": str(metric.data_type),
+        "unit": metric.unit,
+        "kind": str(metric.kind),
+        "cost": metric.cost,
+        "versions": metric.versions,
+        "reference": metric.reference,
+        "attributes": [*figures_of(metric.kind), "unit", "samples", "expected", "failed", *metric.attributes],
+        "tags": {
+            name: {"basic": str(rule.basic), "extended": str(rule.extended), "dataType": str(rule.data_type)}
+            for name, rule in metric.tags.items()
+        },
+    }
+    if metric.jmx is not None:
+        entry["jmx"] = {
+            "beans": [metric.jmx.bean, *metric.jmx.or_beans],
+            "attribute": metric.jmx.attribute + (f".{metric.jmx.key}" if metric.jmx.key else ""),
+            "excluding": list(metric.jmx.excluding),
+        }
+    if metric.sql is not None:
+        entry["sql"] = {"query": metric.sql.query, "column": metric.sql.column}
+    return entry
+
+
+def as_text(document: dict[str, Any]) -> str:
+    """The document for a person: one block for each metric, grouped by source."""
+    lines = [
+        f"{document['product']}: {len(document['metrics'])} metrics "
+        f"(consent: {document['consent']}, field list {document['fieldListVersion']})",
+    ]
+    source = ""
+    for entry in document["metrics"]:
+        if entry["source"] != source:
+            source = entry["source"]
+            lines += ["", f"== {source}"]
+        lines.append("")
+        lines.append(f"{entry['name']}  [{entry['unit']}, {entry['kind']}]  {entry['description']}")
+        lines.append(f"    leaves under: {entry['consent']}   data: {entry['dataType']}, {entry['category']}")
+        lines += [f"    read from:    {place}" for place in _places(entry)]
+        lines += [
+            f"    tag {name}: basic {rule['basic']}, extended {rule['extended']} ({rule['dataType']})"
+            for name, rule in entry["tags"].items()
+        ]
+    for statement in document.get("statements", ()):
+        for dialect, text in statement["sql"].items():
+            lines += ["", f"== {statement['query']} ({dialect}): {statement['counts']}; cost {statement['cost']}", text]
+    return "\n".join(lines)
+
+
+def _places(entry: dict[str, Any]) -> list[str]:
+    if "jmx" in entry:
+        never = [f"never {pattern}" for pattern in entry["jmx"]["excluding"]]
+        return [f"{bean} {entry['jmx']['attribute']}" for bean in entry["jmx"]["beans"]] + never
+    if "sql" in entry:
+        return [f"{entry['sql']['query']}.sql, column {entry['sql']['column']}"]
+    return ["this machine"]

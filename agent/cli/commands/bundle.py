@@ -1,0 +1,45 @@
+"""`bundle`: the same figures as a file, for upload by hand."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from agent.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, print_json
+
+
+def bundle(
+    config: ConfigPath = DEFAULT_CONFIG,
+    as_json: AsJson = False,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", help="The folder to write to (default: the configured one).", metavar="DIR"),
+    ] = None,
+) -> None:
+    """Write a bundle of the last days: the sealed batches, a manifest, and what product and host are like.
+
+    Basic without a link, the consent in force with one. No connection is made.
+
+    Exit codes: 0 written, 1 nothing to bundle yet, 2 the path cannot be used, 10 configuration, 12 store or no room.
+
+    Example: portfolio-agent bundle --output /tmp/for-upload
+    """
+    from agent.runtime.account import act_as_owner
+    from agent.runtime.deliver import write_bundle_by_hand
+    from agent.settings.load import load_settings
+
+    settings = load_settings(config)
+    act_as_owner(settings.agent.state_dir)
+    path = write_bundle_by_hand(settings, output or settings.bundle_folder, datetime.now(UTC))
+    if as_json:
+        print_json({"bundle": str(path), "sizeBytes": path.stat().st_size})
+    else:
+        typer.echo(f"{path} ({path.stat().st_size:,} bytes)")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(bundle)

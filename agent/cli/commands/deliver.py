@@ -1,0 +1,66 @@
+"""`deliver`: what the daemon does each hour, by hand."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from agent.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, print_json
+
+if TYPE_CHECKING:
+    from agent.runtime.hourly import HourlyReport
+
+
+def deliver(
+    config: ConfigPath = DEFAULT_CONFIG,
+    as_json: AsJson = False,
+    scheduled: Annotated[
+        bool, typer.Option("--scheduled", help="As the daemon starts it: log lines instead of a report.")
+    ] = False,
+    no_push: Annotated[bool, typer.Option("--no-push", help="Close hours and seal batches, but send nothing.")] = False,
+) -> None:
+    """Close the hours that are over, seal what consent allows, and push what waits; offline, write a bundle when due.
+
+    Exit codes: 0 nothing waits any more, 3 something could not be delivered and is kept, 4 not linked,
+    10 configuration, 11 key, 12 store, 13 another delivery run is at work.
+
+    Example: portfolio-agent deliver --no-push
+    """
+    from agent import log
+    from agent.runtime.account import act_as_owner
+    from agent.runtime.deliver import run_hourly
+    from agent.runtime.stopping import stop_on_signals
+    from agent.settings.load import load_settings
+
+    settings = load_settings(config)
+    act_as_owner(settings.agent.state_dir)
+    log.configure(settings.agent.log_level)
+    report = run_hourly(settings, datetime.now(UTC), push=not no_push, stopping=stop_on_signals())
+    if as_json:
+        print_json(report.to_json())
+    elif not scheduled:
+        typer.echo(_words(report))
+    raise typer.Exit(report.exit_code(scheduled=scheduled))
+
+
+def _words(report: HourlyReport) -> str:
+    lines = [
+        f"hours closed:         {len(report.closed.hours)}",
+        f"batches sealed:       {report.closed.batches}",
+        f"batches acknowledged: {report.pushed}",
+        f"batches waiting:      {report.waiting}",
+    ]
+    if report.resealed or report.purged:
+        lines.append(f"consent lowered:      {report.resealed} sealed again, {report.purged} purged")
+    if report.bundle is not None:
+        lines.append(f"bundle:               {report.bundle}")
+    if report.problem is not None:
+        lines.append(str(report.problem))
+    return "\n".join(lines)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(deliver)

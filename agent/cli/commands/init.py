@@ -1,0 +1,88 @@
+"""`init`: read the product's home, write the configuration, say what comes next."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from agent.cli.options import DEFAULT_CONFIG, AsJson, print_json
+from agent.settings.schema import ProductType
+
+EPILOG = """\
+Exit codes: 0 written, 10 the home or an option is not right (nothing was written).
+
+\b
+Example:
+  portfolio-agent init --home /var/atlassian/application-data/jira --install /opt/atlassian/jira
+"""
+
+HOME = typer.Option("--home", metavar="DIR", help="The product's local home folder on this node.")
+PRODUCT = typer.Option("--product", help="The product that lives there.")
+SHARED_HOME = typer.Option("--shared-home", metavar="DIR", help="The shared home, when the home does not name it.")
+INSTALL = typer.Option("--install", metavar="DIR", help="Where the product is installed; its start script names JMX.")
+JMX_HOST = typer.Option("--jmx-host", metavar="HOST", help="Where the JVM's remote port listens.")
+JMX_PORT = typer.Option("--jmx-port", metavar="PORT", help="The JVM's remote port.")
+ENDPOINT = typer.Option("--cloud-endpoint", metavar="URL", help="Address of the receiver (https).")
+CLOUD_CA = typer.Option("--cloud-ca", metavar="FILE", help="A private authority to trust for it (PEM).")
+STATE_DIR = typer.Option("--state-dir", metavar="DIR", help="Where measured data waits.")
+OFFLINE = typer.Option("--offline", help="Never open a connection to the cloud; write bundles.")
+OUTPUT = typer.Option("--output", metavar="FILE", help="The configuration to write.  [default: the --config file]")
+CONFIG = typer.Option("--config", metavar="FILE", help="The agent's configuration file.")
+FORCE = typer.Option("--force", help="Replace a configuration that is there already.")
+
+
+def register(app: typer.Typer) -> None:
+    """Add `init`."""
+    app.command(epilog=EPILOG)(init)
+
+
+def init(
+    home: Annotated[Path, HOME],
+    product: Annotated[ProductType, PRODUCT] = ProductType.JIRA,
+    shared_home: Annotated[Path | None, SHARED_HOME] = None,
+    install: Annotated[Path | None, INSTALL] = None,
+    jmx_host: Annotated[str | None, JMX_HOST] = None,
+    jmx_port: Annotated[int | None, JMX_PORT] = None,
+    cloud_endpoint: Annotated[str | None, ENDPOINT] = None,
+    cloud_ca: Annotated[Path | None, CLOUD_CA] = None,
+    state_dir: Annotated[Path | None, STATE_DIR] = None,
+    offline: Annotated[bool, OFFLINE] = False,
+    output: Annotated[Path | None, OUTPUT] = None,
+    force: Annotated[bool, FORCE] = False,
+    config: Annotated[Path, CONFIG] = DEFAULT_CONFIG,
+    as_json: AsJson = False,
+) -> None:
+    """Read the product's home folder and write the agent's configuration. Asks nothing, copies no password."""
+    from agent.product.setup import SetupWishes, set_up
+
+    report = set_up(
+        SetupWishes(
+            home=home,
+            output=output or config,
+            product=product,
+            shared_home=shared_home,
+            install=install,
+            jmx_host=jmx_host,
+            jmx_port=jmx_port,
+            cloud_endpoint=cloud_endpoint,
+            cloud_ca=cloud_ca,
+            state_dir=state_dir,
+            offline=offline,
+            force=force,
+        )
+    )
+    if as_json:
+        print_json({"found": dict(report.found), "written": report.written, "next": report.next_steps})
+        return
+    width = max(len(name) for name, _ in report.found)
+    typer.echo("Found:")
+    for name, value in report.found:
+        typer.echo(f"  {name.ljust(width)}  {value}")
+    typer.echo("Written:")
+    for line in report.written:
+        typer.echo(f"  {line}")
+    typer.echo("Next:")
+    for number, step in enumerate(report.next_steps, start=1):
+        typer.echo(f"  {number}. {step}")

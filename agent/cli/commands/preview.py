@@ -1,0 +1,58 @@
+"""`preview`: the exact bytes that leave, before they do."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from agent.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, print_json
+from agent.errors import UsageError
+
+
+def preview(
+    config: ConfigPath = DEFAULT_CONFIG,
+    as_json: AsJson = False,
+    level: Annotated[
+        str | None, typer.Option("--level", help="As it would be under this consent: basic or extended.")
+    ] = None,
+    diff: Annotated[bool, typer.Option("--diff", help="Show what extended adds to basic, entry by entry.")] = False,
+) -> None:
+    """Show the newest closed hour exactly as it is or would be sent, without sending anything.
+
+    Works unlinked and offline. The document goes to standard output byte for byte, a summary to standard error.
+
+    Exit codes: 0 shown, 1 no hour is closed yet, 2 usage, 10 configuration, 12 store.
+
+    Example: portfolio-agent preview --level extended
+    """
+    from agent.model import ConsentLevel
+    from agent.runtime.account import act_as_owner
+    from agent.runtime.preview import read_difference, read_preview
+    from agent.settings.load import load_settings
+
+    if level not in (None, ConsentLevel.BASIC, ConsentLevel.EXTENDED):
+        raise UsageError(f"There is no consent level {level!r}.", do="Use --level basic or --level extended.")
+    settings, now = load_settings(config), datetime.now(UTC)
+    act_as_owner(settings.agent.state_dir)
+    if diff:
+        lines = read_difference(settings, now)
+        if as_json:
+            print_json({"diff": lines})
+        else:
+            typer.echo("\n".join(lines) or "Extended adds nothing to this hour.")
+        return
+    shown = read_preview(settings, now, None if level is None else ConsentLevel(level))
+    if as_json:
+        print_json(shown.to_json())
+        return
+    for item in shown.shown:
+        typer.echo(item.document, nl=False)
+    for line in shown.summary():
+        typer.echo(line, err=True)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(preview)

@@ -1,0 +1,59 @@
+"""Says of one sample, or of one catalog entry, whether it would be sent under a level, and why not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from agent.catalog import Catalog, Metric, TagRule
+from agent.consent.pseudonym import Pseudonyms
+from agent.consent.rules import FIGURES, Kept, metric_rule, tag_out, value_out
+from agent.model import ConsentLevel, Kind, Sample
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`sent`: an entry for this series would leave. `why` names the rule; `tags` are the tags as they would leave."""
+
+    sent: bool
+    why: str
+    tags: tuple[tuple[str, str], ...] = ()
+    kept: tuple[tuple[str, str], ...] = ()
+
+
+def explain(sample: Sample, catalog: Catalog, level: ConsentLevel, pseudonyms: Pseudonyms) -> Verdict:
+    """Whether the series of `sample` would be sent under `level`; `kept` lists tags and values that would stay."""
+    metric = catalog.metrics.get(sample.series.metric)
+    rule = metric_rule(metric, level)
+    if metric is None or rule is not None:
+        return Verdict(False, rule.rule if rule else "")
+    tags: list[tuple[str, str]] = []
+    kept: list[tuple[str, str]] = []
+    for tag, value in sample.series.tags:
+        out = tag_out(metric, tag, value, level, catalog, pseudonyms)
+        if isinstance(out, Kept):
+            kept.append((f"tags.{tag}", out.rule))
+        else:
+            tags.append((tag, out))
+    value_rule = value_out(sample.value, metric.data_type, f"metric:{metric.name}", pseudonyms)
+    if isinstance(value_rule, Kept):
+        kept.append(("value", value_rule.rule))
+    return Verdict(True, f"the catalog asks for {metric.consent}, given is {level}", tuple(tags), tuple(kept))
+
+
+def explain_metric(metric: Metric, level: ConsentLevel) -> Verdict:
+    """Whether entries of `metric` would be sent under `level`, before any sample is seen."""
+    rule = metric_rule(metric, level)
+    if rule is not None:
+        return Verdict(False, rule.rule)
+    tags = tuple((name, treatment_words(tag, level)) for name, tag in metric.tags.items())
+    return Verdict(True, f"the catalog asks for {metric.consent}, given is {level}", tags)
+
+
+def treatment_words(rule: TagRule, level: ConsentLevel) -> str:
+    """What happens to a tag under `level`, as the catalog says it."""
+    return str(rule.extended if level is ConsentLevel.EXTENDED else rule.basic)
+
+
+def figures_of(kind: Kind) -> tuple[str, ...]:
+    """The attributes an hourly entry of this kind may have, beside unit, samples, expected and failed."""
+    return tuple(sorted(FIGURES[kind]))

@@ -1,0 +1,182 @@
+"""What the commands `link`, `unlink` and `consent` do, step by step, each step safe to be interrupted after.
+
+Linking: the pasted key is sealed into the second slot first, as the cloud shows it only once; the handshake proves it;
+only then it takes the first slot. A key the cloud refuses is dropped, a cloud that is away keeps it for `--resume`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+from agent.cloud import CloudClient
+from agent.errors import ConfigError, KeyRejected, KeyUnreadable, NotDelivering, NotLinked, UsageError
+from agent.link.handshake import LinkRequest, link_instance, unlink_instance
+from agent.link.keyfile import ensure_master
+from agent.link.private_file import Owner, make_folder, owner_for, trusted_owners
+from agent.link.record import (
+    Candidate,
+    LinkRecord,
+    fingerprint_of,
+    open_slot,
+    read_record,
+    remove_link,
+    reveal_key,
+    save_record,
+)
+from agent.model import Consent, ConsentLevel
+from agent.settings import Secret
+
+BY_HAND = (
+    "Revoke it by hand: admin.atlassian.com > Insights > Portfolio insights, open this instance, disconnect it. "
+    "Until then the key stays valid there."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where one instance's link lies, whose it is, and which files are believed."""
+
+    link_dir: Path
+    instance_id: str
+    owner: Owner | None
+    owners: frozenset[int]
+
+
+def place_of(link_dir: Path, state_dir: Path, instance_id: str) -> Place:
+    """The place of an instance's link, with owners as the state folder tells."""
+    return Place(link_dir, instance_id, owner_for(state_dir), trusted_owners(state_dir))
+
+
+def stage_key(place: Place, key: Secret, consent: Consent, now: datetime) -> LinkRecord:
+    """Seal a pasted key into the second slot; durable on return. The link in force is not touched."""
+    from agent.link.vault import associated_data, seal  # imports cryptography
+
+    make_folder(place.link_dir, place.owner)
+    master = ensure_master(place.link_dir, owner=place.owner, owners=place.owners)
+    candidate = Candidate(
+        sealed_key=seal(key, master, associated_data(place.instance_id)),
+        key_fingerprint=fingerprint_of(key),
+        pasted_at=now,
+        consent=consent,
+    )
+    record = read_record(place.link_dir, owners=place.owners)
+    if record is None or record.instance_id != place.instance_id:
+        # Another instance's link is of no use here: its key does not open under our id.
+        record = LinkRecord(place.instance_id, consent)
+    record = replace(record, candidate=candidate)
+    save_record(place.link_dir, record, owner=place.owner, owners=place.owners)
+    return record
+
+
+def prove_key(
+    place: Place,
+    client: CloudClient,
+    request_for: Callable[[Consent], LinkRequest],
+    endpoint: str,
+    now: datetime,
+) -> LinkRecord:
+    """Present the key in the second slot to the cloud; once confirmed it is the link in force.
+
+    Raises what `link_instance` raises; after KeyRejected the candidate is gone, after all else it waits for `--resume`.
+    """
+    record = read_record(place.link_dir, owners=place.owners)
+    if record is None or record.candidate is None:
+        raise UsageError(
+            "No pasted key waits for the cloud's answer.",
+            why="The last one was confirmed or refused, or none was pasted.",
+            do="Run without --resume and paste the key: portfolio-agent link",
+        )
+    candidate = record.candidate
+    key = open_slot(record, candidate.sealed_key, place.link_dir, place.instance_id, owners=place.owners)
+    try:
+        answer = link_instance(client, key, request_for(candidate.consent), now)
+    except KeyRejected:
+        drop_candidate(place, record)
+        raise
+    except NotDelivering as error:
+        error.do = f"{error.do} The pasted key is kept, sealed; try it again with: portfolio-agent link --resume"
+        raise
+    linked = LinkRecord(
+        instance_id=place.instance_id,
+        consent=candidate.consent,
+        link_id=answer.link_id,
+        organisation=answer.organisation,
+        endpoint=endpoint,
+        location=answer.location,
+        key_fingerprint=candidate.key_fingerprint,
+        key_expires_at=answer.key_expires_at,
+        linked_at=now,
+        limits=answer.limits,
+        sealed_key=candidate.sealed_key,
+    )
+    save_record(place.link_dir, linked, owner=place.owner, owners=place.owners)
+    return linked
+
+
+def drop_candidate(place: Place, record: LinkRecord) -> None:
+    """Forget the pasted key; the link in force, when there is one, stays. Without one no file of the link is left."""
+    if record.linked:
+        save_record(place.link_dir, replace(record, candidate=None), owner=place.owner, owners=place.owners)
+    else:
+        remove_link(place.link_dir)
+
+
+def revoke(place: Place, client: CloudClient) -> bool:
+    """End the link in the cloud; False when the cloud did not know it any more. Nothing is removed here.
+
+    Raises NotLinked, KeyUnreadable or NotDelivering, each naming `--local` as the way to go on without the cloud.
+    """
+    record = linked_record(place)
+    try:
+        key = reveal_key(record, place.link_dir, place.instance_id, owners=place.owners)
+        return unlink_instance(client, key)
+    except (KeyUnreadable, NotDelivering) as error:
+        error.do = f"{error.do} Nothing was removed. To remove it here only: portfolio-agent unlink --local"
+        raise
+
+
+def linked_record(place: Place) -> LinkRecord:
+    """The link in force; raises NotLinked when there is none."""
+    record = read_record(place.link_dir, owners=place.owners)
+    if record is not None and record.candidate is not None and not record.linked:
+        raise NotLinked(
+            "This instance is not linked yet.",
+            why="A key was pasted, and the cloud has not confirmed it.",
+            do="Try it again: portfolio-agent link --resume. To forget it: portfolio-agent unlink --local",
+        )
+    if record is None or not record.linked:
+        raise NotLinked(
+            "This instance is not linked.",
+            why=f"There is no confirmed link in {place.link_dir}.",
+            do="Link it: portfolio-agent link. Without a link, bundles can be made by hand: portfolio-agent bundle",
+        )
+    return record
+
+
+def set_consent(place: Place, level: ConsentLevel, field_list_version: str, now: datetime) -> tuple[Consent, Consent]:
+    """Store another consent for the link in force; the old one and the new one. Nothing is transmitted."""
+    record = linked_record(place)
+    consent = Consent(level, field_list_version, now)
+    save_record(place.link_dir, replace(record, consent=consent), owner=place.owner, owners=place.owners)
+    return record.consent, consent
+
+
+def check_can_link(endpoint: str | None, *, offline: bool) -> str:
+    """The endpoint to link to. Raises ConfigError in offline mode or without one."""
+    if offline:
+        raise ConfigError(
+            'The agent is in offline mode ([agent] mode = "offline"), in which no connection is ever made.',
+            why="Linking and unlinking talk to the cloud.",
+            do='Set mode = "linked" in agent.toml first; to remove a link without a connection: '
+            "portfolio-agent unlink --local",
+        )
+    if endpoint is None:
+        raise ConfigError(
+            "There is no cloud to link to.",
+            why="[cloud] endpoint is not set in agent.toml.",
+            do="Set it to the address the cloud console shows, and run the command again.",
+        )
+    return endpoint

@@ -1,0 +1,129 @@
+"""Opens a read-only SQLAlchemy engine on the product's database; the only module here that imports SQLAlchemy.
+
+A connection lives for one reading and is closed with it (no pool): a database restart, a changed password or a
+firewall that forgets idle connections cost nothing, and between ticks nothing of ours is on the server. Statements are
+limited on the server and on this side. No URL and no exception that leaves here holds the password.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import sqlalchemy
+from sqlalchemy import event
+from sqlalchemy.engine import URL, Connection, Engine
+from sqlalchemy.pool import NullPool
+
+from agent.product.database_errors import DeadlinePassed, driver_missing
+from agent.product.drivers import Driver, driver_for
+from agent.product.model import DatabaseAccess
+
+
+def open_engine(
+    login: DatabaseAccess, statement_timeout_s: float, renew: Callable[[], DatabaseAccess] | None = None
+) -> Engine:
+    """An engine whose sessions cannot write; nothing is connected yet.
+
+    `renew` is asked for user and password each time a connection is made (so that a password changed by the product
+    is picked up); without it those of `login` are used. Raises SourceError `driver-missing`. What its connections raise
+    goes through `map_database_error`, with `raise ... from None`.
+    """
+    driver = driver_for(login, statement_timeout_s)
+    options: dict[str, Any] = {"poolclass": NullPool, "hide_parameters": True, "connect_args": dict(driver.connect)}
+    if driver.creator is not None:
+        options |= {"creator": driver.creator, "connect_args": {}}
+    if driver.name == "postgresql+psycopg":
+        options["use_native_hstore"] = False  # saves a query on each new connection
+    try:
+        engine = sqlalchemy.create_engine(URL.create(driver.name), **options)
+    except ModuleNotFoundError as error:
+        raise driver_missing(login.address.dialect, error.name or "") from None
+    _hand_over_login(engine, login, renew)
+    _prepare_sessions(engine, driver)
+    _limit_statements(engine, driver)
+    return engine
+
+
+def _hand_over_login(engine: Engine, login: DatabaseAccess, renew: Callable[[], DatabaseAccess] | None) -> None:
+    def before_connect(_dialect: object, _record: object, _args: object, arguments: dict[str, Any]) -> None:
+        now = renew() if renew is not None else login
+        if now.user:
+            arguments["user"] = now.user
+        if now.password is not None:
+            arguments["password"] = now.password.reveal()
+
+    event.listen(engine, "do_connect", before_connect)
+
+
+def _prepare_sessions(engine: Engine, driver: Driver) -> None:
+    prepare = driver.prepare
+    if prepare is not None:
+        event.listen(engine, "connect", lambda connection, _record: prepare(connection), insert=True)
+    if driver.on_begin:
+        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(driver.on_begin))
+
+
+def _limit_statements(engine: Engine, driver: Driver) -> None:
+    before = driver.before_statement
+    if before is not None:
+        event.listen(engine, "before_cursor_execute", lambda *_: before())
+    if driver.cut_after_s is not None:
+        _Watch(driver.cut_after_s).attach(engine)
+
+
+class _Watch:
+    """Cuts the socket under a statement that outlives the server's own limit: a server that hangs cannot end it.
+
+    The driver then reports a lost connection; `DeadlinePassed` takes its place, because that is the reason.
+    """
+
+    def __init__(self, cut_after_s: float) -> None:
+        self.cut_after_s = cut_after_s
+        self.timers: dict[int, threading.Timer] = {}
+        self.cut: set[int] = set()
+
+    def attach(self, engine: Engine) -> None:
+        """Watch every statement of `engine`."""
+        event.listen(engine, "before_cursor_execute", self._start)
+        event.listen(engine, "after_cursor_execute", self._stop)
+        event.listen(engine, "handle_error", self._explain)
+
+    def _start(self, connection: Connection, *_: object) -> None:
+        name = id(connection)
+        timer = threading.Timer(self.cut_after_s, self._cut, (name, connection.connection.dbapi_connection))
+        timer.daemon = True
+        self.timers[name] = timer
+        timer.start()
+
+    def _stop(self, connection: Connection, *_: object) -> None:
+        timer = self.timers.pop(id(connection), None)
+        if timer is not None:
+            timer.cancel()
+
+    def _cut(self, name: int, driver_connection: Any) -> None:
+        self.cut.add(name)
+        # OSError: the connection went away by itself at this very moment; the driver's own error then says so.
+        with contextlib.suppress(OSError), socket.socket(fileno=_own_copy(driver_connection)) as line:
+            line.shutdown(socket.SHUT_RDWR)
+
+    def _explain(self, context: Any) -> DeadlinePassed | None:
+        name = id(context.connection)
+        if context.connection is not None:
+            self._stop(context.connection)
+        if name not in self.cut:
+            return None
+        self.cut.discard(name)
+        context.is_disconnect = True
+        return DeadlinePassed()
+
+
+def _own_copy(driver_connection: Any) -> int:
+    """A second handle of the driver's socket, so that closing ours leaves the driver's alone."""
+    if driver_connection.closed:
+        raise OSError("the connection is closed already")
+    return os.dup(driver_connection.fileno())

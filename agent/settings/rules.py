@@ -1,0 +1,282 @@
+"""What a well-formed value must still fulfil: limits of one key, and what must fit together.
+
+In:   the settings as typed values and the set of keys the file really holds.
+Out:  (key, problem) pairs in words for an admin; the loader adds file and line. Never a value that could be a secret.
+
+An option that has no effect in this configuration is a mistake: someone wrote it and relies on it. Three switches are
+the exception, because flipping them for a day must not mean rewriting the file: `enabled = false` of a section, and
+`agent.mode = "offline"` for [cloud] and [delivery].
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from urllib.parse import SplitResult, urlsplit
+
+from agent.settings.keys import Unit, render_duration, render_size
+from agent.settings.schema import DatabaseLogin, Dialect, Mode, Settings
+
+Problem = tuple[str, str]
+
+TRANSPORTS = ("jmxquery", "jolokia", "rmi")
+LOG_LEVELS = ("debug", "info", "warning", "error")
+CREDENTIAL_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}"
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """The range of one number, both ends included."""
+
+    least: float
+    most: float
+    unit: Unit = Unit.NONE
+
+    def problem(self, value: float) -> str | None:
+        """What is wrong with `value`, or None."""
+        if self.least <= value <= self.most:
+            return None
+        return f"must be between {self._text(self.least)} and {self._text(self.most)}"
+
+    def _text(self, value: float) -> str:
+        if self.unit is Unit.DURATION:
+            return render_duration(value)
+        return render_size(int(value)) if self.unit is Unit.SIZE else f"{value:g}"
+
+
+def _seconds(least: float, most: float) -> Limit:
+    return Limit(least, most, Unit.DURATION)
+
+
+DAY_S = 86400.0
+LIMITS = {
+    "sampling.interval": _seconds(1, 3600),
+    "sampling.deadline": _seconds(0.1, 3600),
+    "hour.length": _seconds(1, DAY_S),
+    "hour.close_after": _seconds(0, 3600),
+    "jmx.port": Limit(1, 65535),
+    "jmx.connector_port": Limit(1, 65535),
+    "jmx.max_beans": Limit(1, 1_000_000),
+    "database.port": Limit(1, 65535),
+    "database.statement_timeout": _seconds(0.1, 600),
+    "delivery.retry_for": _seconds(0, DAY_S),
+    "delivery.outbox_limit": Limit(1024**2, 1024**4, Unit.SIZE),
+    "delivery.first_wait": _seconds(0.01, 3600),
+    "delivery.longest_wait": _seconds(0.01, DAY_S),
+    "bundle.every": _seconds(1, 31 * DAY_S),
+    "bundle.days": Limit(1, 400),
+    "bundle.keep": Limit(1, 1000),
+}
+CHOICES = {"agent.log_level": LOG_LEVELS, "jmx.transport": TRANSPORTS}
+
+
+def problems_of(settings: Settings, given: Collection[str], faulted: Collection[str] = ()) -> Iterator[Problem]:
+    """Everything that does not fit together; `given` are the keys that stand in the file.
+
+    `faulted` keys have a mistake of their own already and hold their default: what depends on them is not judged.
+    """
+    for pivots, rule in RULES:
+        if not any(pivot in faulted for pivot in pivots):
+            yield from (problem for problem in rule(settings, given) if problem[0] not in faulted)
+
+
+def _times(settings: Settings, given: Collection[str]) -> Iterator[Problem]:
+    sampling, hour, delivery = settings.sampling, settings.hour, settings.delivery
+    if sampling.deadline_s >= sampling.interval_s:
+        yield "sampling.deadline", _above("must be shorter than sampling.interval", sampling.interval_s)
+    if hour.length_s < sampling.interval_s:
+        yield "hour.length", _above("must not be shorter than sampling.interval", sampling.interval_s)
+    if hour.close_after_s > hour.length_s:
+        yield "hour.close_after", _above("must not be longer than hour.length", hour.length_s)
+    if delivery.first_wait_s > delivery.longest_wait_s:
+        yield "delivery.first_wait", _above("must not be longer than delivery.longest_wait", delivery.longest_wait_s)
+    if "database.statement_timeout" in given and settings.database.statement_timeout_s > sampling.deadline_s:
+        yield (
+            "database.statement_timeout",
+            _above("has no effect when it is longer than sampling.deadline", sampling.deadline_s),
+        )
+    if "bundle.every" in given and settings.agent.mode is not Mode.OFFLINE:
+        yield "bundle.every", 'has no effect with agent.mode = "linked": only offline mode writes bundles on schedule'
+
+
+def _above(words: str, limit_s: float) -> str:
+    return f"{words} ({render_duration(limit_s)}); both may come from the defaults, then set both"
+
+
+def _jmx(settings: Settings, given: Collection[str]) -> Iterator[Problem]:
+    jmx = settings.jmx
+    if jmx.transport == "jmxquery" and jmx.user is not None:
+        yield (
+            "jmx.user",
+            'cannot be used with transport = "jmxquery": that library puts the password into the command line of its '
+            'Java process, where every local user can read it. Use transport = "rmi", or a JVM port on loopback '
+            "without a password",
+        )
+    if jmx.transport == "jolokia":
+        if jmx.url is None:
+            yield "jmx.url", 'is required with transport = "jolokia"'
+        for key in ("jmx.host", "jmx.port"):
+            if key in given:
+                yield key, 'has no effect with transport = "jolokia": the address is jmx.url'
+    elif jmx.url is not None:
+        yield "jmx.url", f'has no effect with transport = "{jmx.transport}": only jolokia uses it'
+    for key in ("jmx.connector_port", "jmx.follow_stub_host"):
+        if key in given and jmx.transport != "rmi":
+            yield key, f'has no effect with transport = "{jmx.transport}": only rmi uses it'
+    if "jmx.java" in given and jmx.transport != "jmxquery":
+        yield "jmx.java", f'has no effect with transport = "{jmx.transport}": only jmxquery starts a Java process'
+    yield from _password("jmx", jmx.user, jmx.password_file is not None, jmx.password_credential is not None)
+    yield from _jmx_tls(settings, given)
+
+
+def _jmx_tls(settings: Settings, given: Collection[str]) -> Iterator[Problem]:
+    tls = settings.jmx.tls
+    # Jolokia speaks https by its url; the two switches mirror the JVM's own remote port only.
+    if settings.jmx.transport == "jolokia":
+        for key in ("jmx.tls.server", "jmx.tls.registry"):
+            if key in given:
+                yield key, 'has no effect with transport = "jolokia": jmx.url says whether TLS is used'
+        used = (settings.jmx.url or "").startswith("https:")
+        why = "has no effect when jmx.url is not https"
+    else:
+        used = tls.server or tls.registry
+        why = "has no effect while jmx.tls.server and jmx.tls.registry are false"
+    if not used:
+        names = ("ca_file", "certificate_file", "key_file", "expected_name", "check_name")
+        yield from ((f"jmx.tls.{name}", why) for name in names if f"jmx.tls.{name}" in given)
+        return
+    if settings.jmx.transport == "jmxquery":
+        switch = "jmx.tls.server" if tls.server else "jmx.tls.registry"
+        yield switch, 'cannot be used with transport = "jmxquery": use transport = "rmi"'
+    if (tls.certificate_file is None) != (tls.key_file is None):
+        missing = "key_file" if tls.key_file is None else "certificate_file"
+        yield f"jmx.tls.{missing}", "is required: a client certificate needs both certificate_file and key_file"
+    if tls.expected_name is not None and not tls.check_name:
+        yield "jmx.tls.expected_name", "has no effect with check_name = false"
+
+
+def _password(section: str, user: str | None, by_file: bool, by_credential: bool) -> Iterator[Problem]:
+    if by_file and by_credential:
+        yield f"{section}.password_credential", "has no effect beside password_file; keep one of the two"
+    if user is None and (by_file or by_credential):
+        key = "password_file" if by_file else "password_credential"
+        yield f"{section}.{key}", f"has no effect without {section}.user"
+    if user is not None and not (by_file or by_credential):
+        yield f"{section}.user", f"needs a password: set {section}.password_file or {section}.password_credential"
+
+
+ADDRESS_KEYS = ("dialect", "host", "port", "name", "schema", "user", "password_file", "password_credential")
+
+
+def _database(settings: Settings, given: Collection[str]) -> Iterator[Problem]:
+    database = settings.database
+    if database.login is DatabaseLogin.PRODUCT:
+        for name in ADDRESS_KEYS:
+            if f"database.{name}" in given:
+                yield (
+                    f"database.{name}",
+                    'has no effect with login = "product": address and login come from the product\'s own file; '
+                    'set login = "own" to use an account of the agent',
+                )
+        return
+    if database.dialect is None:
+        yield "database.dialect", 'is required with login = "own"'
+    if database.name is None:
+        yield "database.name", 'is required with login = "own"'
+    if database.dialect is Dialect.SQLITE:
+        for name in ("host", "port", "schema", "user", "password_file", "password_credential"):
+            if f"database.{name}" in given:
+                yield f"database.{name}", 'has no effect with dialect = "sqlite": name is the path of the file'
+        if database.name is not None and not database.name.startswith("/"):
+            yield "database.name", 'must be an absolute path with dialect = "sqlite"'
+        return
+    if database.host is None:
+        yield "database.host", 'is required with login = "own"'
+    if database.user is None:
+        yield "database.user", 'is required with login = "own"'
+    if database.dialect is Dialect.MYSQL and database.schema is not None:
+        yield "database.schema", 'has no effect with dialect = "mysql": there a schema is the database, so use name'
+    yield from _password(
+        "database", database.user, database.password_file is not None, database.password_credential is not None
+    )
+
+
+def _cloud(settings: Settings, given: Collection[str]) -> Iterator[Problem]:
+    cloud = settings.cloud
+    if cloud.proxy is None:
+        if cloud.proxy_password_file is not None:
+            yield "cloud.proxy_password_file", "has no effect without cloud.proxy"
+        return
+    user = urlsplit(cloud.proxy).username
+    if cloud.proxy_password_file is not None and not user:
+        yield "cloud.proxy_password_file", "has no effect without a user in cloud.proxy (http://user@proxy:3128)"
+    if cloud.proxy_password_file is None and user:
+        yield "cloud.proxy", "names a user, so cloud.proxy_password_file is required"
+
+
+def _web_address(text: str, schemes: tuple[str, ...], *, user_allowed: bool = False) -> str | None:
+    """What is wrong with an address, without repeating it: it may hold a password."""
+    try:
+        address = urlsplit(text)
+        port_is_good = address.port is None or address.port > 0
+    except ValueError:
+        return "is not an address; write for instance https://collector.example.com"
+    if address.scheme not in schemes:
+        asked = " or ".join(f"{scheme}://" for scheme in schemes)
+        return (
+            f"must begin with {asked}; nothing is ever sent without TLS"
+            if schemes == ("https",)
+            else (f"must begin with {asked}")
+        )
+    if address.password is not None:
+        return (
+            "holds a password; passwords do not stand in this file, use proxy_password_file"
+            if user_allowed
+            else ("holds a password; passwords do not stand in this file")
+        )
+    if not port_is_good or not _is_host(address) or (address.username is not None and not user_allowed):
+        return "is not an address; write for instance https://collector.example.com"
+    if address.query or address.fragment or "?" in text or "#" in text:
+        return "must not have a query or fragment"
+    return None
+
+
+def _is_host(address: SplitResult) -> bool:
+    host = address.hostname or ""
+    return bool(host) and host.isprintable() and not any(character in host for character in " \\%<>")
+
+
+_HOST = re.compile(r"[A-Za-z0-9._:%-]{1,253}|/[^\s]{0,106}", re.ASCII)
+
+
+def _host(text: str) -> str | None:
+    """What is wrong with a host; a folder stands for PostgreSQL's local socket."""
+    return None if _HOST.fullmatch(text) else "is not a host name or address"
+
+
+CHECKS: dict[str, Callable[[str], str | None]] = {
+    "jmx.url": lambda text: _web_address(text, ("http", "https")),
+    "jmx.host": _host,
+    "database.host": _host,
+    "cloud.endpoint": lambda text: _web_address(text, ("https",)),
+    "cloud.proxy": lambda text: _web_address(text, ("http", "https"), user_allowed=True),
+}
+
+Rule = Callable[[Settings, Collection[str]], Iterator[Problem]]
+# The keys a rule leans on, and the rule.
+_PIVOTS_OF_TIMES = (
+    "agent.mode",
+    "sampling.interval",
+    "sampling.deadline",
+    "hour.length",
+    "hour.close_after",
+    "delivery.first_wait",
+    "delivery.longest_wait",
+)
+RULES: tuple[tuple[tuple[str, ...], Rule], ...] = (
+    (_PIVOTS_OF_TIMES, _times),
+    (("jmx.transport", "jmx.url", "jmx.tls.server", "jmx.tls.registry"), _jmx),
+    (("database.login", "database.dialect"), _database),
+    (("cloud.proxy",), _cloud),
+)

@@ -1,0 +1,39 @@
+"""What every source is: something that is read once a tick and tells what it did not get."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable
+from typing import Protocol
+
+from agent.model import Failure, Reading
+
+TEXT_LIMIT = 200  # characters of a text value or tag; longer ones are cut, nothing the catalog names is that long
+
+
+class Source(Protocol):
+    """One thing that is read on each tick; opened once, kept, mends its own connection at the next read.
+
+    Never called from two threads at once. Every reason of a Failure is a code of `agent.catalog.reasons`.
+    """
+
+    name: str
+
+    def read(self, deadline_s: float) -> Reading:
+        """What the source gives within `deadline_s` seconds; what is missing is a Failure, never a zero.
+
+        Raises SourceError, with a reason that may leave, when it gave nothing at all.
+        """
+
+    def close(self) -> None:
+        """Let go of connections and children; reading again opens them again."""
+
+
+def clean_text(text: str, limit: int = TEXT_LIMIT) -> str:
+    """`text` without control, format and surrogate characters, cut to `limit`."""
+    return "".join(sign for sign in text[: limit * 4] if unicodedata.category(sign)[0] != "C")[:limit]
+
+
+def once_each(failures: Iterable[Failure]) -> tuple[Failure, ...]:
+    """One failure for each metric and reason, the first of each, in order."""
+    return tuple({(failure.metric, failure.reason): failure for failure in reversed(list(failures))}.values())[::-1]

@@ -1,0 +1,172 @@
+"""JMX: the catalog's bindings become bean queries, what the JVM answers becomes Samples.
+
+In:   any transport of agent.jmx; it knows no product. One call a tick.
+Out:  Samples tagged from ObjectName key properties, only those the catalog names. Booleans are 0 or 1; text only for
+      info metrics, cleaned and cut. A bean or attribute that is absent is "not-present"; NaN is "not-finite";
+      two beans that would be one series are "ambiguous" and the first by name speaks.
+      The epoch is the JVM's start time: when it changes, its counters began again.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+
+from agent.catalog import Catalog, JmxBinding, Metric
+from agent.catalog.reasons import AMBIGUOUS, JMX_REASONS, NOT_A_NUMBER, NOT_FINITE, NOT_PRESENT, OTHER
+from agent.errors import SourceError
+from agent.jmx import BeanQuery, JmxError, JmxSample, JmxValue, ReadFailure, Transport
+from agent.jmx.names import key_properties, matches
+from agent.model import Failure, Kind, Reading, Sample, Series, Value
+from agent.settings import Settings
+from agent.sources.base import clean_text, once_each
+
+NAME = "jmx"
+REMEMBERED_BEANS = 20_000  # names whose entries are remembered; more means that names come and go, so start again
+
+ABSENT = frozenset({"no-bean", "no-attribute", NOT_PRESENT})
+
+Tags = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """An entry that reads a bean, with the tags that this bean gives it."""
+
+    metric: Metric
+    binding: JmxBinding
+    tags: Tags
+
+
+class Jmx:
+    """One JVM through one transport, which is opened at the first read and kept."""
+
+    name = NAME
+
+    def __init__(self, catalog: Catalog, open_transport: Callable[[tuple[BeanQuery, ...]], Transport]) -> None:
+        self._bound = [(metric, metric.jmx) for metric in catalog.of_source(NAME) if metric.jmx is not None]
+        self._open_transport = open_transport
+        self._transport: Transport | None = None
+        self._matches: dict[str, tuple[Match, ...]] = {}
+
+    def read(self, deadline_s: float) -> Reading:
+        """Every JMX metric of the catalog that this JVM has."""
+        try:
+            if self._transport is None:
+                self._transport = self._open_transport(bean_queries([binding for _, binding in self._bound]))
+            answer = self._transport.sample(deadline_s)
+        except JmxError as error:
+            reason = error.code if error.code in JMX_REASONS else OTHER
+            raise SourceError(reason, error.what, why=error.why, do=error.do) from None
+        return self._reading(answer)
+
+    def close(self) -> None:
+        """Close the transport; the next read opens it again."""
+        transport, self._transport = self._transport, None
+        if transport is not None:
+            transport.close()
+
+    def _reading(self, answer: JmxSample) -> Reading:
+        samples: dict[Series, tuple[str, Sample]] = {}
+        failures: list[Failure] = []
+        for bean, attributes in answer.beans.items():
+            for match in self._matching(bean):
+                if match.binding.attribute not in attributes:
+                    continue
+                value = attributes[match.binding.attribute]
+                if match.binding.key is not None:
+                    value = value.get(match.binding.key) if isinstance(value, dict) else None
+                found = _value(match, value)
+                if isinstance(found, Failure):
+                    failures.append(found)
+                else:
+                    series = Series(NAME, match.metric.name, match.tags)
+                    rival = samples.get(series)
+                    if rival is not None:
+                        # Two beans that the catalog's tags do not tell apart: always the same one speaks.
+                        failures.append(Failure(match.metric.name, AMBIGUOUS, clean_text(f"{rival[0]} and {bean}")))
+                    if rival is None or bean < rival[0]:
+                        samples[series] = (bean, Sample(series, found))
+        failures += [failure for failed in answer.failures for failure in self._failures(failed)]
+        known = {series.metric for series in samples} | {failure.metric for failure in failures}
+        failures += [Failure(metric.name, NOT_PRESENT) for metric, _ in self._bound if metric.name not in known]
+        epoch = "" if answer.started_ms is None else str(answer.started_ms)
+        return Reading(tuple(sample for _, sample in samples.values()), once_each(failures), epoch)
+
+    def _matching(self, bean: str) -> tuple[Match, ...]:
+        known = self._matches.get(bean)
+        if known is None:
+            if len(self._matches) >= REMEMBERED_BEANS:
+                self._matches.clear()
+            known = self._matches[bean] = tuple(
+                Match(metric, binding, _tags(binding, bean)) for metric, binding in self._bound if _fits(binding, bean)
+            )
+        return known
+
+    def _failures(self, failed: ReadFailure) -> list[Failure]:
+        """A failure of a bean or attribute as failures of the metrics that wanted it."""
+        reason = NOT_PRESENT if failed.reason in ABSENT else failed.reason
+        reason = reason if reason in JMX_REASONS | {NOT_PRESENT} else OTHER
+        detail = clean_text(f"{failed.bean} {failed.attribute}: {failed.detail}")
+        return [
+            Failure(metric.name, reason, detail)
+            for metric, binding in self._bound
+            if failed.attribute in ("", binding.attribute)
+            and (failed.bean in (binding.bean, *binding.or_beans) or _fits(binding, failed.bean))
+        ]
+
+
+def bean_queries(bindings: list[JmxBinding]) -> tuple[BeanQuery, ...]:
+    """One query for each bean or pattern, with every attribute that any binding reads there, in catalog order."""
+    attributes: dict[str, dict[str, None]] = {}
+    excluding: dict[str, dict[str, None]] = {}
+    for binding in bindings:
+        for bean in (binding.bean, *binding.or_beans):
+            attributes.setdefault(bean, {})[binding.attribute] = None
+            excluding.setdefault(bean, {}).update(dict.fromkeys(binding.excluding))
+    return tuple(BeanQuery(bean, tuple(names), tuple(excluding[bean])) for bean, names in attributes.items())
+
+
+def open_jmx(settings: Settings, catalog: Catalog) -> Jmx:
+    """The JMX source of this configuration."""
+    from agent.jmx.transport import open_transport
+    from agent.sources.jmx_target import target_of
+
+    target = target_of(settings)
+    return Jmx(catalog, lambda queries: open_transport(target, queries))
+
+
+def _fits(binding: JmxBinding, bean: str) -> bool:
+    return any(matches(pattern, bean) for pattern in (binding.bean, *binding.or_beans)) and not any(
+        matches(pattern, bean) for pattern in binding.excluding
+    )
+
+
+def _tags(binding: JmxBinding, bean: str) -> Tags:
+    if not binding.tags:
+        return ()
+    properties = key_properties(bean)
+    found = {tag: clean_text(properties[key]) for key, tag in binding.tags.items() if key in properties}
+    return tuple(sorted(found.items()))
+
+
+def _value(match: Match, value: JmxValue) -> Value | Failure:
+    """A sample's value, or why there is none."""
+    metric = match.metric
+    if value is None:
+        return Failure(metric.name, NOT_PRESENT)
+    if metric.kind is Kind.INFO:
+        if isinstance(value, str):
+            return clean_text(value)
+        return value if isinstance(value, bool | int) else Failure(metric.name, NOT_A_NUMBER, type(value).__name__)
+    if isinstance(value, bool):
+        return int(value)
+    if not isinstance(value, int | float | Decimal):
+        return Failure(metric.name, NOT_A_NUMBER, type(value).__name__)
+    if not math.isfinite(value):
+        return Failure(metric.name, NOT_FINITE)
+    if match.binding.absent is not None and value == match.binding.absent:
+        return Failure(metric.name, NOT_PRESENT, "the bean says that it does not know")
+    return float(value) if isinstance(value, Decimal) else value

@@ -1,0 +1,25 @@
+"""Opens the sources that the configuration switches on; nothing is imported for one that is off."""
+
+from __future__ import annotations
+
+from agent.catalog import Catalog
+from agent.settings import Settings
+from agent.sources.base import Source
+
+
+def open_sources(settings: Settings, catalog: Catalog) -> list[Source]:
+    """The sources this configuration asks for, host first; opening one connects to nothing."""
+    sources: list[Source] = []
+    if settings.host.enabled:
+        from agent.sources.host import open_host
+
+        sources.append(open_host(settings, catalog))
+    if settings.jmx.enabled:
+        from agent.sources.jmx import open_jmx
+
+        sources.append(open_jmx(settings, catalog))
+    if settings.database.enabled:
+        from agent.sources.guardrails import open_guardrails
+
+        sources.append(open_guardrails(settings, catalog))
+    return sources

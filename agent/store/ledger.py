@@ -1,0 +1,72 @@
+"""What left, byte by byte accountable: one row for each request or bundle that carried data.
+
+A row is written before its request, so that a crash between sending and the answer still leaves a trace: until the
+answer is known it reads `sent, no answer seen`. A request that failed before its first byte left has no row.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from datetime import datetime
+
+from agent.model import Batch, BatchId, ConsentLevel
+from agent.store.database import Store, from_ms, to_ms
+
+NO_ANSWER = "sent, no answer seen"
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerRow:
+    """One request or bundle that carried one batch."""
+
+    number: int
+    at: datetime
+    batch_id: BatchId
+    way: str
+    destination: str
+    size_bytes: int
+    sha256: str
+    level: ConsentLevel
+    answer: str
+
+
+def record(
+    connection: sqlite3.Connection, batch: Batch, *, way: str, destination: str, at: datetime, answer: str = NO_ANSWER
+) -> int:
+    """Write one row and return its number; `way` is `push` or `bundle`, `destination` a host or a file name."""
+    cursor = connection.execute(
+        """INSERT INTO ledger (at_ms, batch_id, way, destination, size_bytes, sha256, level, answer)
+           VALUES (?, ?, ?, ?, ?, ?, ?, ?)""",
+        (to_ms(at), batch.id, way, destination, len(batch.body), batch.sha256, batch.consent.level.value, answer),
+    )
+    return int(cursor.lastrowid or 0)
+
+
+def complete(connection: sqlite3.Connection, number: int, answer: str) -> None:
+    """Add the answer to a row that has none yet; a row that has one never changes."""
+    connection.execute("UPDATE ledger SET answer = ? WHERE number = ? AND answer = ?", (answer, number, NO_ANSWER))
+
+
+def withdraw(connection: sqlite3.Connection, number: int) -> None:
+    """Remove the row of a request that failed before any of it left."""
+    connection.execute("DELETE FROM ledger WHERE number = ? AND answer = ?", (number, NO_ANSWER))
+
+
+def rows(store: Store, *, limit: int = 1000) -> list[LedgerRow]:
+    """The newest `limit` rows, oldest first."""
+    found = store.execute("SELECT * FROM ledger ORDER BY number DESC LIMIT ?", (limit,))
+    return [
+        LedgerRow(
+            row["number"],
+            from_ms(row["at_ms"]),
+            BatchId(row["batch_id"]),
+            row["way"],
+            row["destination"],
+            row["size_bytes"],
+            row["sha256"],
+            ConsentLevel(row["level"]),
+            row["answer"],
+        )
+        for row in reversed(found)
+    ]

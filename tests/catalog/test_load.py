@@ -1,0 +1,166 @@
+"""The strict loader: every fault is named, none is passed over."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import agent.catalog
+from agent.catalog import CatalogError, TagTreatment, load_catalog, products
+from agent.catalog.load import field_list_version
+from agent.model import ConsentLevel
+
+ENTRY = """
+[[metric]]
+name = "jira.planted"
+source = "jmx"
+type = "JMX_METRIC"
+category = "operational-and-performance"
+consent = "basic"
+data_type = "count"
+unit = "{thing}"
+kind = "gauge"
+reference = "https://example.com"
+[metric.jmx]
+bean = "d:type=X"
+attribute = "Value"
+"""
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A copy of the real catalog's data files."""
+    source = Path(agent.catalog.__file__).parent
+    for name in ("common", "jira"):
+        shutil.copytree(source / name, tmp_path / name)
+    shutil.copy(source / "public_apps.toml", tmp_path)
+    return tmp_path
+
+
+def plant(root: Path, text: str) -> None:
+    (root / "jira" / "planted.toml").write_text(text)
+
+
+def faults(root: Path) -> list[str]:
+    with pytest.raises(CatalogError) as caught:
+        load_catalog("jira", root)
+    assert caught.value.exit_code == 10
+    return [str(mistake) for mistake in caught.value.mistakes]
+
+
+def test_the_entry_used_here_is_right(root: Path) -> None:
+    """The tests below change one thing of an entry that loads."""
+    plant(root, ENTRY)
+    assert load_catalog("jira", root).metrics["jira.planted"].unit == "{thing}"
+
+
+@pytest.mark.parametrize(
+    "key", ["source", "type", "category", "consent", "data_type", "unit", "kind", "reference", "name"]
+)
+def test_missing_key_is_a_fault(root: Path, key: str) -> None:
+    """Each classification must be there; the fault names file, field and key."""
+    plant(root, "\n".join(line for line in ENTRY.splitlines() if not line.startswith(f"{key} =")))
+    (fault,) = faults(root)
+    assert fault.startswith("jira/planted.toml: ")
+    assert fault.endswith(f".{key}: is missing")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ('consent = "basic"', 'consent = "basik"', "Did you mean 'basic'?"),
+        ('unit = "{thing}"', 'unit = "{thing}"\ncolour = "red"', "is not a known key"),
+        ('kind = "gauge"', 'kind = "gauge"\ncost = "XL"', "must be one of S, M, L"),
+        ('data_type = "count"', 'data_type = "name"', "a gauge or counter is a count"),
+        ('source = "jmx"', 'source = "guardrails"', "belongs to entries"),
+        ('name = "jira.planted"', 'name = "Jira planted"', "dotted words"),
+        ('attribute = "Value"', 'attribute = "Value"\ntags = { name = "server" }', "this tag has no rule"),
+        ('attribute = "Value"', 'attribute = "Value"\nabsent = "no"', "must be a number"),
+        ('attribute = "Value"', 'attribute = "Value"\nbeans = []', "is not a known key"),
+        ('attribute = "Value"', 'attribute = "Value"\n[metric.tags.x]\nbasic = "keep"', "x.extended: is missing"),
+        (
+            'attribute = "Value"',
+            'attribute = "Value"\n[metric.tags.x]\nbasic = "keep"\nextended = "keep"\ndata_type = "name"',
+            "a name must not be kept under basic",
+        ),
+        ('attribute = "Value"', 'attribute = "Value"\n[metric.attributes]\nmethod = "words"', "method: must be one of"),
+        ('name = "jira.planted"', 'name = "jvm.uptime"', "is defined twice"),
+    ],
+)
+def test_each_fault_is_named(root: Path, old: str, new: str, words: str) -> None:
+    """One wrong thing in an entry is found and told."""
+    assert old in ENTRY
+    plant(root, ENTRY.replace(old, new))
+    assert any(words in fault for fault in faults(root))
+
+
+def test_name_under_basic_is_a_fault(root: Path) -> None:
+    """Text that is a name needs extended consent; basic for it is a contradiction."""
+    plant(root, ENTRY.replace('"count"', '"name"').replace('"gauge"', '"info"'))
+    assert any("a name needs extended" in fault for fault in faults(root))
+
+
+def test_all_faults_at_once(root: Path) -> None:
+    """Faults of several files and entries come together."""
+    plant(root, ENTRY.replace('consent = "basic"', "") + ENTRY.replace('unit = "{thing}"', ""))
+    (root / "common" / "other.toml").write_text("[[metrics]]\n")
+    (root / "jira" / "guardrails" / "users.sql").unlink()
+    found = faults(root)
+    for words in ("jira.planted.consent", "jira.planted.unit", "common/other.toml", "there is no file users.sql"):
+        assert any(words in fault for fault in found), words
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "words"),
+    [
+        ("extra.sql", "-- counts: x\n-- cost: S\n-- versions: all\nselect 1 as n", "no entry uses it"),
+        ("projects.sql", "-- counts: x\n-- cost: S\n-- versions: all\nselect 1 as n", "gives no column named total"),
+        ("projects.sql", "-- counts: x\n-- cost: L\n-- versions: all\nselect 1 as total", "cost is S here and L"),
+        ("projects.sql", "-- cost: S\n-- versions: all\nselect 1 as total", "does not say 'counts:'"),
+        ("projects.sql", "-- counts: x\n-- cost: S\n-- versions: all\ndelete from project", "must be one SELECT"),
+        (
+            "projects.sql",
+            "-- counts: x\n-- cost: S\n-- versions: all\nselect 1 as total; drop table project",
+            "must be one SELECT",
+        ),
+        (
+            "projects.sql",
+            "-- counts: x\n-- cost: S\n-- versions: all\nwith x as (delete from project returning 1) select 1 as total",
+            "only reads; it says 'delete'",
+        ),
+        ("projects.db2.sql", "select 1 as total", "must be NAME.sql or NAME.DIALECT.sql"),
+    ],
+)
+def test_statements_are_checked(root: Path, file: str, text: str, words: str) -> None:
+    """A statement without entry, column, header or harmlessness is a fault."""
+    (root / "jira" / "guardrails" / file).write_text(text)
+    assert any(words in fault for fault in faults(root))
+
+
+def test_unknown_product() -> None:
+    """A product without a catalog is refused with those there are."""
+    with pytest.raises(CatalogError, match="jira"):
+        load_catalog("fisheye")
+
+
+def test_products_are_the_folders() -> None:
+    """A new product is a new folder; nothing else lists them."""
+    assert "jira" in products()
+    assert "common" not in products()
+
+
+def test_field_list_version_follows_what_leaves(root: Path) -> None:
+    """A new field, another level, or another tag rule is another field list; words and order are not."""
+    metrics = list(load_catalog("jira", root).metrics.values())
+    before = field_list_version(metrics)
+    assert field_list_version(reversed(metrics)) == before
+    assert field_list_version(metrics[1:]) != before
+    assert field_list_version([replace(metrics[0], description="other"), *metrics[1:]]) == before
+    assert field_list_version([replace(metrics[0], consent=ConsentLevel.EXTENDED), *metrics[1:]]) != before
+    tagged = next(metric for metric in metrics if metric.tags)
+    name, rule = next(iter(tagged.tags.items()))
+    loose = replace(tagged, tags={**tagged.tags, name: replace(rule, extended=TagTreatment.DROP)})
+    assert field_list_version([loose if metric is tagged else metric for metric in metrics]) != before

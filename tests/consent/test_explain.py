@@ -1,0 +1,49 @@
+"""Explanations agree with the door."""
+
+from __future__ import annotations
+
+import pytest
+
+from agent.catalog import load_catalog
+from agent.consent import Pseudonyms, consented, explain, explain_metric
+from agent.model import Consent, ConsentLevel, Kind, Sample, Series
+from tests.consent.test_filter import GAUGE, aggregate
+
+KEY = Pseudonyms(b"k" * 32)
+
+
+@pytest.mark.parametrize("level", list(ConsentLevel))
+def test_agrees_with_the_filter(level: ConsentLevel) -> None:
+    """For every metric of the catalog: said to be sent if and only if the filter lets it out."""
+    catalog = load_catalog("jira")
+    for metric in catalog.metrics.values():
+        figures = {"value": 1} if metric.kind is Kind.INFO else GAUGE
+        series = Series(metric.source, metric.name)
+        own = aggregate(figures, name=metric.name)
+        own = type(own)(series, own.hour, own.figures, 30, 30, {})
+        out = consented([own], catalog, Consent(level, catalog.field_list_version), KEY)
+        verdict = explain(Sample(series, 1), catalog, level, KEY)
+        assert verdict.sent is bool(out.records) is explain_metric(metric, level).sent
+
+
+def test_says_why_not() -> None:
+    """What would stay is named with the same rule as the filter names."""
+    catalog = load_catalog("jira")
+    sample = Sample(Series("jmx", "jvm.memory.heap.used", (("owner", "x"),)), "text")
+    verdict = explain(sample, catalog, ConsentLevel.BASIC, KEY)
+    assert verdict.sent
+    assert dict(verdict.kept) == {
+        "tags.owner": "the tag has no rule in the catalog",
+        "value": "text is not allowed in a measurement",
+    }
+    assert (
+        explain(Sample(Series("jmx", "planted"), 1), catalog, ConsentLevel.BASIC, KEY).why == "it is not in the catalog"
+    )
+
+
+def test_shows_tags_as_they_would_leave() -> None:
+    """A hashed tag is shown hashed, so that the preview is no leak either."""
+    catalog = load_catalog("jira")
+    series = Series("jmx", "jira.mail.outgoing.connected", (("server", "mail.example.com"),))
+    verdict = explain(Sample(series, 1), catalog, ConsentLevel.BASIC, KEY)
+    assert verdict.tags == (("server", KEY.tag("server", "mail.example.com")),)

@@ -1,0 +1,185 @@
+"""Linking step by step, over real TLS: what is kept, what is dropped, whatever goes wrong in between."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from agent.errors import ConfigError, KeyRejected, KeyUnreadable, NotLinked, PushDeferred, UsageError
+from agent.link.flow import Place, check_can_link, prove_key, revoke, set_consent, stage_key
+from agent.link.handshake import LinkRequest
+from agent.link.keyfile import master_path
+from agent.link.record import LinkRecord, link_path, read_link, read_record, reveal_key
+from agent.model import Consent, ConsentLevel
+from agent.settings import Secret
+from tests.link.test_record import make_place
+from tests.support.cloud import KEY, Receiver, receiver
+
+NOW = datetime.now(UTC)
+BASIC = Consent(ConsentLevel.BASIC, "fields-1", NOW)
+EXTENDED = Consent(ConsentLevel.EXTENDED, "fields-2", NOW)
+BAD_KEY = Secret("unknown-key-0123456789abcdef")
+SECOND_KEY = Secret("second-key-0123456789abcdef")
+
+
+@pytest.fixture
+def cloud(tmp_path: Path) -> Iterator[Receiver]:
+    """A running reference receiver that knows two keys."""
+    with receiver(tmp_path / "cloud") as running:
+        (running.folder / "keys.txt").write_text(f"{KEY.reveal()}\n{SECOND_KEY.reveal()}\n")
+        yield running
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    """A fresh shared home."""
+    return make_place(tmp_path)
+
+
+def request_for(consent: Consent) -> LinkRequest:
+    """The request as the command makes it."""
+    return LinkRequest("instance-here", "jira", "10.3.2", "0.1.0", consent)
+
+
+def link(place: Place, cloud: Receiver, key: Secret, consent: Consent = BASIC) -> LinkRecord:
+    """Paste and prove."""
+    stage_key(place, key, consent, NOW)
+    return resume(place, cloud)
+
+
+def resume(place: Place, cloud: Receiver) -> LinkRecord:
+    """Prove what was pasted."""
+    with cloud.client() as client:
+        return prove_key(place, client, request_for, cloud.settings.endpoint or "", NOW)
+
+
+def key_of(place: Place) -> str:
+    """The key of the link in force."""
+    record = read_link(place.link_dir)
+    assert record is not None
+    return reveal_key(record, place.link_dir, place.instance_id).reveal()
+
+
+def test_proven_key_is_the_link(place: Place, cloud: Receiver) -> None:
+    """After the handshake the link is in force with the consent that was given, and no candidate is left."""
+    record = link(place, cloud, KEY, EXTENDED)
+    assert read_link(place.link_dir) == record
+    assert record.consent == EXTENDED
+    assert record.organisation == "Example Organisation"
+    assert record.candidate is None
+    assert key_of(place) == KEY.reveal()
+
+
+def test_new_key_takes_over_only_when_proven(place: Place, cloud: Receiver) -> None:
+    """A new key replaces the old one after the handshake, not before it."""
+    link(place, cloud, KEY)
+    stage_key(place, SECOND_KEY, EXTENDED, NOW)
+    assert key_of(place) == KEY.reveal()
+    record = resume(place, cloud)
+    assert key_of(place) == SECOND_KEY.reveal()
+    assert record.consent == EXTENDED
+
+
+def test_rejected_key_leaves_the_old_link(place: Place, cloud: Receiver) -> None:
+    """A key the cloud refuses is forgotten; the link in force and its consent stay as they were."""
+    before = link(place, cloud, KEY)
+    with pytest.raises(KeyRejected):
+        link(place, cloud, BAD_KEY, EXTENDED)
+    assert read_record(place.link_dir) == before
+    assert key_of(place) == KEY.reveal()
+
+
+def test_rejected_first_key_leaves_no_file(place: Place, cloud: Receiver) -> None:
+    """A refused key on an unlinked instance leaves neither link.json nor master key."""
+    with pytest.raises(KeyRejected):
+        link(place, cloud, BAD_KEY)
+    assert not link_path(place.link_dir).exists()
+    assert not master_path(place.link_dir).exists()
+
+
+def test_cloud_away_keeps_the_pasted_key_for_resume(place: Place, cloud: Receiver) -> None:
+    """The key is shown only once by the cloud, so a cloud that is away must not cost it: resuming links."""
+    cloud.control(mode="503", times=1, calls=["link"])
+    with pytest.raises(PushDeferred) as caught:
+        link(place, cloud, KEY)
+    assert "--resume" in caught.value.do
+    assert read_link(place.link_dir) is None
+    resume(place, cloud)
+    assert key_of(place) == KEY.reveal()
+
+
+def test_lost_answer_is_repaired_by_resume(place: Place, cloud: Receiver) -> None:
+    """When the cloud linked but its answer was lost, the old key still opens here and resuming finishes."""
+    link(place, cloud, SECOND_KEY)
+    cloud.control(mode="reset_mid", times=1, calls=["link"])
+    with pytest.raises(PushDeferred):
+        link(place, cloud, KEY)
+    assert key_of(place) == SECOND_KEY.reveal()
+    resume(place, cloud)
+    assert key_of(place) == KEY.reveal()
+
+
+def test_nothing_to_resume_is_told(place: Place, cloud: Receiver) -> None:
+    """Resuming without a pasted key says so, before and after a link."""
+    with pytest.raises(UsageError, match="No pasted key"):
+        resume(place, cloud)
+    link(place, cloud, KEY)
+    with pytest.raises(UsageError, match="No pasted key"):
+        resume(place, cloud)
+
+
+def test_link_of_another_instance_is_replaced(tmp_path: Path, cloud: Receiver) -> None:
+    """A link.json copied from another instance does not open here and is replaced by our own link."""
+    there = make_place(tmp_path, "instance-there")
+    link(there, cloud, KEY)
+    here = make_place(tmp_path, "instance-here")
+    with pytest.raises(KeyUnreadable, match="other-instance"):
+        key_of(here)
+    link(here, cloud, SECOND_KEY)
+    assert key_of(here) == SECOND_KEY.reveal()
+
+
+def test_revoking_ends_the_link_in_the_cloud(place: Place, cloud: Receiver) -> None:
+    """Revoking tells the cloud once; a second time the cloud no longer knows it."""
+    link(place, cloud, KEY)
+    with cloud.client() as client:
+        assert revoke(place, client) is True
+        assert revoke(place, client) is False
+
+
+def test_revoking_without_cloud_removes_nothing(place: Place, cloud: Receiver) -> None:
+    """When the cloud does not confirm, the link stays and `--local` is named."""
+    link(place, cloud, KEY)
+    cloud.control(mode="503", calls=["link"])
+    with cloud.client() as client, pytest.raises(PushDeferred) as caught:
+        revoke(place, client)
+    assert "--local" in caught.value.do
+    assert key_of(place) == KEY.reveal()
+
+
+def test_changed_consent_is_stored_and_told_to_nobody(place: Place, cloud: Receiver) -> None:
+    """Changing consent writes link.json and makes no request; it needs a link."""
+    with pytest.raises(NotLinked):
+        set_consent(place, ConsentLevel.BASIC, "fields-3", NOW)
+    link(place, cloud, KEY, EXTENDED)
+    requests = len(cloud.log())
+    for level in (ConsentLevel.BASIC, ConsentLevel.NONE):
+        old, new = set_consent(place, level, "fields-3", NOW)
+        assert old.level is not new.level
+        record = read_link(place.link_dir)
+        assert record is not None
+        assert record.consent == new == Consent(level, "fields-3", NOW)
+    assert key_of(place) == KEY.reveal()
+    assert len(cloud.log()) == requests
+
+
+def test_offline_mode_never_links() -> None:
+    """Offline mode and a missing endpoint are refused before any connection."""
+    with pytest.raises(ConfigError, match="offline"):
+        check_can_link("https://cloud.example.com", offline=True)
+    with pytest.raises(ConfigError, match="no cloud"):
+        check_can_link(None, offline=False)
+    assert check_can_link("https://cloud.example.com", offline=False) == "https://cloud.example.com"

@@ -1,0 +1,98 @@
+"""scripts/setup on a bare Debian machine, with its own Python 3.11.2 and as an ordinary user.
+
+The machine has no network: pip takes the locked wheels from a wheelhouse, hashes checked as always.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.installed import REPOSITORY, make_wheelhouse
+from tests.support.machine import Machine
+from tests.support.servers import require_root
+
+CHECKOUT = "/home/person/check out"  # a space, since people have them
+AS_PERSON = (
+    "setpriv --reuid person --regid person --init-groups env HOME=/home/person "
+    "PIP_NO_INDEX=1 PIP_FIND_LINKS=/mnt/house/wheels"
+)
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+    """A booted Debian with an ordinary user who has a checkout."""
+    require_root()
+    checkout = tmp_path_factory.mktemp("checkout")
+    for name in ("agent", "scripts", "requirements"):
+        shutil.copytree(REPOSITORY / name, checkout / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(REPOSITORY / "pyproject.toml", checkout)
+    house = make_wheelhouse(tmp_path_factory.mktemp("wheelhouse"))
+    with Machine({checkout: "/mnt/checkout", house: "/mnt/house"}) as booted:
+        booted.run(f"useradd --create-home person && cp -R /mnt/checkout '{CHECKOUT}' && chown -R person: '{CHECKOUT}'")
+        yield booted
+
+
+def test_runtime_setup_needs_no_root_and_is_quick_the_second_time(machine: Machine) -> None:
+    """An ordinary user gets a working command; a second call changes nothing and takes under a second."""
+    first = machine.run(f"cd '{CHECKOUT}' && {AS_PERSON} scripts/setup --runtime")
+    assert "ready: .venv (runtime)" in first.stderr
+    shown = machine.run(f"cd / && {AS_PERSON} '{CHECKOUT}/.venv/bin/portfolio-agent' --help")
+    assert "Exit codes" in shown.stdout
+    second = machine.run(
+        f"cd '{CHECKOUT}' && before=$(date +%s%N) && {AS_PERSON} scripts/setup --runtime"
+        " && echo $(( ($(date +%s%N) - before) / 1000000 ))"
+    )
+    assert second.stderr == ""
+    assert int(second.stdout) < 1000
+
+
+def test_a_changed_lock_is_noticed(machine: Machine) -> None:
+    """After the lock has changed the packages are installed again."""
+    machine.run(
+        f"cd '{CHECKOUT}' && {AS_PERSON} scripts/setup --runtime && echo '# changed' >> requirements/runtime.txt"
+    )
+    again = machine.run(f"cd '{CHECKOUT}' && {AS_PERSON} scripts/setup --runtime")
+    assert "hashes checked" in again.stderr
+
+
+def test_a_wheel_that_does_not_match_its_hash_is_refused(machine: Machine) -> None:
+    """A package that differs from the lock by one byte is not installed."""
+    machine.run(
+        f"cp -R '{CHECKOUT}' /home/person/other && rm -rf /home/person/other/.venv && cp -R /mnt/house/wheels /tmp/w"
+    )
+    machine.run("for wheel in /tmp/w/idna-3*.whl; do printf x >> $wheel; done")
+    machine.run("chown -R person: /home/person/other")
+    refused = machine.run(
+        f"cd /home/person/other && {AS_PERSON} PIP_FIND_LINKS=/tmp/w scripts/setup --runtime", check=False
+    )
+    assert refused.returncode != 0
+    assert "DO NOT MATCH THE HASHES" in refused.stderr
+
+
+def test_missing_packages_are_named_with_the_command(machine: Machine) -> None:
+    """Without root and without a JDK, servers or venv, one line says which command mends it."""
+    no_jdk = machine.run(f"cd '{CHECKOUT}' && {AS_PERSON} scripts/setup", check=False)
+    assert no_jdk.returncode == 1
+    assert "sudo apt-get install --no-install-recommends openjdk-17-jdk-headless" in no_jdk.stderr
+    no_servers = machine.run(f"cd '{CHECKOUT}' && {AS_PERSON} scripts/setup --dev --servers", check=False)
+    assert no_servers.returncode == 1
+    for package in ("tomcat10", "postgresql", "mariadb-server", "strace", "debootstrap"):
+        assert package in no_servers.stderr
+    machine.run("mv /usr/lib/python3.11/ensurepip /tmp/")
+    try:
+        machine.run("cp -R /mnt/checkout /home/person/new && chown -R person: /home/person/new")
+        no_venv = machine.run(f"cd /home/person/new && {AS_PERSON} scripts/setup --runtime", check=False)
+    finally:
+        machine.run("mv /tmp/ensurepip /usr/lib/python3.11/")
+    assert no_venv.returncode == 1
+    assert "sudo apt-get install --no-install-recommends python3-venv" in no_venv.stderr
+
+
+def test_an_unknown_option_is_usage(machine: Machine) -> None:
+    """A mistyped option prints the help and ends with 2."""
+    mistyped = machine.run(f"cd '{CHECKOUT}' && {AS_PERSON} scripts/setup --sevrers", check=False)
+    assert mistyped.returncode == 2
+    assert "unknown option: --sevrers" in mistyped.stderr

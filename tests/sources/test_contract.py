@@ -1,0 +1,99 @@
+"""What every source must do, run over each of them on something real."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from agent.catalog.reasons import REASONS
+from agent.errors import SourceError
+from agent.model import Kind
+from agent.sources import Source
+from agent.sources.host import Host
+from tests.support.jira_database import fill_sqlite
+from tests.support.jvm_beans import Jvm, free_port
+from tests.support.sources import catalog, guardrails_source, jmx_source
+
+KINDS = ("host", "jmx", "guardrails")
+
+
+@pytest.fixture(params=KINDS)
+def source(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Source]:
+    makers: dict[str, Callable[[], Source]] = {
+        "host": lambda: Host(catalog(), {"state": tmp_path}),
+        "jmx": lambda: jmx_source(request.getfixturevalue("jvm").port),
+        "guardrails": lambda: guardrails_source(fill_sqlite(tmp_path / "jira.db")),
+    }
+    opened = makers[request.param]()
+    yield opened
+    opened.close()
+
+
+def test_samples_are_of_the_catalog(source: Source) -> None:
+    """Every sample is of a metric that the catalog gives to this source, with declared tags only."""
+    metrics = catalog().metrics
+    reading = source.read(30)
+    assert reading.samples
+    for sample in reading.samples:
+        metric = metrics[sample.series.metric]
+        assert metric.source == sample.series.source == source.name
+        assert {tag for tag, _ in sample.series.tags} <= metric.tags.keys()
+        assert list(sample.series.tags) == sorted(sample.series.tags)
+
+
+def test_values_are_finite_and_typed(source: Source) -> None:
+    """Numbers are finite; text is only in info metrics; booleans never are numbers' values."""
+    metrics = catalog().metrics
+    for sample in source.read(30).samples:
+        if metrics[sample.series.metric].kind is Kind.INFO:
+            continue
+        assert isinstance(sample.value, int | float)
+        assert not isinstance(sample.value, bool)
+        assert math.isfinite(sample.value)
+
+
+def test_every_metric_is_sampled_or_failed(source: Source) -> None:
+    """Nothing of the catalog is passed over in silence: each metric has a sample or a failure with a known code."""
+    reading = source.read(30)
+    known = {sample.series.metric for sample in reading.samples} | {failure.metric for failure in reading.failures}
+    assert known == {metric.name for metric in catalog().of_source(source.name)}
+    assert {failure.reason for failure in reading.failures} <= REASONS
+
+
+def test_one_sample_for_each_series(source: Source) -> None:
+    """No series has two samples in one reading."""
+    series = [sample.series for sample in source.read(30).samples]
+    assert len(series) == len(set(series))
+
+
+def test_reads_again_after_close(source: Source) -> None:
+    """A closed source opens itself again; closing twice does no harm."""
+    assert source.read(30).samples
+    source.close()
+    source.close()
+    assert source.read(30).samples or source.name == "guardrails"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_dead_source_says_why(kind: str, tmp_path: Path) -> None:
+    """A source that gives nothing raises SourceError with a code that may leave, a cause and what to do."""
+    makers: dict[str, Callable[[], Source]] = {
+        "host": lambda: Host(catalog(), {}),
+        "jmx": lambda: jmx_source(free_port()),
+        "guardrails": lambda: guardrails_source(tmp_path / "missing.db"),
+    }
+    with pytest.raises(SourceError) as caught:
+        makers[kind]().read(0 if kind == "host" else 30)
+    assert caught.value.reason in REASONS
+    assert caught.value.what
+
+
+def test_jmx_epoch_is_the_start_of_the_jvm(jvm: Jvm) -> None:
+    """Two readings of one JVM have one epoch, and it is not empty."""
+    source = jmx_source(jvm.port)
+    epochs = {source.read(30).epoch for _ in range(2)}
+    assert len(epochs) == 1
+    assert epochs.pop().isdecimal()

@@ -1,0 +1,118 @@
+"""A whole Debian machine of our own: a minimal root, booted by systemd-nspawn, without any network.
+
+The root is made once by debootstrap and kept in the cache folder; each boot writes to an overlay that goes with it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from tests.support.servers import missing, require, require_root
+
+RELEASE = "bookworm"
+PACKAGES = "systemd,systemd-sysv,python3,python3-venv"
+LAYOUT = 1  # raise it when PACKAGES change: an older cached root is then left alone and a new one made
+
+
+def debian_root() -> Path:
+    """The cached minimal root; made when there is none, which takes about a minute and needs Debian's packages."""
+    require_root()
+    debootstrap = require("debootstrap")
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "portfolio-agent-test-root"
+    cache.mkdir(parents=True, exist_ok=True)
+    root = cache / f"{RELEASE}-{LAYOUT}"
+    with (cache / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # test workers ask at the same time
+        if not root.exists():
+            making = cache / f"{root.name}.making"
+            shutil.rmtree(making, ignore_errors=True)
+            command = [debootstrap, "--variant=minbase", f"--include={PACKAGES}", RELEASE, making]
+            made = subprocess.run(command, capture_output=True, text=True, timeout=900, stdin=subprocess.DEVNULL)
+            if made.returncode != 0:
+                missing(f"debootstrap could not make a Debian root: {made.stdout[-500:]}{made.stderr[-500:]}")
+            making.rename(root)
+    return root
+
+
+class Machine:
+    """One boot; use as a context manager. `binds` maps host folders to read-only places inside."""
+
+    def __init__(self, binds: Mapping[Path, str]) -> None:
+        self._nspawn = require("nspawn")
+        self._root = debian_root()
+        self._binds = binds
+        self._process: subprocess.Popen[bytes] | None = None
+        self._leader = 0
+
+    def __enter__(self) -> Machine:
+        command: list[str | Path] = [self._nspawn, "--boot", "--quiet", "--register=no", "--keep-unit"]
+        command += ["--private-network", "--volatile=overlay", "--console=pipe", "-D", self._root]
+        command += [f"--bind-ro={source}:{target}" for source, target in self._binds.items()]
+        command += ["--machine", f"agent-test-{os.getpid()}"]
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        )
+        deadline = time.monotonic() + 60
+        children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
+        while time.monotonic() < deadline:
+            if self._process.poll() is not None:
+                raise RuntimeError(f"the machine did not boot: {self._process.communicate()[1].decode()[-800:]}")
+            for child in children.read_text().split():
+                # Until the leader has become systemd it is still nspawn itself, outside the machine.
+                if Path(f"/proc/{child}/comm").read_text().strip() == "systemd":
+                    self._leader = int(child)
+            if self._leader and self.run("systemctl is-system-running --wait", check=False).stdout.strip() == "running":
+                return self
+            time.sleep(0.05)
+        self.__exit__()
+        raise RuntimeError("the machine did not come up within 60 s")
+
+    def __exit__(self, *exception: object) -> None:
+        if self._process is None:
+            return
+        self._process.send_signal(signal.SIGTERM)  # nspawn asks the system inside to shut down
+        try:
+            self._process.communicate(timeout=30)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.communicate()
+
+    def run(self, script: str, *, check: bool = True, timeout: float = 180) -> subprocess.CompletedProcess[str]:
+        """Run a shell script as root inside; with `check`, a failure raises with all it printed."""
+        command = ["nsenter", "--target", str(self._leader), "--all", "--", "/bin/sh", "-euc", script]
+        done = subprocess.run(
+            command,
+            env={"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+        )
+        if check and done.returncode != 0:
+            raise AssertionError(f"exit {done.returncode}: {script}\n{done.stdout[-3000:]}{done.stderr[-3000:]}")
+        return done
+
+    def write(self, path: str, text: str, mode: str = "0644") -> None:
+        """Put a file inside, with its folders."""
+        folder = os.path.dirname(path)
+        script = f"mkdir -p '{folder}' && cat > '{path}' && chmod {mode} '{path}'"
+        command = ["nsenter", "--target", str(self._leader), "--all", "--", "/bin/sh", "-euc", script]
+        subprocess.run(command, input=text, text=True, check=True, timeout=30)
+
+    def wait_for(self, script: str, *, seconds: float = 30) -> None:
+        """Wait until a script inside succeeds."""
+        deadline = time.monotonic() + seconds
+        while (last := self.run(script, check=False)).returncode != 0:
+            if time.monotonic() > deadline:
+                log = self.run(
+                    "journalctl --no-pager -n 40; systemctl --no-pager status 'portfolio-agent*'", check=False
+                )
+                raise AssertionError(f"never true: {script}\n{last.stdout}{last.stderr}\n{log.stdout[-4000:]}")
+            time.sleep(0.1)

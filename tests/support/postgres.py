@@ -1,0 +1,172 @@
+"""A private PostgreSQL server for tests: Debian's own programs, a free loopback port, gone when the session ends.
+
+    def test_it(postgres: PostgresServer) -> None:
+        name = postgres.create_database("jira")
+        postgres.execute(name, "CREATE TABLE ...")
+
+Put `from tests.support.postgres import postgres` into the test module (or a conftest) to have the fixture.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+PACKAGE = "postgresql"
+START_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class PostgresServer:
+    """A running server; logins by password (SCRAM) only, as in production."""
+
+    host: str
+    port: int
+    superuser: str
+    password: str
+    pid: int
+
+    @property
+    def superuser_dsn(self) -> str:
+        """libpq connection string of the superuser, database postgres."""
+        return self.dsn("postgres")
+
+    def dsn(self, database: str) -> str:
+        """libpq connection string of the superuser for one database."""
+        return f"host={self.host} port={self.port} dbname={database} user={self.superuser} password={self.password}"
+
+    def execute(self, database: str, *statements: str) -> list[tuple[object, ...]]:
+        """Run statements as superuser, each committed; the rows of the last one."""
+        import psycopg
+
+        rows: list[tuple[object, ...]] = []
+        with psycopg.connect(self.dsn(database), autocommit=True) as connection:
+            for statement in statements:
+                cursor = connection.execute(statement.encode())
+                rows = cursor.fetchall() if cursor.description else []
+        return rows
+
+    def create_database(self, prefix: str = "test") -> str:
+        """A new empty database with a name of its own."""
+        name = f"{prefix}_{uuid.uuid4().hex[:8]}"
+        self.execute("postgres", f'CREATE DATABASE "{name}" TEMPLATE template0')
+        return name
+
+
+def programs() -> Path | None:
+    """Where initdb and postgres lie, newest version first; None when PostgreSQL is not installed."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: float(path.parts[-3]))
+    if found:
+        return found[-1].parent
+    on_path = shutil.which("initdb")
+    return Path(on_path).resolve().parent if on_path else None
+
+
+@contextmanager
+def running_postgres() -> Iterator[PostgresServer]:
+    """Start a server in a folder of its own; about two seconds."""
+    folder = programs()
+    if folder is None:
+        words = f"PostgreSQL is not installed; run: apt-get install {PACKAGE}"
+        pytest.fail(words) if os.environ.get("CI") == "true" else pytest.skip(words)
+    account = _account()
+    home = Path(tempfile.mkdtemp(prefix="pfa-postgres-"))
+    try:
+        os.chown(home, account[0], account[1])
+        with _started(folder, home, account) as server:
+            yield server
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def _account() -> tuple[int, int]:
+    """PostgreSQL refuses to run as root: then it runs as the account of its package."""
+    if os.geteuid() != 0:
+        return os.geteuid(), os.getegid()
+    entry = pwd.getpwnam("postgres")
+    return entry.pw_uid, entry.pw_gid
+
+
+@contextmanager
+def _started(folder: Path, home: Path, account: tuple[int, int]) -> Iterator[PostgresServer]:
+    # start_new_session: a Ctrl-C in the terminal is for pytest, which then stops the server in order.
+    rights = {"user": account[0], "group": account[1], "extra_groups": []} if os.geteuid() == 0 else {}
+    password = uuid.uuid4().hex
+    secret = home / "password"
+    secret.write_text(password + "\n")
+    os.chown(secret, *account)
+    environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "TZ": "UTC"}
+    data = home / "data"
+    subprocess.run(
+        [folder / "initdb", "-D", data, "-U", "super", "-A", "scram-sha-256", f"--pwfile={secret}", "-N", "-E", "UTF8"],
+        check=True,
+        capture_output=True,
+        cwd=home,
+        env=environment,
+        **rights,
+    )
+    port = _free_port()
+    options = {"listen_addresses": "127.0.0.1", "port": port, "unix_socket_directories": home, "fsync": "off"}
+    arguments = [piece for key, value in options.items() for piece in ("-c", f"{key}={value}")]
+    with open(home / "log", "wb") as log:
+        process = subprocess.Popen(
+            [folder / "postgres", "-D", data, *arguments],
+            stdout=log,
+            stderr=log,
+            cwd=home,
+            env=environment,
+            start_new_session=True,
+            **rights,
+        )
+    try:
+        server = PostgresServer("127.0.0.1", port, "super", password, process.pid)
+        _wait_ready(server, process, home / "log")
+        yield server
+    finally:
+        process.send_signal(2)  # fast shutdown: open sessions are ended
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def _wait_ready(server: PostgresServer, process: subprocess.Popen[bytes], log: Path) -> None:
+    import psycopg
+
+    ends = time.monotonic() + START_S
+    while time.monotonic() < ends:
+        if process.poll() is not None:
+            break
+        try:
+            psycopg.connect(server.superuser_dsn, connect_timeout=2).close()
+        except psycopg.OperationalError:
+            time.sleep(0.05)  # polls a server that starts; nothing tells us when it is ready
+        else:
+            return
+    pytest.fail(f"PostgreSQL did not start: {log.read_text(errors='replace')[-2000:]}")
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """One server for the whole session."""
+    with running_postgres() as server:
+        yield server

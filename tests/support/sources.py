@@ -1,0 +1,75 @@
+"""Opens each source on something real, and a small catalog for what needs its own entries."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from agent.catalog import Catalog, JmxBinding, Metric, load_catalog
+from agent.catalog.model import DataType
+from agent.jmx import BeanQuery, Target, Transport, TransportName
+from agent.jmx.jmxquery import JmxqueryTransport
+from agent.model import Category, ConsentLevel, EntryType, Kind
+from agent.product.engine import open_engine
+from agent.product.jdbc import DatabaseAddress
+from agent.product.model import DatabaseAccess
+from agent.settings import Dialect, Secret
+from agent.sources.guardrails import Guardrails
+from agent.sources.jmx import Jmx
+from tests.support.postgres import PostgresServer
+
+
+def catalog() -> Catalog:
+    """Jira's own."""
+    return load_catalog("jira")
+
+
+def jmx_source(port: int, own: Catalog | None = None) -> Jmx:
+    """The JMX source on a port of this machine."""
+    target = Target("127.0.0.1", port, TransportName.JMXQUERY)
+
+    def open_transport(queries: tuple[BeanQuery, ...]) -> Transport:
+        return JmxqueryTransport(target, queries)
+
+    return Jmx(own or catalog(), open_transport)
+
+
+def sqlite_engine(path: Path, timeout_s: float = 10.0) -> Engine:
+    """The read-only engine on a SQLite file."""
+    return open_engine(DatabaseAccess(DatabaseAddress(Dialect.SQLITE, (), str(path)), "", None), timeout_s)
+
+
+def postgres_engine(
+    server: PostgresServer, database: str, timeout_s: float = 10.0, user: str = "", password: str = ""
+) -> Engine:
+    """The read-only engine on a PostgreSQL database."""
+    address = DatabaseAddress(Dialect.POSTGRESQL, ((server.host, server.port),), database)
+    secret = Secret(password or server.password)
+    return open_engine(DatabaseAccess(address, user or server.superuser, secret), timeout_s)
+
+
+def guardrails_source(path: Path) -> Guardrails:
+    """The guardrails on a SQLite file."""
+    return Guardrails(catalog(), lambda: sqlite_engine(path))
+
+
+def jmx_metric(name: str, bean: str, attribute: str, kind: Kind = Kind.GAUGE, **binding: object) -> Metric:
+    """A catalog entry for one attribute."""
+    return Metric(
+        name=name,
+        source="jmx",
+        type=EntryType.JMX_METRIC,
+        category=Category.OPERATIONAL,
+        consent=ConsentLevel.BASIC,
+        data_type=DataType.MEASUREMENT if kind is not Kind.INFO else DataType.VERSION,
+        unit="1",
+        kind=kind,
+        reference="https://example.com",
+        jmx=JmxBinding(bean, attribute, **binding),  # type: ignore[arg-type]  # the tests' own arguments
+    )
+
+
+def catalog_of(*metrics: Metric) -> Catalog:
+    """A catalog of just these entries."""
+    return Catalog("jira", {metric.name: metric for metric in metrics}, "f-test", public_apps=("com.atlassian.",))

@@ -1,0 +1,86 @@
+"""A whole agent on disk (product home, identity, configuration, store) and its command line as a real process."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from agent.model import Outcome, Sample, Series, SourceReport, Tick, hour_of
+from agent.product.instance import ensure_instance
+from agent.settings import Settings
+from agent.settings.load import load_settings
+from agent.store import open_store
+from agent.store.ticks import TickWriter
+from tests.support.cloud import ROOT
+from tests.support.homes import write_home
+
+HEAP = Series("jmx", "jvm.memory.heap.used")
+REJECTED = Series("jmx", "tomcat.sessions.rejected", (("context", "/jira"),))
+
+
+@dataclass(frozen=True)
+class Agent:
+    """One agent's configuration file, and what it says."""
+
+    config: Path
+    settings: Settings
+
+    def run(self, *arguments: str, key: str = "") -> subprocess.CompletedProcess[str]:
+        """One command as a process of its own."""
+        command = [sys.executable, "-m", "agent.cli", *arguments, "--config", str(self.config)]
+        environment = {**os.environ, "PYTHONWARNINGS": "error"}
+        return subprocess.run(
+            command, cwd=ROOT, env=environment, input=key, capture_output=True, text=True, check=False, timeout=60
+        )
+
+    def json(self, *arguments: str, code: int = 0) -> Any:
+        """The JSON a command prints; fails when its exit code is another one."""
+        done = self.run(*arguments, "--json")
+        assert done.returncode == code, done.stderr
+        return json.loads(done.stdout)
+
+    def tick(self, heap: int = 1000, at: datetime | None = None) -> datetime:
+        """Store one tick, now or at `at`; returns the end of its hour."""
+        taken_at = at or datetime.now(UTC)
+        samples = (Sample(HEAP, heap), Sample(REJECTED, heap // 100))
+        report = SourceReport("jmx", Outcome.OK, len(samples))
+        length_s = self.settings.hour.length_s
+        store = open_store(self.settings.agent.state_dir)
+        TickWriter(store, length_s).append(Tick(taken_at, samples, (report,), {"jmx": "1"}))
+        store.close()
+        return hour_of(taken_at, length_s).end
+
+
+def standing(folder: Path, *, mode: str = "linked", cloud: str = "", hour: str = "1h") -> Agent:
+    """An agent beside a Jira home; `cloud` is the text of [cloud]."""
+    home = write_home(folder)
+    text = f"""
+[instance]
+product = "jira"
+home = "{home}"
+shared_home = "{home / "shared"}"
+[agent]
+mode = "{mode}"
+state_dir = "{folder / "state"}"
+[sampling]
+interval = "1s"
+deadline = "500ms"
+[hour]
+length = "{hour}"
+close_after = "0s"
+[delivery]
+retry_for = "0s"
+[cloud]
+{cloud}
+"""
+    config = folder / "agent.toml"
+    config.write_text(text)
+    settings = load_settings(config)
+    ensure_instance(settings.link_dir)
+    return Agent(config, settings)
