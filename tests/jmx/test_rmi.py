@@ -47,7 +47,7 @@ def open_session(double: Double, clock: Clock | None = None, **changes: object) 
 
 def failure_of(double: Double, **changes: object) -> JmxError:
     with pytest.raises(JmxError) as caught:
-        open_session(double, **changes)
+        open_session(double, None, **changes)
     return caught.value
 
 
