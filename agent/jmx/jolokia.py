@@ -24,7 +24,7 @@ from agent.jmx.model import BeanQuery, JmxSample, JmxValue, ReadFailure, Target
 from agent.jmx.names import is_pattern, matches, parse_object_name
 from agent.jmx.plan import MAX_ATTRIBUTES, MAX_CUT_NAMES, Declared, Selection, select
 from agent.jmx.quarantine import Quarantine
-from agent.jmx.transport import Backoff
+from agent.jmx.rmi_transport import Backoff
 
 if TYPE_CHECKING:
     from agent.jmx.jolokia_http import JolokiaHttp

@@ -103,7 +103,7 @@ def select(declared: Iterable[Declared], wanted: Sequence[str]) -> Selection:
     for name in wanted or by_name:
         attribute = by_name.get(name)
         if attribute is None:
-            left_out.append((name, "not-declared"))
+            left_out.append((name, "no-attribute"))
         elif not attribute.readable:
             if wanted:
                 left_out.append((name, "not-readable"))

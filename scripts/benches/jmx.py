@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.jmx import BeanQuery, Target, TransportName
-from agent.jmx.transport import RmiTransport
+from agent.jmx.rmi_transport import RmiTransport
 from scripts.benches._measure import Cost, Figure, cost_of, cpu_s, median_cost, show
 from tests.support.badjmx import BadJmx
 from tests.support.jvm import (
@@ -50,7 +50,7 @@ import itertools, json, os, sys
 from scripts.benches._measure import status_kib
 bare = status_kib("VmRSS")
 from agent.jmx import BeanQuery, JmxError, Target, TransportName
-from agent.jmx.transport import RmiTransport
+from agent.jmx.rmi_transport import RmiTransport
 work, port, pattern, names, times = sys.argv[1:]
 target = Target(host="127.0.0.1", port=int(port), transport=TransportName.RMI)
 # a clock that jumps, so that no attempt is left out by the backoff

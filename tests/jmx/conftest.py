@@ -13,10 +13,11 @@ import pytest
 
 from agent.jmx.model import Target, TransportName
 from tests.jmx.double import Double
-from tests.support.jmx_fixtures import clock, java, jvm_of, plain_jvm, transport
-from tests.support.jvm_beans import jvm as jira_jvm
 
-__all__ = ["clock", "java", "jira_jvm", "jvm_of", "plain_jvm", "transport"]  # fixtures of tests.support
+__all__ = [
+    *("clock", "double", "fixture_classes", "fixture_jvm", "java", "jvm"),
+    *("jvm_of", "plain_jvm", "start_jvm", "transport"),
+]
 
 SOURCE = Path(__file__).parent / "data" / "Fixture.java"
 AGENT = "-Dcom.sun.management.jmxremote"
@@ -97,7 +98,7 @@ def start_jvm(fixture_classes: Path) -> Iterator[Callable[..., Jvm]]:
 
 
 @pytest.fixture(scope="session")
-def jvm(fixture_classes: Path) -> Iterator[Jvm]:
+def fixture_jvm(fixture_classes: Path) -> Iterator[Jvm]:
     process = Jvm(fixture_classes)
     yield process
     process.stop()

@@ -11,9 +11,10 @@ from decimal import Decimal
 
 import pytest
 
-from agent.jmx import BeanQuery, JmxError, JmxSample, Target, TransportName, open_transport
+from agent.jmx import BeanQuery, JmxError, JmxSample, Target, TransportName
 from agent.jmx.jolokia import JolokiaTransport
-from agent.jmx.transport import RmiTransport
+from agent.jmx.rmi_transport import RmiTransport
+from agent.jmx.transport import open_transport
 from tests.support.jmx_fixtures import Clock
 from tests.support.jolokia import JolokiaFixture, missing_for_jolokia
 from tests.support.jvm import canonical, free_port

@@ -26,12 +26,12 @@ def failed(stages: dict[str, Stage]) -> Stage:
     return found
 
 
-def test_all_stages_of_a_jvm_are_fine(jvm: Jvm) -> None:
+def test_all_stages_of_a_jvm_are_fine(fixture_jvm: Jvm) -> None:
     """Every stage says what it saw, down to the number of beans."""
-    stages = diagnose(jvm.target(), 20)
+    stages = diagnose(fixture_jvm.target(), 20)
     assert [stage.name for stage in stages] == list(STAGES)
     assert {stage.state for stage in stages} == {OK}
-    assert f":{jvm.port}" in stages[3].text
+    assert f":{fixture_jvm.port}" in stages[3].text
     assert stages[-1].text.split()[0].isdigit()
 
 

@@ -37,7 +37,7 @@ def children(words: str) -> list[int]:
     return found
 
 
-def test_values_are_typed(jira_jvm: Jvm) -> None:
+def test_values_are_typed(jvm: Jvm) -> None:
     """Numbers, composites, booleans and text with quotes in it arrive as what they are."""
     metrics = "com.atlassian.jira:type=metrics,"
     queries = [
@@ -46,7 +46,7 @@ def test_values_are_typed(jira_jvm: Jvm) -> None:
         BeanQuery(metrics + "category00=http,category01=requests,name=value", ("Value",)),
         BeanQuery(metrics + "category00=db,category01=connection,category02=state,name=value", ("Value",)),
     ]
-    sample = JmxqueryTransport(target(jira_jvm.port), queries).sample(30)
+    sample = JmxqueryTransport(target(jvm.port), queries).sample(30)
     heap = sample.beans["java.lang:type=Memory"]["HeapMemoryUsage"]
     assert isinstance(heap, dict)
     assert set(heap) == {"init", "used", "committed", "max"}
@@ -56,21 +56,21 @@ def test_values_are_typed(jira_jvm: Jvm) -> None:
     assert sample.started_ms is not None
 
 
-def test_names_with_separators_in_them(jira_jvm: Jvm) -> None:
+def test_names_with_separators_in_them(jvm: Jvm) -> None:
     """A name with `;`, `/`, `=` and a comma, at which the jar would split its argument, is read all the same."""
     name = 'Catalina:type=ThreadPool,name="odd;name/with=signs,and quotes"'
     context = "Catalina:type=Manager,host=secret-host.example.com,context=/jira"
     queries = [BeanQuery(name, ("maxThreads",)), BeanQuery(context, ("activeSessions",))]
-    sample = JmxqueryTransport(target(jira_jvm.port), queries).sample(30)
+    sample = JmxqueryTransport(target(jvm.port), queries).sample(30)
     assert sample.beans[name] == {"maxThreads": 3}
     assert sample.beans[context] == {"activeSessions": 6}
 
 
-def test_what_the_jar_cannot_do_is_named(jira_jvm: Jvm) -> None:
+def test_what_the_jar_cannot_do_is_named(jvm: Jvm) -> None:
     """A pattern with exclusions would read the excluded beans too: it is not sent at all."""
     pattern = "com.atlassian.jira:connectionpool=connections,*"
     queries = [BeanQuery(pattern, ("NumActive",), ("com.atlassian.jira:connection=*,*",)), BeanQuery("d:a=b", ("x;y",))]
-    sample = JmxqueryTransport(target(jira_jvm.port), queries).sample(30)
+    sample = JmxqueryTransport(target(jvm.port), queries).sample(30)
     assert [(failure.bean, failure.reason) for failure in sample.failures] == [
         (pattern, "not-supported"),
         ("d:a=b", "not-supported"),
@@ -78,18 +78,18 @@ def test_what_the_jar_cannot_do_is_named(jira_jvm: Jvm) -> None:
     assert list(sample.beans) == ["java.lang:type=Runtime"]
 
 
-def test_attribute_that_throws_costs_only_itself(jira_jvm: Jvm) -> None:
+def test_attribute_that_throws_costs_only_itself(jvm: Jvm) -> None:
     """One attribute that throws is a failure; the others of its bean are there."""
     name = "com.atlassian.jira:type=metrics,category00=issue,name=reindexing"
-    sample = JmxqueryTransport(target(jira_jvm.port), [BeanQuery(name, ("Count", "Mean", "99thPercentile"))]).sample(30)
+    sample = JmxqueryTransport(target(jvm.port), [BeanQuery(name, ("Count", "Mean", "99thPercentile"))]).sample(30)
     assert sample.beans[name] == {"Count": 5, "Mean": 1.5}
     assert [failure.attribute for failure in sample.failures] == ["99thPercentile"]
 
 
-def test_more_beans_than_allowed_are_cut(jira_jvm: Jvm) -> None:
+def test_more_beans_than_allowed_are_cut(jvm: Jvm) -> None:
     """The cap holds, and says how many it left out."""
     sample = JmxqueryTransport(
-        target(jira_jvm.port, max_beans=2), [BeanQuery("java.lang:type=MemoryPool,name=*", ("Valid",))]
+        target(jvm.port, max_beans=2), [BeanQuery("java.lang:type=MemoryPool,name=*", ("Valid",))]
     ).sample(30)
     assert len(sample.beans) == 2
     assert sample.cut[0] >= 1
@@ -198,7 +198,7 @@ def test_child_dies_with_the_agent() -> None:
         assert children(f":{port}/") == []
 
 
-def test_environment_of_the_child_is_clean(jira_jvm: Jvm, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_environment_of_the_child_is_clean(jvm: Jvm, monkeypatch: pytest.MonkeyPatch) -> None:
     """The product's JAVA_TOOL_OPTIONS do not reach the child: this one would stop any JVM from starting."""
     monkeypatch.setenv("JAVA_TOOL_OPTIONS", "-javaagent:/nowhere/agent.jar")
-    assert JmxqueryTransport(target(jira_jvm.port), []).sample(30).started_ms
+    assert JmxqueryTransport(target(jvm.port), []).sample(30).started_ms

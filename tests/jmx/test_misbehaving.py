@@ -19,7 +19,7 @@ import psutil
 import pytest
 
 from agent.jmx import BeanQuery, JmxError, JmxSample, Target, TlsOptions
-from agent.jmx.transport import RmiTransport
+from agent.jmx.rmi_transport import RmiTransport
 from tests.support.badjmx import THROWS, UNSERIALISABLE, BadJmx, Stage, standing_beans, unanswered_port
 from tests.support.jmx_fixtures import Clock
 from tests.support.jvm import JmxOptions, authority, canonical, free_port, java_reader

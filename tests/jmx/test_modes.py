@@ -18,7 +18,7 @@ import pytest
 
 from agent.jmx import BeanQuery, JmxError, JmxSample, Target, TlsOptions
 from agent.jmx.diagnose import diagnose
-from agent.jmx.transport import RmiTransport
+from agent.jmx.rmi_transport import RmiTransport
 from tests.support.compare import differences, flatten
 from tests.support.jmx_fixtures import Clock
 from tests.support.jvm import (
@@ -345,7 +345,7 @@ def test_seven_days_of_growing_beans_stay_flat(transport: OpenTransport, clock: 
 _MEASURE = """
 import json, sys, time
 from agent.jmx import BeanQuery, Target, TransportName
-from agent.jmx.transport import RmiTransport
+from agent.jmx.rmi_transport import RmiTransport
 port, pattern, attributes = int(sys.argv[1]), sys.argv[2], tuple(sys.argv[3].split(","))
 def status(key):
     with open("/proc/self/status") as lines:

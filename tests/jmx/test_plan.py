@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import pytest
 
@@ -11,7 +11,7 @@ from agent.jmx.errors import RemoteFailure
 from agent.jmx.model import BeanQuery, JmxValue
 from agent.jmx.plan import Declared, Discovery, Selection, is_plain, select
 from agent.jmx.quarantine import MAX_ENTRIES, RETRY_AFTER_S, Quarantine
-from agent.jmx.sampler import Outcome, Request
+from agent.jmx.sampler import Accept, Outcome, Request
 
 POOL = "com.atlassian.jira:connectionpool=connections,connection=*,name=BasicDataSource"
 DECLARED = [
@@ -35,7 +35,7 @@ class Answers:
         self.asked: list[tuple[Method, bytes]] = []
         self.absent: set[str] = set()
 
-    def __call__(self, requests: Sequence[Request], accept: Callable[[int, Outcome], None]) -> None:
+    def __call__(self, requests: Sequence[Request], accept: Accept, share: float = 1.0) -> None:
         for index, request in enumerate(requests):
             raw = bytes(request.call(bytes(22)))
             self.asked.append((request.method, raw))
@@ -61,7 +61,7 @@ def test_named_attributes_are_checked_against_what_is_declared() -> None:
     """What is not declared or not readable is a named failure; what is of a doubtful class is tried alone."""
     wanted = ("Count", "Server", "Nope", "Secret")
     assert select(DECLARED, wanted) == Selection(
-        ("Count",), ("Server",), (("Nope", "not-declared"), ("Secret", "not-readable"))
+        ("Count",), ("Server",), (("Nope", "no-attribute"), ("Secret", "not-readable"))
     )
 
 

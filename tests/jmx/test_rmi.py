@@ -15,7 +15,7 @@ from agent.jmx.replies import Result, read_return
 from agent.jmx.rmi import Session, stub_of
 from agent.jmx.serial import StreamReader
 from tests.jmx.double import DIRTY_REPLY, GONE, LOOKUP_REPLY, NEW_CLIENT_REPLY, REFUSED_LOGIN, Double, stub_reply
-from tests.jmx.vectors import records
+from tests.jmx.vectors import EXPECTED, SESSIONS, records
 
 FACTORY = b"javax.rmi.ssl.SslRMIClientSocketFactory"
 TLS_STUB = [raw for side, raw in records("stub-tls") if side == "S"][-1]
@@ -47,7 +47,7 @@ def open_session(double: Double, clock: Clock | None = None, **changes: object) 
 
 def failure_of(double: Double, **changes: object) -> JmxError:
     with pytest.raises(JmxError) as caught:
-        open_session(double, **changes)
+        open_session(double, None, **changes)
     return caught.value
 
 
@@ -65,6 +65,25 @@ def test_both_forms_of_stubs_are_read(raw: bytes, port: int, secure: bool) -> No
     assert stub.port == port
     assert stub.secure is secure
     assert len(stub.object_id) == 22
+
+
+@pytest.mark.parametrize("name", SESSIONS)
+def test_every_captured_session_is_understood(name: str) -> None:
+    """All replies of OpenJDK 11, 17, 21 and 25, of an application's connector and of refusals are read to their end."""
+    replies = [raw for side, raw in records(name) if side == "S" and raw.startswith(b"\x51")]
+    asked = [raw for side, raw in records(name) if side == "C" and raw.startswith(b"\x50")]
+    assert len(replies) == len(asked)
+    assert replies
+    for call, raw in zip(asked, replies, strict=True):
+        method = next((method for method in Method if method.selector == call[29:41]), Method.GET_DEFAULT_DOMAIN)
+        reader = StreamReader(raw)
+        answer = read_return(reader, method.result)
+        assert reader.at == len(raw)
+        expected = EXPECTED.get(name, {}).get("$AuthError")
+        if method is Method.NEW_CLIENT and expected:
+            assert str(answer.failure) == expected
+        elif method in (Method.NEW_CLIENT, Method.LOOKUP) and answer.failure is None:
+            assert len(stub_of(answer.value).object_id) == 22
 
 
 def test_an_unknown_factory_is_refused_by_name() -> None:

@@ -102,8 +102,8 @@ def test_modified_utf8() -> None:
 def many_levels() -> bytes:
     """Six bytes an object, and a class chain of sixty to walk for each."""
     chain = b"".join(desc(f"A{number}")[:-1] for number in range(60)) + b"\x70"
-    one = b"\x73\x71\x00\x7e\x00\x01"
-    return b"\x75" + desc("[L") + struct.pack(">i", 500_000) + b"\x73" + chain + one * 499_999
+    one = b"\x73\x71\x00\x7e\x00\x02"
+    return b"\x75" + desc("[L") + struct.pack(">i", 300_000) + b"\x73" + chain + one * 299_999
 
 
 BOMBS = {

@@ -16,7 +16,7 @@ from cryptography.x509 import load_pem_x509_certificate
 from agent.jmx.diagnose import FAILED, diagnose
 from agent.jmx.errors import JmxError
 from agent.jmx.model import BeanQuery, TlsOptions
-from agent.jmx.transport import RmiTransport
+from agent.jmx.rmi_transport import RmiTransport
 from tests.jmx.conftest import AGENT, Jvm, free_port
 
 PASSWORD = "changeit"

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from agent.jmx import BeanQuery
-from agent.jmx.transport import RmiTransport
+from agent.jmx.rmi_transport import RmiTransport
 from tests.support.compare import differences, flatten
 from tests.support.jvm import JmxOptions, canonical, java_reader
 from tests.support.needs import require_packages

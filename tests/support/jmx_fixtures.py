@@ -12,7 +12,7 @@ from contextlib import ExitStack
 import pytest
 
 from agent.jmx import BeanQuery, Target
-from agent.jmx.transport import RmiTransport
+from agent.jmx.rmi_transport import RmiTransport
 from tests.support.jvm import JmxOptions, JvmFixture, missing_packages
 from tests.support.needs import require_packages
 

@@ -14,10 +14,11 @@ from agent.jmx.calls import Method
 from agent.jmx.errors import JmxError
 from agent.jmx.jrmp import Deadline
 from agent.jmx.model import BeanQuery, JmxSample, Target, TransportName
-from agent.jmx.transport import RmiTransport, open_transport
+from agent.jmx.rmi_transport import RmiTransport
+from agent.jmx.transport import open_transport
 from tests.jmx.conftest import AGENT, Jvm, free_port
-from tests.jmx.double import GONE, REFUSED_LOGIN, Double, hang
-from tests.jmx.vectors import reply
+from tests.jmx.double import DIRTY_REPLY, GONE, REFUSED_LOGIN, Double, hang
+from tests.jmx.vectors import EXPECTED, reply
 
 TIMERS = BeanQuery("fixture:type=timer,*")
 POOL = "com.atlassian.jira:connectionpool=connections,connection=*,name=BasicDataSource"
@@ -58,9 +59,9 @@ def code_of(transport: RmiTransport, within_s: float = 5.0) -> str:
     return caught.value.code
 
 
-def test_a_sample_has_every_attribute_and_the_start_time(jvm: Jvm, open_rmi: Open) -> None:
+def test_a_sample_has_every_attribute_and_the_start_time(fixture_jvm: Jvm, open_rmi: Open) -> None:
     """All plain attributes of all beans of a pattern; the second sample has new values, same start time."""
-    transport = open_rmi(jvm.target(), TIMERS)
+    transport = open_rmi(fixture_jvm.target(), TIMERS)
     first, second = transport.sample(20), transport.sample(20)
     assert len(first.beans) == 40
     assert all(len(values) == 14 for values in first.beans.values())
@@ -72,16 +73,16 @@ def test_a_sample_has_every_attribute_and_the_start_time(jvm: Jvm, open_rmi: Ope
     assert first.beans != second.beans
 
 
-def test_attributes_that_throw_cost_themselves_only(jvm: Jvm, open_rmi: Open) -> None:
+def test_attributes_that_throw_cost_themselves_only(fixture_jvm: Jvm, open_rmi: Open) -> None:
     """J14: a bean with 90 attributes of which 2 throw gives 88 values and 2 named failures."""
-    sample = open_rmi(jvm.target(), BeanQuery(WIDE)).sample(20)
+    sample = open_rmi(fixture_jvm.target(), BeanQuery(WIDE)).sample(20)
     assert len(sample.beans[WIDE]) == 88
     assert failed(sample, WIDE) == {"a13": "not-answered", "a77": "not-answered"}
 
 
-def test_attributes_that_break_a_reply_are_found_and_left_alone(jvm: Jvm, open_rmi: Open) -> None:
+def test_attributes_that_break_a_reply_are_found_and_left_alone(fixture_jvm: Jvm, open_rmi: Open) -> None:
     """J14: tried one by one, quarantined by name with the reason, and the rest of the same sample arrives."""
-    transport = open_rmi(jvm.target(), BeanQuery("fixture:*", excluding=("fixture:type=slow",)))
+    transport = open_rmi(fixture_jvm.target(), BeanQuery("fixture:*", excluding=("fixture:type=slow",)))
     for _ in range(2):
         sample = transport.sample(20)
         assert sample.beans[BROKEN] == {"Good": 1, "Number": 5.5}
@@ -108,33 +109,33 @@ def test_an_attribute_that_turns_bad_costs_itself_only(start_jvm: Callable[..., 
     assert failed(transport.sample(20), LATE) == {"Turns": "not-serializable"}
 
 
-def test_named_attributes_and_absent_beans(jvm: Jvm, open_rmi: Open) -> None:
+def test_named_attributes_and_absent_beans(fixture_jvm: Jvm, open_rmi: Open) -> None:
     """What was asked for and is not there is a named failure, never a value."""
     queries = [
         BeanQuery("java.lang:type=Memory", ("HeapMemoryUsage", "Nope")),
         BeanQuery("no:such=bean"),
         BeanQuery("no:*"),
     ]
-    sample = open_rmi(jvm.target(), *queries).sample(20)
+    sample = open_rmi(fixture_jvm.target(), *queries).sample(20)
     usage = sample.beans["java.lang:type=Memory"]["HeapMemoryUsage"]
     assert isinstance(usage, dict)
     assert set(usage) == {"init", "used", "committed", "max"}
-    assert failed(sample, "java.lang:type=Memory") == {"Nope": "not-declared"}
+    assert failed(sample, "java.lang:type=Memory") == {"Nope": "no-attribute"}
     assert failed(sample, "no:such=bean") == {"": "no-bean"}
     assert failed(sample, "no:*") == {"": "no-bean"}
 
 
-def test_quoted_names_are_read(jvm: Jvm, open_rmi: Open) -> None:
+def test_quoted_names_are_read(fixture_jvm: Jvm, open_rmi: Open) -> None:
     """A name with comma, equal sign and escaped star in quotes is asked for as it is."""
-    sample = open_rmi(jvm.target(), BeanQuery("fixture:type=odd,*")).sample(20)
+    sample = open_rmi(fixture_jvm.target(), BeanQuery("fixture:type=odd,*")).sample(20)
     assert sample.beans == {'fixture:type=odd,name="a,b=c\\*"': {"N": 4}}
 
 
-def test_the_connection_pool_is_never_touched(jvm: Jvm, open_rmi: Open) -> None:
+def test_the_connection_pool_is_never_touched(fixture_jvm: Jvm, open_rmi: Open) -> None:
     """J18: an excluded bean is neither read nor described (JRASERVER-72688): the JVM counts no access."""
     control = BeanQuery("fixture:type=control")
-    before = open_rmi(jvm.target(), control).sample(20).beans[control.name]["CostlyReads"]
-    transport = open_rmi(jvm.target(), control, BeanQuery("com.atlassian.jira:*", excluding=(POOL,)))
+    before = open_rmi(fixture_jvm.target(), control).sample(20).beans[control.name]["CostlyReads"]
+    transport = open_rmi(fixture_jvm.target(), control, BeanQuery("com.atlassian.jira:*", excluding=(POOL,)))
     for _ in range(2):
         sample = transport.sample(20)
         assert sample.beans.keys() == {control.name}
@@ -157,9 +158,9 @@ def test_beans_that_come_and_go(start_jvm: Callable[..., Jvm], open_rmi: Open) -
     assert after.failures == ()
 
 
-def test_a_slow_bean_costs_its_own_values_only(jvm: Jvm, open_rmi: Open) -> None:
+def test_a_slow_bean_costs_its_own_values_only(fixture_jvm: Jvm, open_rmi: Open) -> None:
     """J5: a bean that uses up the deadline goes last, is left alone at the second time; the others are read."""
-    transport = open_rmi(jvm.target(), BeanQuery("fixture:type=slow"), TIMERS)
+    transport = open_rmi(fixture_jvm.target(), BeanQuery("fixture:type=slow"), TIMERS)
     begin = time.monotonic()
     for _ in range(2):
         sample = transport.sample(1.0)
@@ -316,10 +317,10 @@ def test_bytes_that_make_no_sense_do_not_reconnect_for_ever(double: Double, open
     assert len(double.other) < 20
 
 
-def test_at_most_one_thread_and_none_after_close(jvm: Jvm, open_rmi: Open) -> None:
+def test_at_most_one_thread_and_none_after_close(fixture_jvm: Jvm, open_rmi: Open) -> None:
     """J2: one sleeping thread per connected target, gone after close; a later sample connects again."""
     before = threading.active_count()
-    transport = open_rmi(jvm.target(), TIMERS)
+    transport = open_rmi(fixture_jvm.target(), TIMERS)
     for _ in range(5):
         transport.sample(20)
     assert threading.active_count() == before + 1
@@ -342,13 +343,13 @@ def test_a_sample_does_not_start_while_another_runs(double: Double, open_rmi: Op
     first.join()
 
 
-def test_one_dead_target_changes_nothing_for_another(jvm: Jvm, double: Double, open_rmi: Open) -> None:
+def test_one_dead_target_changes_nothing_for_another(fixture_jvm: Jvm, double: Double, open_rmi: Open) -> None:
     """J6: transports share nothing: while one hangs, the other samples."""
     double.answers[Method.LOOKUP] = hang
     hanging = open_rmi(Target("127.0.0.1", double.port, TransportName.RMI), TIMERS)
     thread = threading.Thread(target=lambda: code_of(hanging, 1.5))
     thread.start()
-    living = open_rmi(jvm.target(), TIMERS)
+    living = open_rmi(fixture_jvm.target(), TIMERS)
     samples = 0
     while thread.is_alive():
         samples += len(living.sample(1.0).beans) == 40
@@ -376,17 +377,18 @@ def test_the_factory_imports_what_the_target_names() -> None:
     program = (
         "import sys; from agent.jmx.transport import open_transport; from agent.jmx.model import *;"
         "open_transport(Target('127.0.0.1', 1, TransportName.RMI), []);"
-        "print([name for name in ('ssl', 'asyncio', 'httpx', 'agent.jmx.jolokia', 'jmxquery') if name in sys.modules])"
+        "names = ('ssl', 'asyncio', 'httpx', 'agent.jmx.jolokia', 'agent.jmx.jmxquery');"
+        "print([name for name in names if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
     assert isinstance(open_transport(Target("127.0.0.1", 1, TransportName.RMI), []), RmiTransport)
 
 
-def test_tending_keeps_a_real_connection_alive(jvm: Jvm, open_rmi: Open) -> None:
+def test_tending_keeps_a_real_connection_alive(fixture_jvm: Jvm, open_rmi: Open) -> None:
     """Lease and keep-alive calls are taken by a JVM, and the same connection object goes on."""
     clock = Clock()
-    transport = open_rmi(jvm.target(), TIMERS, clock=clock)
+    transport = open_rmi(fixture_jvm.target(), TIMERS, clock=clock)
     transport.sample(20)
     session = transport._session
     object_id = session.object_id
@@ -434,3 +436,94 @@ def test_many_beans_that_turn_bad_at_once_are_mended_step_by_step(double: Double
     sizes = [len(transport.sample(30).beans) for _ in range(6)]
     assert sizes[0] >= 60
     assert sizes[-1] == 150
+
+
+@pytest.mark.parametrize("interval_s", [10, 59, 60, 61, 120, 3600])
+def test_any_interval_keeps_the_same_connection(double: Double, open_rmi: Open, interval_s: int) -> None:
+    """J8: three cycles at each interval against a server whose idle limit is 120 s: one login, no gap."""
+    clock = Clock()
+    last_call = [clock.now]
+
+    def alive(answer: bytes) -> Callable[[Double], bytes]:
+        def respond(_double: Double) -> bytes:
+            if clock.now - last_call[0] >= 120:
+                return GONE
+            last_call[0] = clock.now
+            return answer
+
+        return respond
+
+    double.answers |= {
+        Method.GET_MBEAN_INFO: alive(reply("timer-info")),
+        Method.GET_ATTRIBUTES: alive(reply("timer-attributes")),
+        Method.GET_MBEAN_COUNT: alive(reply("value-Instant")),
+        Method.GET_DEFAULT_DOMAIN: alive(double.answers[Method.GET_DEFAULT_DOMAIN]),  # type: ignore[arg-type]  # bytes
+    }
+    transport = open_rmi(Target("127.0.0.1", double.port, TransportName.RMI), BeanQuery("d:a=1"), clock=clock)
+    for _ in range(3):
+        assert len(transport.sample(20).beans) == 1
+        next_tick = clock.now + interval_s
+        while (due_s := transport.due_s()) is not None and clock.now + due_s < next_tick:
+            clock.now += due_s
+            transport.tend()
+        clock.now = next_tick
+    assert double.count(Method.NEW_CLIENT) == 1
+    assert double.count(Method.LOOKUP) == 1
+
+
+def test_the_keeper_renews_the_lease_between_samples(double: Double, open_rmi: Open) -> None:
+    """The sleeping thread does by itself what is due: a lease of two seconds is renewed after one."""
+    double.answers |= {
+        Method.DIRTY: DIRTY_REPLY.replace((600_000).to_bytes(8, "big"), (2_000).to_bytes(8, "big")),
+        Method.GET_MBEAN_INFO: reply("timer-info"),
+        Method.GET_ATTRIBUTES: reply("timer-attributes"),
+        Method.GET_MBEAN_COUNT: reply("value-Instant"),
+    }
+    transport = open_rmi(Target("127.0.0.1", double.port, TransportName.RMI), BeanQuery("d:a=1"))
+    transport.sample(20)
+    deadline = Deadline(5)
+    while double.count(Method.DIRTY) < 2 and deadline.left_s() > 0:
+        threading.Event().wait(0.02)
+    assert double.count(Method.DIRTY) == 2
+
+
+def test_closing_does_not_wait_for_a_sample_that_hangs(double: Double, open_rmi: Open) -> None:
+    """A stop of the agent answers soon, whatever a server does."""
+    double.answers[Method.LOOKUP] = hang
+    transport = open_rmi(Target("127.0.0.1", double.port, TransportName.RMI), TIMERS)
+    thread = threading.Thread(target=lambda: code_of(transport, 3.5))
+    thread.start()
+    while not double.count(Method.LOOKUP):
+        threading.Event().wait(0.01)
+    begin = time.monotonic()
+    transport.close()
+    assert time.monotonic() - begin < 3
+    thread.join()
+
+
+def test_a_restarted_product_may_declare_something_else(double: Double, open_rmi: Open) -> None:
+    """After a restart MBeanInfo is asked for anew: an upgrade may have changed what a bean of the same name has."""
+    clock = Clock()
+    started = [1000]
+    count = EXPECTED["timer-attributes"]["Count"].to_bytes(8, "big")
+    start_time = reply("timer-attributes").replace(b"\x00\x05Count", b"\x00\x09StartTime")
+
+    def attributes(server: Double) -> bytes:
+        if b"type=Runtime" not in server.calls[-1][1]:
+            return reply("timer-attributes")
+        return start_time.replace(count, started[0].to_bytes(8, "big"))
+
+    double.answers |= {
+        Method.GET_MBEAN_INFO: reply("timer-info"),
+        Method.GET_ATTRIBUTES: attributes,
+        Method.GET_MBEAN_COUNT: reply("value-Instant"),
+    }
+    transport = open_rmi(Target("127.0.0.1", double.port, TransportName.RMI), BeanQuery("d:a=1"), clock=clock)
+    assert transport.sample(20).started_ms == 1000
+    clock.now += 20
+    transport.sample(20)
+    assert double.count(Method.GET_MBEAN_INFO) == 1
+    started[0] = 2000
+    clock.now += 20
+    assert transport.sample(20).started_ms == 2000
+    assert double.count(Method.GET_MBEAN_INFO) == 2
