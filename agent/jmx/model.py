@@ -78,6 +78,7 @@ class Target:
 class ReadFailure:
     """One bean or attribute that could not be read: `reason` is a short stable code, `detail` cut and cleaned text.
 
+    `left_alone`: it was not even asked for, since it broke a reply before; it is tried again hourly.
     Reasons: no-bean, no-attribute, not-readable, not-answered (threw, or vanished), not-serializable, not-plain (a
     class of the product's own), too-slow, timeout, permission-denied, remote-failure, connection-lost, protocol-error,
     reply-too-large. Without an attribute the failure is the whole bean's, or a pattern's that matched none.
@@ -87,6 +88,7 @@ class ReadFailure:
     attribute: str
     reason: str
     detail: str = ""
+    left_alone: bool = False
 
 
 @dataclass(frozen=True, slots=True)

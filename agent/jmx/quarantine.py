@@ -52,6 +52,6 @@ class Quarantine:
     def listed(self) -> tuple[ReadFailure, ...]:
         """Return what is left alone, with the reason."""
         return tuple(
-            ReadFailure(bean, attribute, entry.reason, entry.detail)
+            ReadFailure(bean, attribute, entry.reason, entry.detail, left_alone=True)
             for (bean, attribute), entry in self._entries.items()
         )

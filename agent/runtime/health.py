@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from agent import __version__
+from agent.catalog.reasons import CUT, QUARANTINED
 from agent.errors import AgentError
 from agent.link.private_file import trusted_owners
 from agent.link.record import LinkRecord, key_warning, read_link
@@ -31,6 +32,8 @@ OK, DEGRADED, NOT_DELIVERING, NOT_LINKED = 0, 1, 3, 4
 WORST_FIRST = (NOT_DELIVERING, NOT_LINKED, DEGRADED, OK)
 LATE_TICK_INTERVALS = 2.5
 LATE_PUSH_HOURS = 2
+LEFT_OUT = frozenset({QUARANTINED, CUT})
+MOST_LEFT_OUT = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,6 +337,9 @@ def _rows(health: Health) -> list[tuple[str, str]]:
             first = ", ".join(f"{item['metric']} ({item['reason']})" for item in missing[:3])
             more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
             rows.append(("", f"  without: {printable(first)}{more}"))
+        # what was left out on purpose is named with its bean: nobody would look for it otherwise
+        for item in [item for item in source["failures"] if item["reason"] in LEFT_OUT][:MOST_LEFT_OUT]:
+            rows.append(("", f"  {item['reason']}: {printable(item['detail'])}"))
     if health.last_hour is not None:
         hour = health.last_hour
         rows.append(("Last hour", f"{hour['start']:%Y-%m-%d %H:%M} UTC, {hour['ticks']} of {hour['expected']} ticks"))
