@@ -83,7 +83,7 @@ class Health:
 def read_health(settings: Settings, now: datetime) -> Health:
     """The state of the agent beside this instance. Raises StoreError when the store cannot be read."""
     health = Health(now, settings.instance.product.value, settings.agent.mode.value)
-    health.running = _lock_is_held(settings.agent.state_dir)
+    health.running = lock_is_held(settings.agent.state_dir)
     health.interval_s = settings.sampling.interval_s
     record = _read_link(settings, health)
     if not (settings.agent.state_dir / FILE_NAME).exists():
@@ -280,7 +280,7 @@ def _lost(health: Health, loss: Loss) -> None:
     health.losses.append({"reason": loss.reason, "count": loss.count, "first": loss.first_at, "last": loss.last_at})
 
 
-def _lock_is_held(folder: Path) -> bool:
+def lock_is_held(folder: Path) -> bool:
     """Whether a daemon holds the lock; asked without taking it from one that starts just now for long."""
     try:
         handle = os.open(folder / LOCK_NAME, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
