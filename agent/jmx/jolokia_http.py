@@ -153,8 +153,8 @@ class JolokiaHttp:
     def __init__(self, target: Target, deadline: Deadline) -> None:
         self._url = target.url or ""
         self._target = target
-        secure = urlsplit(self._url).scheme == "https"
-        context = tls.context_of(target.tls) if secure else None
+        self._secure = urlsplit(self._url).scheme == "https"
+        context = tls.context_of(target.tls) if self._secure else None
         password = read_password(target)
         self._client = httpx.Client(
             transport=_Transport(context, target, deadline),
@@ -177,17 +177,26 @@ class JolokiaHttp:
             with self._client.stream("POST", self._url, content=body.encode()) as response:
                 self._check(response.status_code)
                 return self._read(response)
+        except ConnectionLost:
+            raise self._lost() from None
         except JmxError as error:
             raise _worded(error) from None
         except (httpcore.ProtocolError, httpx.HTTPError, httpx.InvalidURL) as error:
             # not chained: the library's exceptions hold the request, and that holds the login
             if isinstance(error, httpcore.RemoteProtocolError) and self._ended_early(error):
-                raise ConnectionLost("The Jolokia agent closed the connection.") from None
+                raise self._lost() from None
             raise JmxError(
                 "wrong-port",
                 "What answers there does not speak HTTP.",
                 do="Correct [jmx] url; write https:// if the agent wants TLS.",
             ) from None
+
+    def _lost(self) -> JmxError:
+        """Some servers end the stream in place of asking for a certificate that they miss."""
+        do = "Nothing: the next sample connects again."
+        if self._secure and self._target.tls.certificate_file is None:
+            do += " If it lasts and the agent wants a client certificate: set certificate_file in [jmx.tls]."
+        return JmxError("connection-lost", "The Jolokia agent closed the connection.", do=do)
 
     @staticmethod
     def _ended_early(error: httpcore.RemoteProtocolError) -> bool:

@@ -107,6 +107,8 @@ class _Conversation:
         self._session.touch()
 
     def _skip(self, error: JmxError) -> None:
+        # kept by whoever accepts it: its traceback would keep the channel, and with it up to 16 MiB that had come
+        error.__traceback__ = error.__context__ = None
         self._accept(self._at, error)
         self._at += 1
 

@@ -13,11 +13,10 @@ import pytest
 
 from agent.jmx.model import Target, TransportName
 from tests.jmx.double import Double
+from tests.support.jmx_fixtures import clock, java, jvm_of, plain_jvm, transport
+from tests.support.jvm_beans import jvm
 
-__all__ = [
-    *("clock", "double", "fixture_classes", "fixture_jvm", "java", "jvm"),
-    *("jvm_of", "plain_jvm", "start_jvm", "transport"),
-]
+__all__ = ["clock", "java", "jvm", "jvm_of", "plain_jvm", "transport"]  # fixtures of tests.support
 
 SOURCE = Path(__file__).parent / "data" / "Fixture.java"
 AGENT = "-Dcom.sun.management.jmxremote"

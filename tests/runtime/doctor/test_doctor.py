@@ -33,6 +33,7 @@ from agent.settings import (
     ProductType,
     Settings,
 )
+from agent.store.database import FILE_NAME
 from tests.jmx.conftest import free_port
 from tests.support.badjmx import BadJmx
 from tests.support.cloud import KEY, ROOT, Receiver, receiver
@@ -293,9 +294,7 @@ def test_store_damaged_full_or_absent(tmp_path: Path) -> None:
     healthy = checks_of(agent.settings, Area.STORE)
     assert healthy["integrity"].state is State.OK
     assert "MiB free" in healthy["disk"].text
-    store = next(agent.settings.agent.state_dir.glob("*.db"))
-    for rest in agent.settings.agent.state_dir.glob("*-wal"):
-        rest.unlink()
+    store = agent.settings.agent.state_dir / FILE_NAME
     with open(store, "r+b") as file:
         file.write(b"no database at all, but a poem about one")
     damaged = checks_of(agent.settings, Area.STORE)["integrity"]
