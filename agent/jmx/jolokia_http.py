@@ -30,7 +30,10 @@ _WORDS = {
     "refused": ("Nothing listens there.", "Start the product, or correct [jmx] url."),
     "unreachable": ("The address does not answer.", "Open the port of [jmx] url for this host."),
     "unknown-host": ("The name is not known here.", "Correct the host in [jmx] url."),
-    "server-tls-unwanted": ("What answers there does not speak TLS.", "Write http:// in [jmx] url, or the right port."),
+    "server-tls-unwanted": (
+        "What answers there ended the TLS handshake.",
+        "If the agent is plain, write http:// in [jmx] url; if it wants a client certificate, set certificate_file.",
+    ),
     "client-certificate-required": (
         "The Jolokia agent wants a client certificate that it trusts.",
         "Set certificate_file and key_file in [jmx.tls].",
