@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from agent import __version__
+from agent.catalog.reasons import CUT, QUARANTINED
 from agent.errors import AgentError
 from agent.link.private_file import trusted_owners
 from agent.link.record import LinkRecord, key_warning, read_link
@@ -31,6 +32,8 @@ OK, DEGRADED, NOT_DELIVERING, NOT_LINKED = 0, 1, 3, 4
 WORST_FIRST = (NOT_DELIVERING, NOT_LINKED, DEGRADED, OK)
 LATE_TICK_INTERVALS = 2.5
 LATE_PUSH_HOURS = 2
+LEFT_OUT = frozenset({QUARANTINED, CUT})
+MOST_LEFT_OUT = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +83,7 @@ class Health:
 def read_health(settings: Settings, now: datetime) -> Health:
     """The state of the agent beside this instance. Raises StoreError when the store cannot be read."""
     health = Health(now, settings.instance.product.value, settings.agent.mode.value)
-    health.running = _lock_is_held(settings.agent.state_dir)
+    health.running = lock_is_held(settings.agent.state_dir)
     health.interval_s = settings.sampling.interval_s
     record = _read_link(settings, health)
     if not (settings.agent.state_dir / FILE_NAME).exists():
@@ -277,7 +280,7 @@ def _lost(health: Health, loss: Loss) -> None:
     health.losses.append({"reason": loss.reason, "count": loss.count, "first": loss.first_at, "last": loss.last_at})
 
 
-def _lock_is_held(folder: Path) -> bool:
+def lock_is_held(folder: Path) -> bool:
     """Whether a daemon holds the lock; asked without taking it from one that starts just now for long."""
     try:
         handle = os.open(folder / LOCK_NAME, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
@@ -334,6 +337,9 @@ def _rows(health: Health) -> list[tuple[str, str]]:
             first = ", ".join(f"{item['metric']} ({item['reason']})" for item in missing[:3])
             more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
             rows.append(("", f"  without: {printable(first)}{more}"))
+        # what was left out on purpose is named with its bean: nobody would look for it otherwise
+        for item in [item for item in source["failures"] if item["reason"] in LEFT_OUT][:MOST_LEFT_OUT]:
+            rows.append(("", f"  {item['reason']}: {printable(item['detail'])}"))
     if health.last_hour is not None:
         hour = health.last_hour
         rows.append(("Last hour", f"{hour['start']:%Y-%m-%d %H:%M} UTC, {hour['ticks']} of {hour['expected']} ticks"))
