@@ -152,7 +152,16 @@ class Loop:
             else:
                 self._faults.works(f"source.{report.source}", now_s)
         took_s = round(now_s - started, 3)
-        log(LOG, logging.INFO, "tick.finished", samples=len(tick.samples), failed=failed, stored=stored, took_s=took_s)
+        log(
+            LOG,
+            logging.INFO,
+            "tick.finished",
+            number=self._stored,
+            samples=len(tick.samples),
+            failed=failed,
+            stored=stored,
+            took_s=took_s,
+        )
         self._notifier.status(_status_line(tick, failed, stored))
         if stored and not self._ready:
             self._ready = True

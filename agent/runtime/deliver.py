@@ -6,6 +6,8 @@ What the cloud or the network does is the report's `problem`; only what makes th
 
 from __future__ import annotations
 
+import logging
+import os
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -14,27 +16,58 @@ from pathlib import Path
 from agent import __version__
 from agent.batching import document_bytes, render_entry, reseal, split
 from agent.delivery.bundle import BundleContents, remove_old, write_bundle
-from agent.errors import AgentError, Degraded, NotLinked
+from agent.errors import AgentError, Degraded, NotLinked, StoreError
 from agent.link.clone import check_clone, read_machine_id
 from agent.link.private_file import trusted_owners
 from agent.link.record import reveal_key
+from agent.log import log, logger
 from agent.model import Batch, BatchId, Category, Consent, ConsentedRecord, ConsentLevel
+from agent.runtime.child import DAEMON
 from agent.runtime.hourly import HourlyReport, close_hours, run_lock, tidy
 from agent.runtime.pipeline import Pipeline, open_pipeline
+from agent.runtime.process import die_with_parent
 from agent.runtime.stopping import on_stop
 from agent.settings import Mode, Settings
-from agent.store import audit, ledger, outbox
+from agent.store import Store, audit, delivery_state, ledger, outbox
 from agent.store.hours import aggregates_of, closed_hours
 from agent.store.outbox import BatchState
 from agent.store.state import meta, set_meta
 
+LOG = logger("deliver")
 LAST_BUNDLE = "last-bundle"
 
 
+def run_scheduled(settings: Settings, now: datetime, stopping: threading.Event) -> int:
+    """The hourly run as the daemon's child: ends with the daemon, tells a problem as one log line.
+
+    Returns the exit code; not being linked is no fault here, `status` tells it.
+    """
+    daemon = os.environ.get(DAEMON, "")
+    if daemon.isdecimal():
+        die_with_parent(int(daemon))
+    try:
+        problem = run_hourly(settings, now, push=True, stopping=stopping).problem
+    except AgentError as error:
+        problem = error
+    if problem is None or isinstance(problem, NotLinked) or stopping.is_set():
+        return 0
+    why = f"{problem.what} {problem.why}".strip()
+    log(LOG, logging.ERROR, "delivery.failed", why=why, do=problem.do, exit_code=problem.exit_code)
+    return problem.exit_code
+
+
 def run_hourly(settings: Settings, now: datetime, *, push: bool, stopping: threading.Event) -> HourlyReport:
-    """Everything that is due once an hour. Raises AgentError when nothing of it could be done."""
+    """Everything that is due once an hour. Raises AgentError when nothing of it could be done.
+
+    On a full disk no hour can be closed, but what waits is pushed all the same: that is what makes room.
+    """
     with open_pipeline(settings) as pipeline, run_lock(settings.agent.state_dir):
-        report = HourlyReport(closed=close_hours(pipeline, now))
+        report = HourlyReport()
+        unclosed: StoreError | None = None
+        try:
+            report.closed = close_hours(pipeline, now)
+        except StoreError as error:
+            unclosed = error
         _keep_within_consent(pipeline, now, report)
         try:
             if settings.agent.mode is Mode.OFFLINE:
@@ -49,9 +82,18 @@ def run_hourly(settings: Settings, now: datetime, *, push: bool, stopping: threa
                 )
         except AgentError as error:
             report.problem = error
+            _remember(pipeline.store, error, now)
+        report.problem = report.problem or unclosed
         report.waiting = outbox.size(pipeline.store).waiting
         tidy(pipeline, now)
     return report
+
+
+def _remember(store: Store, error: AgentError, now: datetime) -> None:
+    """Let `status` tell why nothing could be pushed (an unreadable key, a copied state folder)."""
+    if isinstance(error, StoreError):
+        return  # the disk that refuses would refuse this too; `status` looks at it itself
+    delivery_state.note_problem(store, f"{error.what} {error.why}".strip(), error.do, now)
 
 
 def _keep_within_consent(pipeline: Pipeline, now: datetime, report: HourlyReport) -> None:
