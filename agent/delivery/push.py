@@ -33,7 +33,15 @@ from tenacity.stop import stop_base
 
 from agent.cloud import CloudAnswer, CloudClient
 from agent.delivery.answers import Action, Verdict, judge, problem_of, said
-from agent.errors import AgentError, BatchRefused, KeyRejected, KeyUnreadable, PushDeferred, StoreError
+from agent.errors import (
+    AgentError,
+    BatchRefused,
+    ConsentChanged,
+    KeyRejected,
+    KeyUnreadable,
+    PushDeferred,
+    StoreError,
+)
 from agent.log import log, logger
 from agent.model import Batch
 from agent.settings import Secret
@@ -49,6 +57,7 @@ REMEMBER_WAITS_FROM_S = 1.0
 
 Split = Callable[[Batch, datetime], list[Batch]]
 Clock = Callable[[], datetime]
+Permits = Callable[[Batch], bool]
 
 
 class PushOutcome(StrEnum):
@@ -98,14 +107,17 @@ def push_waiting(
     stopping: threading.Event,
     split: Split,
     destination: str,
+    permits: Permits,
     pace: PushPace = PushPace(),
 ) -> PushReport:
     """Push everything that waits, for at most `pace.retry_for_s` of failing tries, until `stopping` is set.
 
+    `permits` says right before each request whether the consent in force lets this batch go: a run may retry for
+    minutes, and a consent that is lowered meanwhile holds at once. Raises ConsentChanged then.
     Never raises for what the receiver or the network does: that is the report's `problem`. StoreError and
     KeyUnreadable pass.
     """
-    run = _Run(store, client, key, clock, stopping, split, destination, pace)
+    run = _Run(store, client, key, clock, stopping, split, destination, permits, pace)
     held = run.held()
     if held is not None:
         return held
@@ -133,6 +145,7 @@ class _Run:
         stopping: threading.Event,
         split: Split,
         destination: str,
+        permits: Permits,
         pace: PushPace,
     ) -> None:
         self.store = store
@@ -142,6 +155,7 @@ class _Run:
         self.stopping = stopping
         self.split = split
         self.destination = destination
+        self.permits = permits
         self.pace = pace
         self.acknowledged = self.set_aside = self.refused = self.splits = self.requests = 0
         self.refusal: AgentError | None = None
@@ -206,6 +220,8 @@ class _Run:
     def _try(self, batch: Batch) -> None:
         """One request. Raises PushDeferred to try again, KeyRejected to hold everything."""
         self._keep_pace()
+        if not self.permits(batch):
+            raise ConsentChanged("Consent was lowered during this run.", do="Nothing: what waits is filtered again.")
         entry = self._open_ledger(batch)
         self.requests += 1
         try:

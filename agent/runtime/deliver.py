@@ -10,16 +10,17 @@ import logging
 import os
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from agent import __version__
 from agent.batching import document_bytes, render_entry, reseal, split
 from agent.delivery.bundle import BundleContents, remove_old, write_bundle
-from agent.errors import AgentError, Degraded, NotLinked, StoreError
+from agent.errors import AgentError, ConsentChanged, Degraded, NotLinked, StoreError
 from agent.link.clone import check_clone, read_machine_id
 from agent.link.private_file import trusted_owners
-from agent.link.record import reveal_key
+from agent.link.record import read_link, reveal_key
 from agent.log import log, logger
 from agent.model import Batch, BatchId, Category, Consent, ConsentedRecord, ConsentLevel
 from agent.runtime.child import DAEMON
@@ -60,7 +61,16 @@ def run_hourly(settings: Settings, now: datetime, *, push: bool, stopping: threa
     """Everything that is due once an hour. Raises AgentError when nothing of it could be done.
 
     On a full disk no hour can be closed, but what waits is pushed all the same: that is what makes room.
+    When consent is lowered meanwhile, the run begins again under the new one.
     """
+    while True:
+        try:
+            return _run_once(settings, now, push=push, stopping=stopping)
+        except ConsentChanged:
+            now = datetime.now(UTC)
+
+
+def _run_once(settings: Settings, now: datetime, *, push: bool, stopping: threading.Event) -> HourlyReport:
     with open_pipeline(settings) as pipeline, run_lock(settings.agent.state_dir):
         report = HourlyReport()
         unclosed: StoreError | None = None
@@ -80,6 +90,8 @@ def run_hourly(settings: Settings, now: datetime, *, push: bool, stopping: threa
                     why="This instance is not linked to the cloud.",
                     do='Run: portfolio-agent link, or set mode = "offline" in [agent] to write bundles instead.',
                 )
+        except ConsentChanged:
+            raise
         except AgentError as error:
             report.problem = error
             _remember(pipeline.store, error, now)
@@ -91,9 +103,8 @@ def run_hourly(settings: Settings, now: datetime, *, push: bool, stopping: threa
 
 def _remember(store: Store, error: AgentError, now: datetime) -> None:
     """Let `status` tell why nothing could be pushed (an unreadable key, a copied state folder)."""
-    if isinstance(error, StoreError):
-        return  # the disk that refuses would refuse this too; `status` looks at it itself
-    delivery_state.note_problem(store, f"{error.what} {error.why}".strip(), error.do, now)
+    with suppress(StoreError):  # a full disk may refuse this too; `status` looks at the disk itself
+        delivery_state.note_problem(store, f"{error.what} {error.why}".strip(), error.do, now)
 
 
 def _keep_within_consent(pipeline: Pipeline, now: datetime, report: HourlyReport) -> None:
@@ -125,6 +136,11 @@ def _push(pipeline: Pipeline, stopping: threading.Event, report: HourlyReport) -
         pipeline.facts.instance_id,
         owners=trusted_owners(settings.agent.state_dir),
     )
+
+    def permits(batch: Batch) -> bool:
+        present = read_link(settings.link_dir, owners=trusted_owners(settings.agent.state_dir))
+        return present is not None and present.consent.level.allows(batch.consent.level)
+
     pace = PushPace(settings.delivery.retry_for_s, settings.delivery.first_wait_s, settings.delivery.longest_wait_s)
     with open_client(settings.cloud) as client, on_stop(stopping, client.abort):
         done = push_waiting(
@@ -135,6 +151,7 @@ def _push(pipeline: Pipeline, stopping: threading.Event, report: HourlyReport) -
             stopping=stopping,
             split=split,
             destination=record.endpoint,
+            permits=permits,
             pace=pace,
         )
     report.pushed, report.problem = done.acknowledged, done.problem

@@ -64,6 +64,7 @@ def push(
         stopping=stopping or threading.Event(),
         split=split,
         destination=client.host,
+        permits=lambda batch: True,
         pace=pace,
     )
 
@@ -342,7 +343,7 @@ PUSHER = """
     port, ca, state = sys.argv[1:]
     client = open_client(CloudSettings(endpoint=f"https://localhost:{port}", ca_file=Path(ca)))
     push_waiting(open_store(Path(state)), client, KEY, clock=lambda: datetime.now(UTC), stopping=threading.Event(),
-                 split=split, destination=client.host)
+                 split=split, destination=client.host, permits=lambda batch: True)
 """
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -134,9 +136,6 @@ def test_hang_up_at_any_moment_is_harmless(tmp_path: Path) -> None:
 @pytest.mark.fault(9)
 def test_log_reader_that_goes_away_is_harmless(tmp_path: Path) -> None:
     """When nobody reads the log any more, sampling goes on."""
-    import subprocess
-    import sys
-
     with running_agent(tmp_path) as agent:
         command = [sys.executable, "-m", "agent.cli", "run", "--config", str(agent.config)]
         daemon = subprocess.Popen(command, stderr=subprocess.PIPE, start_new_session=True)
