@@ -190,7 +190,7 @@ def _room(health: Health, settings: Settings) -> None:
     """A full disk, asked of the file system itself: what cannot be written cannot be read from the store."""
     folder = settings.agent.state_dir
     free = reserve.free_bytes(folder)
-    if free < reserve.TIGHT_BELOW_BYTES:
+    if free < reserve.TIGHT_BELOW_BYTES or reserve.spent(folder):
         health.problems.append(
             Problem(
                 "The disk is full: new ticks cannot be stored.",
