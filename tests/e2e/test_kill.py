@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import socket
 import sqlite3
 import time
 from pathlib import Path
@@ -10,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.agent import running_agent
-from tests.support.cloud import wait_until
+from tests.support.cloud import receiver, wait_until
+from tests.support.servers import require
 
 KILLS = 10
 
@@ -37,3 +39,29 @@ def test_no_announced_tick_is_missing_after_ten_kills(tmp_path: Path) -> None:
         assert integrity == [("ok",)]
         agent.start()
         assert agent.stop() == 0
+
+
+@pytest.mark.fault(3)
+def test_killed_daemon_takes_a_pushing_child_along(tmp_path: Path) -> None:
+    """kill -9 of the daemon while its child waits for a silent receiver: the child is gone within 5 s (J4)."""
+    with receiver(tmp_path / "receiver") as cloud, running_agent(tmp_path, cloud, delivery__retry_for="1m") as agent:
+        agent.link()
+        cloud.control(mode="blackhole", calls=["batches"])
+        agent.start()
+        agent.wait(lambda: [line for line in cloud.log() if line["call"] == "batches"])
+        assert len(agent.processes()) == 2
+        agent.kill()
+        wait_until(lambda: not agent.processes(), 5)
+
+
+def test_killed_daemon_takes_java_along(tmp_path: Path) -> None:
+    """kill -9 of the daemon while jmxquery's Java waits for a silent JVM: the Java is gone within 5 s (J4)."""
+    require("java")
+    long = {"sampling__interval": "2m", "sampling__deadline": "1m", "hour__length": "1h"}
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        with running_agent(tmp_path, jmx__enabled=True, jmx__port=port, **long) as agent:
+            agent.start(ticks=0)
+            agent.wait(lambda: any("java" in process.name() for process in agent.processes()))
+            agent.kill()
+            wait_until(lambda: not agent.processes(), 5)

@@ -50,6 +50,8 @@ class RunningAgent:
     def __init__(self, folder: Path, database: DemoDatabase, jmx_port: int) -> None:
         self.folder = folder
         self.database = database
+        self.jmx_port = jmx_port
+        self.python = sys.executable
         self.config = folder / "agent.toml"
         self.state = folder / "state"
         self.log_file = folder / "daemon.log"
@@ -73,6 +75,7 @@ class RunningAgent:
 
     def configure(self, **values: str | bool | int) -> None:
         """Set keys of the file, written `section__key="text"`."""
+        self.jmx_port = int(values.get("jmx__port", self.jmx_port))
         text = self.config.read_text()
         for name, value in values.items():
             section, key = name.split("__")
@@ -81,7 +84,7 @@ class RunningAgent:
 
     def run(self, *arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
         """One command of the agent with text on standard input."""
-        command = [sys.executable, "-m", "agent.cli", *arguments, "--config", str(self.config)]
+        command = [self.python, "-m", "agent.cli", *arguments, "--config", str(self.config)]
         return subprocess.run(command, cwd=ROOT, input=given, capture_output=True, text=True, check=False, timeout=60)
 
     def link(self, level: str = "basic", key: str = KEY.reveal()) -> None:
@@ -106,7 +109,7 @@ class RunningAgent:
         """Start the daemon and wait until it stored as many ticks since."""
         with self.log_file.open("ab") as log:
             self.daemon = subprocess.Popen(
-                [*self.prefix, sys.executable, "-m", "agent.cli", "run", "--config", str(self.config)],
+                [*self.prefix, self.python, "-m", "agent.cli", "run", "--config", str(self.config)],
                 cwd=ROOT,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -154,10 +157,13 @@ class RunningAgent:
     def processes(self) -> list[psutil.Process]:
         """Every live process of the daemons started here, themselves and their children."""
         found = []
+        jmxquery = f":{self.jmx_port}/jmxrmi"
         for process in psutil.process_iter():
             try:
-                # A child may begin a session of its own (jmxquery's Java does): then its command names our folder.
-                ours = os.getsid(process.pid) in self._sessions or str(self.config) in process.cmdline()
+                # A child may begin a session of its own, as jmxquery's Java does: then its command names our port.
+                ours = os.getsid(process.pid) in self._sessions or any(
+                    word == str(self.config) or jmxquery in word for word in process.cmdline()
+                )
                 if ours and process.status() != psutil.STATUS_ZOMBIE:
                     found.append(process)
             except (psutil.Error, ProcessLookupError):
@@ -221,6 +227,7 @@ def running_agent(
     database: DemoDatabase | None = None,
     offline: bool = False,
     password: str = "",
+    python: str = sys.executable,
     **values: str | bool | int,
 ) -> Iterator[RunningAgent]:
     """An agent beside a Jira home with few issues, JMX off, an "hour" of 3 s; its processes end with the block."""
@@ -230,6 +237,7 @@ def running_agent(
     if password:
         database = dataclasses.replace(database, password=password)
     agent = RunningAgent(folder, database, free_port())
+    agent.python = python
     options = ["--offline"] if offline else []
     if cloud is not None:
         options += ["--cloud-endpoint", f"https://localhost:{cloud.port}", "--cloud-ca", str(cloud.folder / "ca.pem")]
