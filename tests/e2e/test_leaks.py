@@ -19,12 +19,18 @@ from tests.support.agent import ISSUES, RunningAgent, running_agent
 from tests.support.cloud import KEY, receiver
 from tests.support.servers import require
 
+# A bean's own name holds what an admin typed (a mail server, a lock, a path). It is read with the bean and stays in
+# the local store; it leaves as a keyed hash or not at all. `sample` shows it to the admin at this machine.
+LOCAL = ("ticks", "sample")
+NAMED_BY_BEANS = ("mail server", "any e-mail", "app", "customer")
 JDBC_PASSWORD = "canary-jdbc-4c1d"
 # Planted by scripts/demo_product in tables and MBeans, and by this test in the home.
 CANARIES = {
     "user": rb"person\d",
-    "display name": rb"Mustermann",
-    "e-mail": rb"[a-z0-9]@example\.com",
+    "display name": rb"Mustermann \d",
+    "e-mail": rb"person\d+@",
+    "any e-mail": rb"@example\.com",
+    "mail server": rb"Mustermann",
     "project": rb"Secret project",
     "project key": rb"DEMO\d",
     "custom field": rb"Customer secret",
@@ -145,6 +151,6 @@ def test_no_private_text_is_kept_shown_or_sent(tmp_path: Path) -> None:
         f"{canary} in {place}: ...{text[max(hit.start() - 60, 0) : hit.end() + 30]!r}"
         for place, text in places.items()
         for canary, pattern in CANARIES.items()
-        if (hit := re.search(pattern, text))
+        if not (place in LOCAL and canary in NAMED_BY_BEANS) and (hit := re.search(pattern, text))
     ]
-    assert found == []
+    assert not found, "\n".join(found)

@@ -71,7 +71,6 @@ def test_commands_of_root_leave_nothing_of_root_behind(open_folder: Path, python
                 os.chown(path, SERVICE, SERVICE)
         agent.state.mkdir(mode=0o700, exist_ok=True)
         os.chown(agent.state, SERVICE, SERVICE)
-        ran(agent, "init", "--home", str(agent.home), "--state-dir", str(agent.state), "--force")
         agent.link()
         ran(agent, "sample")
         agent.start(ticks=4)
