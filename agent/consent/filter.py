@@ -96,6 +96,8 @@ class _Door:
                 self._keep(metric.name, f"tags.{tag}", out)
             else:
                 tags[tag] = out
+                if out != value:
+                    self._keep(metric.name, f"tags.{tag}", Kept(f"under {self._level} only its keyed hash leaves"))
         return tags
 
     def _keep(self, metric: str, field: str, kept: Kept) -> None:

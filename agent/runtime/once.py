@@ -76,6 +76,7 @@ def read_once(settings: Settings) -> Taken:
                 "value": sample.value,
                 "unit": metric.unit if metric is not None else "",
                 "source": sample.series.source,
+                "type": metric.type.value if metric is not None else "",
                 "tags": dict(sample.series.tags),
                 "consent": metric.consent.value if metric is not None else "none",
                 "sent": verdict.sent,

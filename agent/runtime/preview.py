@@ -14,7 +14,7 @@ from typing import Any
 
 from agent.batching import document_bytes, open_document
 from agent.errors import Degraded
-from agent.model import Batch, ConsentLevel, Hour
+from agent.model import Batch, ConsentLevel, Hour, Withheld
 from agent.runtime.pipeline import Pipeline, open_pipeline
 from agent.settings import Settings
 from agent.store import outbox
@@ -38,20 +38,20 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """The batches of one hour under one consent level, and how many fields consent keeps here."""
+    """The batches of one hour under one consent level, and the fields that consent keeps here, with the rule."""
 
     hour: Hour
     revision: int
     level: ConsentLevel
     shown: tuple[Shown, ...]
-    withheld: int
+    withheld: tuple[Withheld, ...]
 
     def to_json(self) -> dict[str, Any]:
         """The same for scripts."""
         return {
             "window": {"start": self.hour.start, "end": self.hour.end, "revision": self.revision},
             "level": self.level.value,
-            "withheldFields": self.withheld,
+            "withheld": [{"metric": item.metric, "field": item.field, "rule": item.rule} for item in self.withheld],
             "batches": [
                 {
                     "batchId": item.batch.id,
@@ -72,7 +72,9 @@ class Preview:
                 f"hour {self.hour.start:%Y-%m-%d %H:%M} UTC, revision {self.revision}; {item.batch.entries} entries, "
                 f"{len(item.document):,} bytes of JSON, {len(item.batch.body):,} sent; sha256 {item.batch.sha256}"
             )
-        yield f"{self.withheld} fields stay here under consent {self.level}; see: portfolio-agent catalog"
+        yield f"{len(self.withheld)} fields stay here under consent {self.level}:"
+        for kept in self.withheld:
+            yield f"  {kept.metric}, {kept.field}: {kept.rule}"
 
 
 def read_preview(settings: Settings, now: datetime, level: ConsentLevel | None = None) -> Preview:
@@ -111,7 +113,7 @@ def _preview(pipeline: Pipeline, closed: ClosedHour, now: datetime, level: Conse
     if not shown:
         shown = tuple(Shown(batch, WOULD_BE) for batch in _build(pipeline, closed, now, level))
     aggregates = aggregates_of(pipeline.store, closed.hour, closed.revision)
-    withheld = len(pipeline.filtered(aggregates, level).withheld)
+    withheld = pipeline.filtered(aggregates, level).withheld
     return Preview(closed.hour, closed.revision, level or in_force, shown, withheld)
 
 

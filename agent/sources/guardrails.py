@@ -29,7 +29,7 @@ from agent.catalog.reasons import (
     PERMISSION_DENIED,
 )
 from agent.errors import SourceError
-from agent.model import Failure, Reading, Sample, Series
+from agent.model import Failure, Kind, Reading, Sample, Series
 from agent.product.database_errors import DeadlinePassed, map_database_error
 from agent.settings import Settings
 from agent.sources.base import once_each
@@ -37,6 +37,7 @@ from agent.sources.governor import CostGovernor
 
 NAME = "guardrails"
 DIALECTS = {"mariadb": "mysql", "mssql": "sqlserver"}  # SQLAlchemy's word -> the catalog's
+TEXT_LIMIT = 200
 LEAST_S = 0.05  # with less time left a query is not begun
 
 Row = Mapping[str, Any]
@@ -153,7 +154,7 @@ class Guardrails:
         self._governor.note(query.name, began_s, self._clock() - began_s)
         found = {str(column).lower(): value for column, value in (row or {}).items()}
         for metric in self._metrics[query.name]:
-            answer = _number(metric, query, found)
+            answer = _sample(metric, query, found)
             if isinstance(answer, Sample):
                 samples.append(answer)
             else:
@@ -171,7 +172,8 @@ def open_guardrails(settings: Settings, catalog: Catalog) -> Guardrails:
     return Guardrails(catalog, engine)
 
 
-def _number(metric: Metric, query: SqlQuery, row: Row) -> Sample | Failure:
+def _sample(metric: Metric, query: SqlQuery, row: Row) -> Sample | Failure:
+    """The column's value: text for an info metric, else a number."""
     column = metric.sql.column if metric.sql is not None else ""
     if column not in row:
         return Failure(metric.name, NOT_PRESENT, "the statement gave no row")
@@ -180,6 +182,8 @@ def _number(metric: Metric, query: SqlQuery, row: Row) -> Sample | Failure:
         if query.null_means is NullMeans.ZERO:
             return Sample(Series(NAME, metric.name), 0)
         return Failure(metric.name, NOT_PRESENT, "NULL")
+    if metric.kind is Kind.INFO:
+        return Sample(Series(NAME, metric.name), str(value).strip()[:TEXT_LIMIT])
     if isinstance(value, str | bytes):
         try:
             value = Decimal(value if isinstance(value, str) else value.decode("ascii"))

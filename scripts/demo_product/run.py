@@ -19,6 +19,7 @@ import tempfile
 import threading
 import time
 import zipfile
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,16 @@ WANTED_HOURS = 2
 KEY = "demo-key-0123456789abcdefghijklmnop"
 # Invented content of the demo's product that no consent level of the demo allows to leave.
 FORBIDDEN = re.compile(r"customer-z|Mustermann|Confidential|Secret|salaries|example\.com|never-read|/rest/secret", re.I)
+
+
+REAL_PRODUCT = """
+How to go on with a real product:
+    ./scripts/wheelhouse && sudo ./scripts/install --wheelhouse dist/wheelhouse
+    sudo portfolio-agent init --home /var/atlassian/application-data/jira
+    portfolio-agent sample         what would be read, value by value, with its consent class
+    sudo portfolio-agent link      or: mode = "offline" and portfolio-agent bundle
+    sudo systemctl enable --now portfolio-agent
+The README says the rest."""
 
 
 class Demo:
@@ -91,6 +102,34 @@ class Demo:
         text = set_key(text, "hour", "close_after", '"1s"')
         self.config.write_text(text, encoding="utf-8")
 
+    def sampled(self) -> str:
+        """Counts by source and type of one tick; Failed when a source gave nothing."""
+        taken = json.loads(self.agent("sample", "--json", allowed=(0, 1)))
+        counts = Counter((row["source"], row["type"]) for row in taken["samples"])
+        silent = {"jmx", "guardrails", "host"} - {source for source, _ in counts}
+        if silent:
+            raise Failed(f"nothing was sampled from {sorted(silent)}: {taken['sources']}")
+        return "\n".join(
+            f"    {source:<11} {kind:<14} {count:>4} samples" for (source, kind), count in sorted(counts.items())
+        )
+
+    def withheld(self) -> str:
+        """What stayed here under Basic, with the rule; Failed when nothing did, for the demo plants names."""
+        kept = json.loads(self.agent("preview", "--json"))["withheld"]
+        if not kept:
+            raise Failed("consent withheld nothing, although the demo plants names of people and servers")
+        return "\n".join(f"    {item['metric']} {item['field']}: {item['rule']}" for item in kept)
+
+    def check_bundle_holds_what_was_pushed(self, bundle: Path) -> None:
+        """The very batches that arrived lie in the bundle, so the two can be told apart from duplicates."""
+        with zipfile.ZipFile(bundle) as archive:
+            names = " ".join(archive.namelist())
+        missing = [batch["batchId"] for batch in self.received() if batch["batchId"] not in names]
+        if missing:
+            raise Failed(f"pushed, but not in the bundle: {missing}")
+        if len({batch["batchId"] for batch in self.received()}) != len(self.received()):
+            raise Failed("a batch arrived twice")
+
     def status(self) -> dict[str, Any]:
         """The agent's own word on how it is."""
         answer: dict[str, Any] = json.loads(self.agent("status", "--json", allowed=(0, 1, 3)))
@@ -111,7 +150,7 @@ class Demo:
             if daemon.child.poll() is not None:
                 raise Failed(f"the daemon ended with {daemon.child.returncode}: {daemon.last_words()}")
             windows = {batch["window"]["start"] for batch in self.received()}
-            now = f"last tick {self.status().get('last_tick')}, hours at the receiver: {len(windows)}"
+            now = f"hours at the receiver: {len(windows)}"
             if now != last:
                 print(f"    {now}", flush=True)
                 last = now
@@ -154,29 +193,44 @@ def run(demo: Demo, *, postgres: bool) -> None:
         demo.say("init: the agent reads the product's home and writes its configuration")
         demo.init(product, receiver.wait_for_line("READY", 30))
         demo.say("sample: one tick, shown and not stored")
-        print(summary(json.loads(demo.agent("sample", "--json", allowed=(0, 1)))))
+        print(demo.sampled())
         demo.say("link: the security key comes on standard input")
         print(demo.agent("link", "--consent", "basic", "--yes", stdin=KEY + "\n"))
         demo.say(f"run: a tick every {INTERVAL_S} s; an hour lasts {HOUR_S} s here")
         daemon = demo.children.start("agent", [sys.executable, "-m", "agent.cli", "run", "--config", demo.config])
         demo.wait_for_hours(daemon, 90)
+        demo.say("One hourly row in full, as it arrived")
+        print(json.dumps(first_jmx_entry(demo.received()), indent=2))
+        demo.say("What consent withheld from that hour, and why")
+        print(demo.withheld())
         demo.say("deliver: the same by hand, nothing is sent twice")
         print(demo.agent("deliver"))
+        demo.say("status: the agent's own word")
+        print(demo.agent("status", allowed=(0, 1)))
+        if code := daemon.stop():
+            raise Failed(f"the daemon ended with {code} on SIGTERM: {daemon.last_words()}")
         demo.say("bundle: the same hours as a file for a manual upload")
         print(demo.agent("bundle"))
         bundles = sorted((demo.state / "bundles").glob("*.zip"))
         if not bundles:
             raise Failed("bundle wrote no file")
-        demo.say("status")
-        print(demo.agent("status", allowed=(0, 1)))
-        demo.say("One hourly row in full, as it arrived")
-        print(json.dumps(first_jmx_entry(demo.received()), indent=2))
-        if code := daemon.stop():
-            raise Failed(f"the daemon ended with {code} on SIGTERM: {daemon.last_words()}")
+        demo.check_bundle_holds_what_was_pushed(bundles[-1])
         if product.traps:
             raise Failed(f"the agent read what it must not: {product.traps[0]}")
         entries = demo.check_nothing_leaked(bundles[-1])
-        print(f"\nDone: {len(demo.received())} batches with {entries} entries acknowledged, bundle {bundles[-1]}")
+        kept = keep_bundle(bundles[-1])
+        demo.say("Done: every step happened")
+        print(f"    sent and acknowledged: {len(demo.received())} batches with {entries} entries, none twice")
+        print(f"    searched for planted personal and private text: none left, in {entries} entries and the bundle")
+        print(f"    bundle to look at: {kept}")
+        print(REAL_PRODUCT)
+
+
+def keep_bundle(bundle: Path) -> Path:
+    """A copy of the bundle that outlives the demo's folder."""
+    folder = Path("var", "demo")
+    folder.mkdir(parents=True, exist_ok=True)
+    return Path(shutil.copy(bundle, folder / bundle.name))
 
 
 def first_jmx_entry(batches: list[dict[str, Any]]) -> dict[str, Any]:
@@ -186,15 +240,6 @@ def first_jmx_entry(batches: list[dict[str, Any]]) -> dict[str, Any]:
             if entry["type"] == "JMX_METRIC" and "p95" in entry["attributes"]:
                 return dict(entry)
     raise Failed("no JMX row arrived")
-
-
-def summary(taken: Any) -> str:
-    """Counts by source of one tick, whatever else its JSON says."""
-    samples = taken.get("samples", []) if isinstance(taken, dict) else taken
-    counts: dict[str, int] = {}
-    for sample in samples:
-        counts[str(sample.get("source", "?"))] = counts.get(str(sample.get("source", "?")), 0) + 1
-    return "\n".join(f"    {source}: {count} samples" for source, count in sorted(counts.items()))
 
 
 def main() -> int:

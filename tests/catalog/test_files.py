@@ -25,7 +25,7 @@ def test_jira_has_each_kind_of_source() -> None:
     types = {source: {metric.type for metric in catalog.of_source(source)} for source in ("jmx", "guardrails", "host")}
     assert types == {
         "jmx": {EntryType.JMX_METRIC},
-        "guardrails": {EntryType.GUARDRAILS},
+        "guardrails": {EntryType.GUARDRAILS, EntryType.SYSTEM_METRIC},
         "host": {EntryType.SYSTEM_METRIC},
     }
 

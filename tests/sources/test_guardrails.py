@@ -57,6 +57,8 @@ def test_counts_on_postgresql(postgres: PostgresServer) -> None:
     found = counts(reading)
     assert {metric: found.get(metric) for metric in COUNTS} == COUNTS
     assert reading.failures == ()
+    versions = {metric: found.pop(metric) for metric in ("product.version", "product.build")}
+    assert versions == {"product.version": "9.12.4", "product.build": "9120004"}
     assert {type(value) for value in found.values()} == {int}
 
 
@@ -72,7 +74,10 @@ def test_empty_database_gives_zeros(tmp_path: Path) -> None:
     """Tables without rows count 0, sums too where the header says so; nothing fails."""
     reading = guardrails_source(fill_sqlite(tmp_path / "jira.db", rows=False)).read(30)
     assert set(counts(reading).values()) == {0}
-    assert reading.failures == ()
+    assert {(failure.metric, failure.reason) for failure in reading.failures} == {
+        ("product.version", "not-present"),
+        ("product.build", "not-present"),
+    }
 
 
 def test_missing_table_is_not_present(tmp_path: Path) -> None:

@@ -42,4 +42,4 @@ def bundle(
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command()(bundle)
+    app.command(short_help="Write a bundle for upload by hand.")(bundle)

@@ -28,7 +28,7 @@ def deliver(
 
     Example: portfolio-agent deliver --no-push
     """
-    from agent import log
+    from agent.cli import log
     from agent.runtime.account import act_as_owner
     from agent.runtime.deliver import run_hourly, run_scheduled
     from agent.runtime.stopping import stop_on_signals
@@ -65,4 +65,4 @@ def _words(report: HourlyReport) -> str:
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command()(deliver)
+    app.command(short_help="Close hours and push what waits, now.")(deliver)

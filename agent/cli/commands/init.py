@@ -35,7 +35,7 @@ FORCE = typer.Option("--force", help="Replace a configuration that is there alre
 
 def register(app: typer.Typer) -> None:
     """Add `init`."""
-    app.command(epilog=EPILOG)(init)
+    app.command(short_help="Read the product's home, write the configuration.", epilog=EPILOG)(init)
 
 
 def init(

@@ -207,4 +207,7 @@ def _words(record: LinkRecord) -> str:
 
 def register(app: typer.Typer) -> None:
     """Add the command; unknown arguments are let in: our refusal does not repeat them, the parser's would."""
-    app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(link)
+    app.command(
+        short_help="Connect to the cloud with a pasted security key.",
+        context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    )(link)

@@ -55,4 +55,4 @@ def preview(
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command()(preview)
+    app.command(short_help="Show the exact bytes that would be sent.")(preview)

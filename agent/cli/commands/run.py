@@ -27,4 +27,4 @@ def run(config: ConfigPath = DEFAULT_CONFIG) -> None:
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command()(run)
+    app.command(short_help="Sample and deliver until stopped (the service).")(run)

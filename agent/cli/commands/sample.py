@@ -30,4 +30,4 @@ def sample(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command()(sample)
+    app.command(short_help="Take one tick now; stores and sends nothing.")(sample)

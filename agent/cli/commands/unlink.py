@@ -61,4 +61,4 @@ def unlink(
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command()(unlink)
+    app.command(short_help="End the link and remove the key.")(unlink)

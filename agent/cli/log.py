@@ -1,0 +1,48 @@
+"""Log lines of commands and of the hourly child: the records of `agent.log`, rendered by structlog.
+
+JSON lines are field for field those of the resident process, which does without structlog; a person at a terminal
+gets structlog's columns and colours.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import MutableMapping
+from typing import Any, TextIO
+
+import structlog
+
+from agent.log import LIBRARIES, LONGEST_VALUE, facts_of, printable
+
+
+def configure(level: str = "info", stream: TextIO | None = None) -> None:
+    """Send every event to `stream` (standard error) at `level` and above; libraries stay at WARNING."""
+    target = stream or sys.stderr
+    renderer: structlog.typing.Processor = structlog.processors.JSONRenderer(default=str)
+    if target.isatty():
+        renderer = structlog.dev.ConsoleRenderer(timestamp_key="at", exception_formatter=structlog.dev.plain_traceback)
+    handler = logging.StreamHandler(target)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[
+                structlog.processors.TimeStamper(fmt="%Y-%m-%dT%H:%M:%SZ", key="at"),
+                structlog.stdlib.add_log_level,
+                _add_facts,
+            ],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.WARNING)
+    logging.getLogger("agent").setLevel(level.upper())
+    for name in LIBRARIES:
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def _add_facts(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """The record's facts, masked and escaped as the resident process does."""
+    event["event"] = printable(str(event["event"]))[:LONGEST_VALUE]
+    event.update(facts_of(event["_record"]))
+    return event
