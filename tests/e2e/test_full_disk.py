@@ -83,6 +83,8 @@ def test_outbox_drains_on_a_full_disk(tmp_path: Path) -> None:
         agent.wait(lambda: arrived(cloud))
         assert (state / reserve.FILE_NAME).exists()
         cloud.kill()
+        # A failed run first: the last request before the kill may still be about to be acknowledged.
+        agent.wait(lambda: agent.log_lines("delivery.failed"))
         agent.wait(lambda: agent.query("SELECT 1 FROM batch WHERE state = 'waiting'"))
         ballast = fill_up(state)
         agent.wait(lambda: agent.log_lines("store.failed"))
