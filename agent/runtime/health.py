@@ -21,7 +21,7 @@ from agent.link.record import LinkRecord, key_warning, read_link
 from agent.log import printable
 from agent.model import ConsentLevel, Outcome
 from agent.settings import Mode, Settings
-from agent.store import Store, delivery_state, open_store, outbox
+from agent.store import Store, delivery_state, open_store, outbox, reserve
 from agent.store.database import FILE_NAME, LOCK_NAME
 from agent.store.delivery_state import DeliveryState
 from agent.store.hours import closed_hours, hours_with_new_ticks
@@ -175,6 +175,7 @@ def _sampling(health: Health, settings: Settings, store: Store) -> None:
                 "See: journalctl -u portfolio-agent -n 20 (a full disk is the usual cause)",
             )
         )
+    _room(health, settings)
     _unclosed(health, settings, store)
     for state in source_states(store):
         _source(health, state)
@@ -186,6 +187,20 @@ def _sampling(health: Health, settings: Settings, store: Store) -> None:
             "ticks": last.ticks,
             "expected": max(round(last.hour.length_s / settings.sampling.interval_s), 1),
         }
+
+
+def _room(health: Health, settings: Settings) -> None:
+    """A full disk, asked of the file system itself: what cannot be written cannot be read from the store."""
+    folder = settings.agent.state_dir
+    free = reserve.free_bytes(folder)
+    if free < reserve.TIGHT_BELOW_BYTES or reserve.spent(folder):
+        health.problems.append(
+            Problem(
+                "The disk is full: new ticks cannot be stored.",
+                f"{free:,} bytes are free on the file system of {folder}.",
+                "Free space there. Ticks wait in the agent's memory meanwhile, the last two hours of them.",
+            )
+        )
 
 
 def _unclosed(health: Health, settings: Settings, store: Store) -> None:
