@@ -191,3 +191,15 @@ def test_counts_speak_rather_than_estimates() -> None:
     assert (row.samples, row.expected, row.failed) == (1, 1, {})
     (only_estimates,) = aggregate([mixed[0], mixed[2]], HOUR, expected=2, kinds={})
     assert (only_estimates.figures["method"], only_estimates.samples) == ("estimate", 2)
+
+
+def test_cut_beans_have_a_row_though_others_are_there() -> None:
+    """J16: a metric of which the cap cut some beans says so in the hour, beside the series that were read."""
+    pool = Series("jmx", "pool.used", (("name", "a"),))
+    ticks = [
+        tick(2 * n, {pool: 1}, failures=(Failure("pool.used", "cut", "[jmx] max_beans leaves out 7 beans"),))
+        for n in range(3)
+    ]
+    rows = aggregate(ticks, HOUR, expected=30, kinds={})
+    assert row_of(rows, pool).samples == 3
+    assert row_of(rows, Series("jmx", "pool.used")).failed == {"cut": 3}
