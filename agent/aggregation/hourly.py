@@ -18,7 +18,9 @@ from agent.model import Hour, HourlyAggregate, Kind, Outcome, Series, Tick, Valu
 
 NOT_DUE = "not-due"
 NOT_PRESENT = "not-present"
+CUT = "cut"
 NOT_SEEN = "not-seen"
+METHOD, ESTIMATE = "method", "estimate"  # the attribute by which a source says that a value is no count
 Point = tuple[float | int, str]
 
 
@@ -27,8 +29,17 @@ class _Collected:
     """What one series gave over the hour: values with their epoch, in time order."""
 
     points: list[tuple[Value, str]] = field(default_factory=list)
-    attributes: dict[str, Value] = field(default_factory=dict)
+    attributes: list[Mapping[str, Value]] = field(default_factory=list)
     seen_in: set[int] = field(default_factory=set)
+
+    def drop_estimates(self) -> int:
+        """Where some values are counted and others estimated, keep the counted ones; how many were dropped."""
+        exact = [position for position, item in enumerate(self.attributes) if item.get(METHOD) != ESTIMATE]
+        dropped = len(self.points) - len(exact) if exact else 0
+        if dropped:
+            self.points = [self.points[position] for position in exact]
+            self.attributes = [self.attributes[position] for position in exact]
+        return dropped
 
 
 def aggregate(
@@ -52,7 +63,7 @@ def aggregate(
         for sample in tick.samples:
             entry = collected.setdefault(sample.series, _Collected())
             entry.points.append((sample.value, tick.epochs.get(sample.series.source, "")))
-            entry.attributes.update(sample.attributes)
+            entry.attributes.append(dict(sample.attributes))
             entry.seen_in.add(position)
     for series in _still_expected(known, ordered):
         collected.setdefault(series, _Collected())
@@ -64,8 +75,10 @@ def aggregate(
     for series in sorted(collected, key=lambda item: (item.source, item.metric, item.tags)):
         entry = collected[series]
         failed, not_due = failures.of(series, entry.seen_in)
+        not_due += entry.drop_estimates()
         kind = kinds.get(series.metric, Kind.GAUGE)
-        figures = {**_figures(kind, entry.points, start.get(series)), **entry.attributes}
+        latest = entry.attributes[-1] if entry.attributes else {}
+        figures = {**_figures(kind, entry.points, start.get(series)), **latest}
         rows.append(HourlyAggregate(series, hour, figures, len(entry.points), max(expected - not_due, 0), dict(failed)))
     return rows
 
@@ -112,17 +125,18 @@ def _still_expected(known: Iterable[HourlyAggregate], ticks: Sequence[Tick]) -> 
 def _failed_only(ticks: Sequence[Tick], collected: Mapping[Series, _Collected]) -> Iterable[Series]:
     """A metric that failed by name in this hour and gave no series at all gets a row of its own.
 
-    What this product simply does not have is left out: it would be the same hundred rows every hour.
+    What this product simply does not have is left out: it would be the same hundred rows every hour. A metric of which
+    beans were cut gets the row though others of its series are there: nothing else would tell (J16).
     """
     seen = {series.metric for series in collected}
     named = {
-        (report.source, failure.metric)
+        (report.source, failure.metric, failure.reason == CUT)
         for tick in ticks
         for report in tick.reports
         for failure in report.failures
         if failure.metric and failure.reason not in (NOT_DUE, NOT_PRESENT)
     }
-    return [Series(source, metric) for source, metric in sorted(named) if metric not in seen]
+    return [Series(source, metric) for source, metric, cut in sorted(named) if cut or metric not in seen]
 
 
 def _baseline(before: Tick | None, hour: Hour, expected: int) -> dict[Series, tuple[Value, str]]:

@@ -57,7 +57,7 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Threshold:
-    """Published numbers and the page they are from. `warn` None: only a limit is published, so nothing approaches it."""
+    """Published numbers and their page. `warn` None: only a limit is published, so nothing approaches it."""
 
     limit: float
     source: str

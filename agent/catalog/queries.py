@@ -1,7 +1,7 @@
 """Reads the `.sql` files of one folder: `NAME.sql` and its variants `NAME.DIALECT.sql`, `NAME.restricted.DIALECT.sql`.
 
 The header comment of each file says `counts:`, `cost:` and `versions:`; `null:` may say that NULL means zero, and
-`estimate: TABLE as COLUMN` that the database's own idea of the table's rows may stand in for a count that takes too long.
+`estimate: TABLE as COLUMN` that the database's own idea of the table's rows may stand in for a slow count.
 How each dialect is asked for that idea stands in `estimates/DIALECT.sql`, with the table as parameter `:wanted`.
 """
 

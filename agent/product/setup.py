@@ -162,9 +162,7 @@ def _settings(wishes: SetupWishes, home: HomeFacts, hint: JmxHint | None) -> Set
     jmx = JmxSettings()
     if hint is not None and hint.port is not None:
         tls = JmxTlsSettings(server=hint.server_tls, registry=hint.registry_tls)
-        # jmxquery speaks neither TLS nor, for the sake of the password, with a login.
-        bare = not (hint.server_tls or hint.registry_tls)
-        jmx = replace(jmx, port=hint.port, tls=tls, transport="jmxquery" if bare else "rmi")
+        jmx = replace(jmx, port=hint.port, tls=tls)
     jmx = replace(jmx, host=wishes.jmx_host or jmx.host, port=wishes.jmx_port or jmx.port)
     agent = AgentSettings(mode=Mode.OFFLINE if wishes.offline else Mode.LINKED)
     return Settings(
@@ -243,7 +241,7 @@ def _next_steps(wishes: SetupWishes, settings: Settings, home: HomeFacts, hint: 
     if hint is not None and hint.port is None:
         yield "Open a JMX port on loopback in the product's bin/setenv.sh and restart the product, or set jmx.enabled."
     if hint is not None and hint.port is not None and hint.authenticate:
-        yield 'The JVM asks for a login: set [jmx] transport = "rmi", user and password_file.'
+        yield "The JVM asks for a login: set [jmx] user and password_file."
     if settings.agent.mode is Mode.LINKED and settings.cloud.endpoint is None:
         yield "Set [cloud] endpoint, the address of the receiver."
     yield f"Check it: portfolio-agent config check --config {config}"

@@ -18,13 +18,15 @@ from pathlib import Path
 from typing import Any
 
 from agent.aggregation import aggregate
-from agent.errors import AgentError, AlreadyRunning, NotLinked, StoreError
+from agent.errors import AgentError, AlreadyRunning, StoreError
 from agent.log import log, logger
 from agent.model import ConsentLevel, Hour, HourlyAggregate, Tick
 from agent.runtime.pipeline import Pipeline
+from agent.runtime.standing import standings_of
 from agent.settings import Settings
 from agent.store import Store, outbox
 from agent.store.hours import ClosedHour, aggregates_of, closed_hours, hours_with_new_ticks, put_hour, remove_hours
+from agent.store.levels import put_standings
 from agent.store.state import count_loss
 from agent.store.ticks import last_tick_before, remove_ticks, ticks_of
 
@@ -90,6 +92,7 @@ def _close(pipeline: Pipeline, hour: Hour, revision: int, now: datetime, closed:
     batches = pipeline.batches(hour, revision, aggregates, now) if _may_seal(pipeline, hour) else []
     with pipeline.store.transaction() as connection:
         put_hour(connection, record, aggregates)
+        put_standings(pipeline.store, connection, standings_of(aggregates, pipeline.catalog))
         for batch in batches:
             outbox.put(connection, batch)
         outbox.enforce_limit(connection, pipeline.settings.delivery.outbox_limit_bytes, now)
@@ -190,11 +193,9 @@ class HourlyReport:
     bundle: Path | None = None
     problem: AgentError | None = None
 
-    def exit_code(self, *, scheduled: bool) -> int:
-        """What the command returns; not being linked is no fault of a scheduled run."""
-        if self.problem is None or (scheduled and isinstance(self.problem, NotLinked)):
-            return 0
-        return self.problem.exit_code
+    def exit_code(self) -> int:
+        """What the command returns."""
+        return 0 if self.problem is None else self.problem.exit_code
 
     def to_json(self) -> dict[str, Any]:
         """The same for scripts."""

@@ -5,10 +5,14 @@ from __future__ import annotations
 from agent.catalog import Catalog
 from agent.settings import Settings
 from agent.sources.base import Source
+from agent.sources.governor import CostGovernor
 
 
-def open_sources(settings: Settings, catalog: Catalog) -> list[Source]:
-    """The sources this configuration asks for, host first; opening one connects to nothing."""
+def open_sources(settings: Settings, catalog: Catalog, governor: CostGovernor | None = None) -> list[Source]:
+    """The sources this configuration asks for, host first; opening one connects to nothing.
+
+    `governor` holds what the guardrail queries cost in earlier processes; without it that is learnt anew.
+    """
     sources: list[Source] = []
     if settings.host.enabled:
         from agent.sources.host import open_host
@@ -21,5 +25,5 @@ def open_sources(settings: Settings, catalog: Catalog) -> list[Source]:
     if settings.database.enabled:
         from agent.sources.guardrails import open_guardrails
 
-        sources.append(open_guardrails(settings, catalog))
+        sources.append(open_guardrails(settings, catalog, governor))
     return sources

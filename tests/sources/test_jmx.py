@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from agent.catalog import Merge
+from agent.catalog.reasons import REASONS
 from agent.errors import SourceError
-from agent.jmx import BeanQuery, JmxError, JmxSample, JmxValue
+from agent.jmx import BeanQuery, JmxError, JmxSample, JmxValue, ReadFailure
 from agent.model import Failure, Kind, Reading, Value
 from agent.sources.jmx import Jmx, bean_queries
 from tests.support.jvm_beans import Jvm
@@ -151,6 +153,37 @@ def test_beans_that_cannot_be_told_apart() -> None:
         assert [failure.reason for failure in reading.failures] == ["ambiguous"]
 
 
+@pytest.mark.parametrize(("merge", "value"), [(Merge.SUM, 10), (Merge.MAX, 7)])
+def test_beans_that_must_not_be_told_apart_are_merged(merge: Merge, value: int) -> None:
+    """What only a query tells apart becomes one series: counts added, or the highest, and nothing is ambiguous."""
+    own = catalog_of(jmx_metric("a.one", "d:type=X,*", "One", merge=merge))
+    beans: dict[str, dict[str, JmxValue]] = {f"d:type=X,query={n}": {"One": n} for n in (1, 7, 2)}
+    reading = Jmx(own, lambda queries: Canned(JmxSample(beans))).read(1)
+    assert [(sample.series.tags, sample.value) for sample in reading.samples] == [((), value)]
+    assert reading.failures == ()
+
+
+def test_app_metrics_are_read_by_app_and_without_what_was_typed(reading: Reading) -> None:
+    """SQL times of two statements of one app are one series; the statements are nowhere in the reading."""
+    assert values(reading, "jira.app.db.core.count") == {
+        (("pluginKey", "com.atlassian.public"),): 5,
+        (("pluginKey", "com.customer.private"),): 100,
+    }
+    assert values(reading, "jira.app.db.core.mean")[(("pluginKey", "com.atlassian.public"),)] == 9.5
+    assert values(reading, "jira.app.long_running_task.active") == {(("pluginKey", "com.customer.private"),): 1}
+    assert values(reading, "jira.app.http.rest.count") == {(("pluginKey", "com.atlassian.public"),): 8}
+    assert "planted" not in str(reading.samples)
+
+
+def test_pools_and_cluster_memory(reading: Reading) -> None:
+    """HikariCP, C3P0, DBCP and Hazelcast by the names that they share between products."""
+    assert values(reading, "pool.hikari.waiting") == {(("pool", "Pool (HikariPool-1)"),): 2}
+    assert values(reading, "pool.c3p0.busy") == {(("pool", "crowd"),): 3}
+    assert values(reading, "pool.dbcp.active") == {(("pool", "jdbc/JiraDS"),): 5}
+    assert values(reading, "hazelcast.map.entries.owned") == {(("map", "com.example.cache"),): 70}
+    assert values(reading, "hazelcast.partitions") == {(): 271}
+
+
 def test_transport_error_becomes_source_error() -> None:
     """The transport's code leaves when it is a known one, its sentences stay for the admin."""
     known = Jmx(catalog_of(), lambda queries: Canned(JmxError("refused", "Nobody listens.", do="Start it.")))
@@ -161,3 +194,38 @@ def test_transport_error_becomes_source_error() -> None:
     with pytest.raises(SourceError) as other:
         strange.read(1)
     assert other.value.reason == "other"
+
+
+def canned(answer: JmxSample) -> Reading:
+    """The reading of what a transport answers, with the metrics of two entries."""
+    own = catalog_of(
+        jmx_metric("pool.used", "x:type=Pool,name=*", "Used", tags={"name": "name"}),
+        jmx_metric("heap.used", "x:type=Heap", "Used"),
+    )
+    return Jmx(own, lambda _: Canned(answer)).read(10)
+
+
+def test_attribute_left_alone_is_quarantined() -> None:
+    """J14: what a transport does not ask for any more is a failure of its own, with bean, attribute and cause."""
+    left = ReadFailure("x:type=Heap", "Used", "not-serializable", "the server broke off", left_alone=True)
+    reading = canned(JmxSample({"x:type=Pool,name=a": {"Used": 1}}, (left,)))
+    assert reasons(reading, "heap.used") == ["quarantined"]
+    (failure,) = [item for item in reading.failures if item.metric == "heap.used"]
+    assert failure.detail == "x:type=Heap Used: not-serializable, the server broke off"
+    assert "quarantined" in REASONS
+
+
+def test_cap_that_cuts_is_told_with_count_and_names() -> None:
+    """J16: the cap, the number of beans and the first names are told, and what nobody looked for is not 'absent'."""
+    reading = canned(JmxSample({"x:type=Pool,name=a": {"Used": 1}}, cut=(7, ("x:type=Pool,name=b",))))
+    (failure,) = [item for item in reading.failures if item.metric == "pool.used"]
+    assert failure.reason == "cut"
+    assert failure.detail == "[jmx] max_beans leaves out 7 beans: x:type=Pool,name=b"
+    assert reasons(reading, "heap.used") == ["cut"]
+    assert "cut" in REASONS
+
+
+def test_attribute_that_a_bean_does_not_declare_is_absent() -> None:
+    """An older product without the attribute is healthy: not-present, as a bean that is not there."""
+    gone = ReadFailure("x:type=Heap", "Used", "not-declared")
+    assert reasons(canned(JmxSample({}, (gone,))), "heap.used") == ["not-present"]
