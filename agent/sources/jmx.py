@@ -48,6 +48,7 @@ class Jmx:
 
     def __init__(self, catalog: Catalog, open_transport: Callable[[tuple[BeanQuery, ...]], Transport]) -> None:
         self._bound = [(metric, metric.jmx) for metric in catalog.of_source(NAME) if metric.jmx is not None]
+        self._by_other_names = {metric.name for metric, binding in self._bound if binding.or_beans}
         self._open_transport = open_transport
         self._transport: Transport | None = None
         self._matches: dict[str, tuple[Match, ...]] = {}
@@ -94,7 +95,14 @@ class Jmx:
                         failures.append(Failure(match.metric.name, AMBIGUOUS, clean_text(f"{rival[0]} and {bean}")))
                     if rival is None or bean < rival[0]:
                         samples[series] = (bean, Sample(series, found))
-        failures += [failure for failed in answer.failures for failure in self._failures(failed)]
+        # A thing with several names goes by one of them: that the others are absent is no failure.
+        named = {series.metric for series in samples} & self._by_other_names
+        failures += [
+            failure
+            for failed in answer.failures
+            for failure in self._failures(failed)
+            if failure.reason != NOT_PRESENT or failure.metric not in named
+        ]
         known = {series.metric for series in samples} | {failure.metric for failure in failures}
         # with beans cut, nobody knows whether the product has it
         absent = CUT if answer.cut[0] else NOT_PRESENT
