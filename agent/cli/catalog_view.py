@@ -66,6 +66,11 @@ def _metric(metric: Metric) -> dict[str, Any]:
         }
     if metric.sql is not None:
         entry["sql"] = {"query": metric.sql.query, "column": metric.sql.column}
+    if metric.folder is not None:
+        entry["folder"] = {
+            "places": [f"{place.home}:{place.path}" for place in metric.folder.places],
+            "figure": str(metric.folder.figure),
+        }
     if metric.threshold is not None:
         threshold = metric.threshold
         entry["threshold"] = {"warn": threshold.warn, "limit": threshold.limit, "source": threshold.source}
@@ -111,4 +116,6 @@ def _places(entry: dict[str, Any]) -> list[str]:
         return [f"{bean} {entry['jmx']['attribute']}" for bean in entry["jmx"]["beans"]] + never
     if "sql" in entry:
         return [f"{entry['sql']['query']}.sql, column {entry['sql']['column']}"]
+    if "folder" in entry:
+        return [f"{place} below the product's home, {entry['folder']['figure']}" for place in entry["folder"]["places"]]
     return ["this machine"]
