@@ -8,11 +8,24 @@ from collections.abc import Collection, Mapping
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from agent.catalog.model import DataType, JmxBinding, Merge, Metric, SqlBinding, TagRule, TagTreatment, Threshold
+from agent.catalog.model import (
+    DataType,
+    FolderBinding,
+    FolderFigure,
+    JmxBinding,
+    Merge,
+    Metric,
+    Place,
+    SqlBinding,
+    TagRule,
+    TagTreatment,
+    Threshold,
+)
 from agent.errors import Mistake
 from agent.model import Category, ConsentLevel, EntryType, Kind
 
-SOURCES = ("jmx", "guardrails", "host")
+SOURCES = ("jmx", "guardrails", "host", "folders")
+PLACE = re.compile(r"(local|shared):([\w-]+(?:/[\w-]+)*)")
 COSTS = ("S", "M", "L", "XL")
 TEXTS = ("name", "source", "unit", "reference")
 CLASSES: Mapping[str, type[StrEnum]] = {
@@ -22,7 +35,7 @@ CLASSES: Mapping[str, type[StrEnum]] = {
     "data_type": DataType,
     "kind": Kind,
 }
-KNOWN = (*TEXTS, *CLASSES, "description", "cost", "versions", "tags", "attributes", "jmx", "sql", "threshold")
+KNOWN = (*TEXTS, *CLASSES, "description", "cost", "versions", "tags", "attributes", "jmx", "sql", "folder", "threshold")
 JMX_KEYS = ("bean", "or_beans", "attribute", "key", "tags", "excluding", "absent", "merge")
 NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)+")
 TAG = re.compile(r"[a-z][A-Za-z0-9]*")
@@ -57,6 +70,7 @@ def parse_metric(entry: Mapping[str, Any], file: str, number: int, faults: Fault
     attributes = _attributes(reader)
     jmx = _jmx(reader)
     sql = _sql(reader)
+    folder = _folder(reader)
     threshold = _threshold(reader)
     cost = entry.get("cost", "S")
     if cost not in COSTS:
@@ -81,6 +95,7 @@ def parse_metric(entry: Mapping[str, Any], file: str, number: int, faults: Fault
         attributes=attributes,
         jmx=jmx,
         sql=sql,
+        folder=folder,
         threshold=threshold,
     )
     _check(metric, reader)
@@ -205,6 +220,26 @@ def _sql(reader: _Reader) -> SqlBinding | None:
     return SqlBinding(sql.text("query", required=True), column)
 
 
+def _folder(reader: _Reader) -> FolderBinding | None:
+    folder = reader.below("folder")
+    if folder is None:
+        return None
+    folder.only(("places", "figure", "files", "without"))
+    places = []
+    for text in folder.texts("places"):
+        found = PLACE.fullmatch(text)
+        if found is None:
+            folder.fault("places", "must be local: or shared: and a relative path")
+        else:
+            places.append(Place(found[1], found[2]))
+    figure, files = FolderFigure(folder.choice("figure", FolderFigure)), folder.texts("files")
+    if not folder.table.get("places"):
+        folder.fault("places", "is missing")
+    if (figure is FolderFigure.BYTES) == bool(files):
+        folder.fault("files", f"belongs to each figure but {FolderFigure.BYTES}")
+    return FolderBinding(tuple(places), figure, files, folder.texts("without"))
+
+
 def _threshold(reader: _Reader) -> Threshold | None:
     threshold = reader.below("threshold")
     if threshold is None:
@@ -233,6 +268,8 @@ def _check(metric: Metric, reader: _Reader) -> None:
         reader.fault("jmx", "belongs to entries with source = 'jmx', and to each of them")
     if (metric.source == "guardrails") != (metric.sql is not None):
         reader.fault("sql", "belongs to entries with source = 'guardrails', and to each of them")
+    if (metric.source == "folders") != (metric.folder is not None):
+        reader.fault("folder", "belongs to entries with source = 'folders', and to each of them")
     if metric.jmx is not None:
         for tag in set(metric.jmx.tags.values()) - metric.tags.keys():
             reader.fault(f"tags.{tag}", "this tag has no rule, so it could never leave and must not be read")

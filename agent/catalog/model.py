@@ -99,6 +99,37 @@ class SqlBinding:
     column: str
 
 
+class FolderFigure(StrEnum):
+    """What is told of a folder: all bytes below it, or number, size and age in seconds of the newest of its files."""
+
+    BYTES = "bytes"
+    COUNT = "count"
+    NEWEST_BYTES = "newest-bytes"
+    NEWEST_AGE = "newest-age"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A folder below one of the product's homes: `home` is "local" or "shared"."""
+
+    home: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class FolderBinding:
+    """Where a figure of a folder is read. Versions differ in the place: of BYTES the first that exists counts.
+
+    `files` are the names that count for the other figures, as patterns, over all places; `without` names subfolders
+    that do not belong to the size.
+    """
+
+    places: tuple[Place, ...]
+    figure: FolderFigure
+    files: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
+
+
 class NullMeans(StrEnum):
     """What a NULL in a guardrail's column stands for; the header of the `.sql` file says it."""
 
@@ -163,6 +194,7 @@ class Metric:
     attributes: Mapping[str, DataType] = field(default_factory=dict)
     jmx: JmxBinding | None = None
     sql: SqlBinding | None = None
+    folder: FolderBinding | None = None
     threshold: Threshold | None = None
 
 

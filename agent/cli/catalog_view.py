@@ -26,11 +26,14 @@ def as_document(catalog: Catalog, level: ConsentLevel | None, *, sql: bool) -> d
                 "counts": query.counts,
                 "cost": query.cost,
                 "versions": query.versions,
-                "sql": {dialect or "any": text for dialect, text in query.texts.items()},
+                "sql": {dialect or "any": text for dialect, text in query.texts.items()}
+                | {f"restricted {dialect}".rstrip(): text for dialect, text in query.restricted.items()},
+                "estimatedFrom": query.estimate.table if query.estimate is not None else None,
             }
             for query in catalog.queries.values()
             if query.name in used
         ]
+        document["estimates"] = dict(catalog.estimates)
     return document
 
 
@@ -59,9 +62,18 @@ def _metric(metric: Metric) -> dict[str, Any]:
             "beans": [metric.jmx.bean, *metric.jmx.or_beans],
             "attribute": metric.jmx.attribute + (f".{metric.jmx.key}" if metric.jmx.key else ""),
             "excluding": list(metric.jmx.excluding),
+            "merge": None if metric.jmx.merge is None else str(metric.jmx.merge),
         }
     if metric.sql is not None:
         entry["sql"] = {"query": metric.sql.query, "column": metric.sql.column}
+    if metric.folder is not None:
+        entry["folder"] = {
+            "places": [f"{place.home}:{place.path}" for place in metric.folder.places],
+            "figure": str(metric.folder.figure),
+        }
+    if metric.threshold is not None:
+        threshold = metric.threshold
+        entry["threshold"] = {"warn": threshold.warn, "limit": threshold.limit, "source": threshold.source}
     return entry
 
 
@@ -80,6 +92,10 @@ def as_text(document: dict[str, Any]) -> str:
         lines.append(f"{entry['name']}  [{entry['unit']}, {entry['kind']}]  {entry['description']}")
         lines.append(f"    leaves under: {entry['consent']}   data: {entry['dataType']}, {entry['category']}")
         lines += [f"    read from:    {place}" for place in _places(entry)]
+        if "threshold" in entry:
+            threshold = entry["threshold"]
+            warn = "" if threshold["warn"] is None else f"warning at {threshold['warn']:,}, "
+            lines.append(f"    threshold:    {warn}limit {threshold['limit']:,} ({threshold['source']})")
         lines += [
             f"    tag {name}: basic {rule['basic']}, extended {rule['extended']} ({rule['dataType']})"
             for name, rule in entry["tags"].items()
@@ -87,6 +103,10 @@ def as_text(document: dict[str, Any]) -> str:
     for statement in document.get("statements", ()):
         for dialect, text in statement["sql"].items():
             lines += ["", f"== {statement['query']} ({dialect}): {statement['counts']}; cost {statement['cost']}", text]
+        if statement["estimatedFrom"] is not None:
+            lines.append(f"-- too slow: the database's own estimate of {statement['estimatedFrom']} stands in")
+    for dialect, text in document.get("estimates", {}).items():
+        lines += ["", f"== estimate ({dialect}): about how many rows a table has", text]
     return "\n".join(lines)
 
 
@@ -96,4 +116,6 @@ def _places(entry: dict[str, Any]) -> list[str]:
         return [f"{bean} {entry['jmx']['attribute']}" for bean in entry["jmx"]["beans"]] + never
     if "sql" in entry:
         return [f"{entry['sql']['query']}.sql, column {entry['sql']['column']}"]
+    if "folder" in entry:
+        return [f"{place} below the product's home, {entry['folder']['figure']}" for place in entry["folder"]["places"]]
     return ["this machine"]

@@ -19,7 +19,7 @@ from agent.store.costs import QueryCost
 SHARE = 0.01  # of the time since its last run a query may cost; a database must not suffer from being watched
 ABSENT_AGAIN_S = 3600.0  # a table that is missing costs the database an error line in its log each time one asks
 DAY_S = 86_400.0
-LEAST_S = {"XL": DAY_S}  # by cost class: however fast it was, not more often
+LEAST_S: Mapping[str, float] = {"XL": DAY_S}  # by cost class: however fast it was, not more often
 ESTIMATE_FROM_S = 3600.0  # a count that may not run each hour would leave hours empty
 
 
@@ -51,12 +51,14 @@ class CostGovernor:
         tick_s: float = 0.0,
         costs: Mapping[str, str] | None = None,
         labels: Mapping[str, str] | None = None,
+        least_s: Mapping[str, float] = LEAST_S,
     ) -> None:
         self._share = share
         self._absent_again_s = absent_again_s
         self._tick_s = tick_s
         self._costs = costs or {}
         self._labels = labels or {}
+        self._least_s = least_s
         self._runs: dict[str, Run] = {}
 
     def wait_s(self, query: str, now_s: float) -> float:
@@ -121,7 +123,7 @@ class CostGovernor:
         rest_s = last.took_s / self._share
         if last.timeouts > 1:
             rest_s = max(rest_s, min(rest_s * 2 ** min(last.timeouts - 1, 16), DAY_S))
-        return max(rest_s, LEAST_S.get(self._costs.get(query, ""), 0.0))
+        return max(rest_s, self._least_s.get(self._costs.get(query, ""), 0.0))
 
 
 def governor_of(settings: Settings, catalog: Catalog) -> CostGovernor:

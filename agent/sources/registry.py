@@ -18,6 +18,10 @@ def open_sources(settings: Settings, catalog: Catalog, governor: CostGovernor | 
         from agent.sources.host import open_host
 
         sources.append(open_host(settings, catalog))
+    if catalog.of_source("folders"):
+        from agent.sources.folders import open_folders
+
+        sources.append(open_folders(settings, catalog))
     if settings.jmx.enabled:
         from agent.sources.jmx import open_jmx
 

@@ -202,3 +202,38 @@ def test_field_list_version_follows_what_leaves(root: Path) -> None:
     name, rule = next(iter(tagged.tags.items()))
     loose = replace(tagged, tags={**tagged.tags, name: replace(rule, extended=TagTreatment.DROP)})
     assert field_list_version([loose if metric is tagged else metric for metric in metrics]) != before
+
+
+FOLDER = (
+    ENTRY.split("[metric.jmx]")[0].replace('source = "jmx"', 'source = "folders"')
+    + """[metric.folder]
+places = ["local:caches/index", "shared:caches"]
+figure = "bytes"
+"""
+)
+
+
+def test_folder_entry(root: Path) -> None:
+    """A folder is named by home and relative path."""
+    plant(root, FOLDER)
+    binding = load_catalog("jira", root).metrics["jira.planted"].folder
+    assert binding is not None
+    assert [(place.home, place.path) for place in binding.places] == [("local", "caches/index"), ("shared", "caches")]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("local:caches/index", "/etc", "must be local: or shared:"),
+        ("local:caches/index", "local:../../etc", "must be local: or shared:"),
+        ('figure = "bytes"', 'figure = "words"', "must be one of"),
+        ('figure = "bytes"', 'figure = "count"', "belongs to each figure but bytes"),
+        ('places = ["local:caches/index", "shared:caches"]', "", "is missing"),
+        ('source = "folders"', 'source = "host"', "belongs to entries with source = 'folders'"),
+    ],
+)
+def test_folder_faults(root: Path, old: str, new: str, words: str) -> None:
+    """A path that could lead out of the home, or a figure that does not fit, is a fault."""
+    assert old in FOLDER
+    plant(root, FOLDER.replace(old, new))
+    assert any(words in fault for fault in faults(root))

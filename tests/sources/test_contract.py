@@ -13,18 +13,21 @@ from agent.errors import SourceError
 from agent.jmx import TransportName
 from agent.model import Kind
 from agent.sources import Source
+from agent.sources.folders import Folders
 from agent.sources.host import Host
+from tests.sources.test_folders import homes
 from tests.support.jira_database import fill_sqlite
 from tests.support.jvm_beans import Jvm, free_port
 from tests.support.sources import catalog, guardrails_source, jmx_source
 
-KINDS = ("host", "jmx", "jmxquery", "guardrails")
+KINDS = ("host", "folders", "jmx", "jmxquery", "guardrails")
 
 
 @pytest.fixture(params=KINDS)
 def source(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Source]:
     makers: dict[str, Callable[[], Source]] = {
         "host": lambda: Host(catalog(), {"state": tmp_path}),
+        "folders": lambda: Folders(catalog(), homes(tmp_path)),
         "jmx": lambda: jmx_source(request.getfixturevalue("jvm").port),
         "jmxquery": lambda: jmx_source(request.getfixturevalue("jvm").port, transport=TransportName.JMXQUERY),
         "guardrails": lambda: guardrails_source(fill_sqlite(tmp_path / "jira.db")),
@@ -76,7 +79,7 @@ def test_reads_again_after_close(source: Source) -> None:
     assert source.read(30).samples
     source.close()
     source.close()
-    assert source.read(30).samples or source.name == "guardrails"
+    assert source.read(30).samples or source.name in ("guardrails", "folders")
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -84,12 +87,13 @@ def test_dead_source_says_why(kind: str, tmp_path: Path) -> None:
     """A source that gives nothing raises SourceError with a code that may leave, a cause and what to do."""
     makers: dict[str, Callable[[], Source]] = {
         "host": lambda: Host(catalog(), {}),
+        "folders": lambda: Folders(catalog(), {}),
         "jmx": lambda: jmx_source(free_port()),
         "jmxquery": lambda: jmx_source(free_port(), transport=TransportName.JMXQUERY),
         "guardrails": lambda: guardrails_source(tmp_path / "missing.db"),
     }
     with pytest.raises(SourceError) as caught:
-        makers[kind]().read(0 if kind == "host" else 30)
+        makers[kind]().read(0 if kind in ("host", "folders") else 30)
     assert caught.value.reason in REASONS
     assert caught.value.what
 

@@ -34,9 +34,10 @@ def settings(tmp_path: Path, port: int, **jmx: object) -> Settings:
 
 
 def test_all_sources_read(tmp_path: Path, jvm: Jvm) -> None:
-    """One configuration, three sources, samples from each."""
+    """One configuration, four sources, samples from each."""
+    (tmp_path / "caches" / "indexesV2").mkdir(parents=True)
     sources = open_sources(settings(tmp_path, jvm.port), load_catalog("jira"))
-    assert [source.name for source in sources] == ["host", "jmx", "guardrails"]
+    assert [source.name for source in sources] == ["host", "folders", "jmx", "guardrails"]
     for source in sources:
         assert source.read(30).samples
         source.close()
