@@ -4,7 +4,7 @@ Wire:  wire note, sections 1 and 5 to 8. lookup("jmxrmi") -> stub -> newClient -
 State: three things are known or not: the server's stub, the connection object, an open channel. What is lost is made
        anew, and nothing else: a lost socket needs no login, a lost object (idle limit) needs no lookup, a restarted
        product (ports and ids change) needs all three.
-Time:  a lease is renewed at half of what was granted; getDefaultDomain is called when nothing else was for 50 s, as the
+Time:  a lease is renewed at half of what was granted; getDefaultDomain is called when nothing else was for 90 s, as the
        server ends a connection object after 120 s and a collector comes every two minutes.
 """
 
@@ -28,7 +28,7 @@ from agent.jmx.values import is_a
 REGISTRY_NAME = "jmxrmi"
 TLS_FACTORY = "javax.rmi.ssl.SslRMIClientSocketFactory"
 LEASE_MS = 600_000
-KEEP_ALIVE_S = 50.0
+KEEP_ALIVE_S = 90.0  # once between two samples of a collector that comes every two minutes: each call wakes the process
 CLOSE_WITHIN_S = 2.0
 LEAST_RENEWAL_S = 1.0
 

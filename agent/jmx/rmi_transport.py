@@ -1,7 +1,7 @@
 """The RMI transport: one target over many samples. Connects by itself, heals by itself, never sends a cached value.
 
 Threads: samples come from any one thread at a time; while connected, one daemon thread sleeps until the lease or the
-         idle limit wants a call (every 50 s), and ends when the connection does. A lock keeps the two apart.
+         idle limit wants a call (every 90 s), and ends when the connection does. A lock keeps the two apart.
 Backoff: after a failure the next attempts wait, at most 10 s, so that a product that restarts is back at the next tick;
          after a refused login up to 5 minutes, as servers lock accounts.
 """

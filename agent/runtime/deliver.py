@@ -26,7 +26,7 @@ from agent.model import Batch, BatchId, Category, Consent, ConsentedRecord, Cons
 from agent.runtime.child import DAEMON
 from agent.runtime.hourly import HourlyReport, close_hours, run_lock, tidy
 from agent.runtime.pipeline import Pipeline, open_pipeline
-from agent.runtime.process import die_with_parent
+from agent.runtime.process import die_with_parent, refuse_dumps
 from agent.runtime.stopping import on_stop
 from agent.settings import Mode, Settings
 from agent.store import Store, audit, delivery_state, ledger, outbox
@@ -130,6 +130,7 @@ def _push(pipeline: Pipeline, stopping: threading.Event, report: HourlyReport) -
     if record is None or record.consent.level is ConsentLevel.NONE:
         return
     check_clone(pipeline.store, read_machine_id())
+    refuse_dumps()
     key = reveal_key(
         record,
         settings.link_dir,

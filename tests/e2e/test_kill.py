@@ -60,7 +60,7 @@ def test_killed_daemon_takes_java_along(tmp_path: Path) -> None:
     long = {"sampling__interval": "2m", "sampling__deadline": "1m", "hour__length": "1h"}
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
-        with running_agent(tmp_path, jmx__enabled=True, jmx__port=port, **long) as agent:
+        with running_agent(tmp_path, jmx__enabled=True, jmx__transport="jmxquery", jmx__port=port, **long) as agent:
             agent.start(ticks=0)
             agent.wait(lambda: any("java" in process.name() for process in agent.processes()))
             agent.kill()

@@ -14,6 +14,7 @@ from agent.jmx.calls import Method
 from agent.jmx.errors import JmxError
 from agent.jmx.jrmp import Deadline
 from agent.jmx.model import BeanQuery, JmxSample, Target, TransportName
+from agent.jmx.rmi import KEEP_ALIVE_S
 from agent.jmx.rmi_transport import RmiTransport
 from agent.jmx.transport import open_transport
 from tests.jmx.conftest import AGENT, Jvm, free_port
@@ -284,7 +285,7 @@ def test_every_call_of_a_session_is_on_the_list(double: Double, open_rmi: Open) 
     transport = open_rmi(Target("127.0.0.1", double.port, TransportName.RMI), BeanQuery(pattern), clock=clock)
     for _ in range(3):
         assert len(transport.sample(20).beans) == 8
-        clock.now += 55
+        clock.now += KEEP_ALIVE_S
         transport.tend()
     transport.close()
     # the double knows a call by the list: it would have stopped at any other
@@ -393,7 +394,7 @@ def test_tending_keeps_a_real_connection_alive(fixture_jvm: Jvm, open_rmi: Open)
     session = transport._session
     object_id = session.object_id
     for _ in range(8):
-        clock.now += 50
+        clock.now += KEEP_ALIVE_S
         assert transport.due_s() == 0.0
         session.tend(Deadline(5))
     transport.sample(20)

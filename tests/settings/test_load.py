@@ -20,6 +20,7 @@ from agent.settings import Mode, ProductType, Settings, entries, load_settings
 from agent.settings.keys import key_of, parse_duration, parse_size, render_duration, render_size
 from agent.settings.load import parse_settings
 from agent.settings.rules import ADDRESS_KEYS, TRANSPORTS
+from tests.support.folders import open_to_all
 
 INSTANCE = '[instance]\nproduct = "jira"\nhome = "/srv/jira"\nshared_home = "/srv/shared"\n'
 
@@ -336,10 +337,7 @@ def test_folder_world_writable_and_foreign_bytes_are_refused(tmp_path: Path) -> 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become another user")
 def test_unreadable_file_names_owner_mode_and_command(tmp_path: Path) -> None:
     """Requirement C3: a permission problem is shown as that, with owner, needed mode and the command that mends it."""
-    tmp_path.chmod(0o755)
-    for parent in tmp_path.parents:
-        if parent.owner() == "root" and parent.name.startswith("pytest"):
-            parent.chmod(0o755)
+    open_to_all(tmp_path)
     path = tmp_path / "agent.toml"
     path.write_text(INSTANCE)
     path.chmod(0o600)

@@ -37,7 +37,7 @@ def connect():
 
 def prctl():
     # ctypes where no memory may be both writable and executable.
-    die_with_parent()
+    die_with_parent(os.getppid())
     refuse_dumps()
     return "dumpable" if ctypes.CDLL(None).prctl(3, 0, 0, 0, 0) else ""
 
