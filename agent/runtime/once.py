@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from agent.catalog import load_catalog
+from agent.catalog import Catalog, load_catalog
 from agent.consent import Pseudonyms, explain
+from agent.errors import StoreError
 from agent.link.private_file import trusted_owners
 from agent.link.record import read_link
 from agent.log import printable
@@ -15,7 +18,9 @@ from agent.model import ConsentLevel, Outcome, Tick
 from agent.product.instance import read_instance
 from agent.sampling import Sampler
 from agent.settings import Settings
-from agent.sources import open_sources
+from agent.sources import CostGovernor, governor_of, open_sources
+from agent.store import open_store
+from agent.store.costs import load_costs
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +66,7 @@ def read_once(settings: Settings) -> Taken:
     record = read_link(settings.link_dir, owners=trusted_owners(settings.agent.state_dir))
     level = record.consent.level if record is not None else ConsentLevel.BASIC
     pseudonyms = Pseudonyms(read_instance(settings.link_dir).pseudonym_key.reveal())
-    sampler = Sampler(open_sources(settings, catalog))
+    sampler = Sampler(open_sources(settings, catalog, _with_known_costs(settings, catalog)))
     try:
         tick = sampler.take(datetime.now(UTC), settings.sampling.deadline_s)
     finally:
@@ -84,6 +89,19 @@ def read_once(settings: Settings) -> Taken:
             }
         )
     return Taken(tick, level, tuple(rows))
+
+
+def _with_known_costs(settings: Settings, catalog: Catalog) -> CostGovernor:
+    """What the daemon knows of slow queries: a look by hand must not run them more often than they may."""
+    governor = governor_of(settings, catalog)
+    with suppress(StoreError):  # without a store nothing is known yet
+        store = open_store(settings.agent.state_dir, read_only=True)
+        try:
+            slow = [cost for cost in load_costs(store) if cost.every_s > settings.sampling.interval_s]
+        finally:
+            store.close()
+        governor.recall(slow, time.monotonic(), datetime.now(UTC))
+    return governor
 
 
 def render_once(taken: Taken) -> str:

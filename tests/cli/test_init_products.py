@@ -85,3 +85,16 @@ def test_product_is_told_by_its_home(tmp_path: Path, product: str) -> None:
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)["found"]
     assert (found["product"], found.get("build")) == (product, None if product == "bitbucket" else "9012")
+
+
+def test_index_on_disk(tmp_path: Path, product: str) -> None:
+    """Confluence's index is measured where it lies by default, the folders in it too; the others have none."""
+    home = write_product_home(tmp_path, product, url=f"jdbc:sqlite:{fill_sqlite(product, tmp_path / 'db')}")
+    (home / "index" / "edge").mkdir(parents=True)
+    (home / "index" / "_1.cfs").write_bytes(b"x" * 3000)
+    (home / "index" / "edge" / "_1.cfs").write_bytes(b"x" * 500)
+    config = tmp_path / "agent.toml"
+    assert run("init", "--home", home, "--output", config, "--state-dir", tmp_path / "state").returncode == 0
+    rows = json.loads(run("sample", "--config", config, "--json").stdout)["samples"]
+    found = [(row["metric"], row["value"]) for row in rows if row["source"] == "folders"]
+    assert found == ([("confluence.guardrail.index.bytes", 3500)] if product == "confluence" else [])

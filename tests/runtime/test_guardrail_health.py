@@ -9,12 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from agent.model import Outcome, Sample, Series, SourceReport, Tick
 from agent.runtime.daemon import CostKeeper
 from agent.runtime.guardrail_health import guardrail_rows, guardrails_against_thresholds, slow_queries
 from agent.sources import CostGovernor
 from agent.store import Store, open_store
 from agent.store.costs import QueryCost, load_costs, save_costs
 from agent.store.levels import Standing, put_standings
+from agent.store.ticks import TickWriter
+from tests.support.standing import standing
 
 NOW = datetime(2026, 11, 22, 19, 0, tzinfo=UTC)
 SOURCE = "https://example.com/guardrails"
@@ -84,3 +87,30 @@ def test_costs_are_written_when_it_matters(store: Store) -> None:
     governor.note("q", 1310.0, 50.0)
     keeper.save_if_due(1320.0, NOW)
     assert load_costs(store)[0].estimated
+
+
+def test_status_of_a_closed_hour(tmp_path: Path) -> None:
+    """From a tick to the command line: the closed hour's figures stand against their thresholds, in text and JSON."""
+    agent = standing(tmp_path, mode="offline", hour="1h")
+    taken_at = datetime.now(UTC) - timedelta(hours=2)
+    store = open_store(agent.settings.agent.state_dir)
+    users = Sample(Series("guardrails", "jira.guardrail.users"), 80_000)
+    epics = Sample(Series("guardrails", "jira.guardrail.epics"), 100_001)
+    report = SourceReport("guardrails", Outcome.OK, 2)
+    TickWriter(store, 3600).append(Tick(taken_at, (users, epics), (report,)))
+    with store.transaction() as connection:
+        save_costs(connection, [COST])
+    store.close()
+    assert agent.run("deliver").returncode == 0
+    answer = agent.json("status", code=1)
+    assert [(item["metric"], item["level"], item["value"]) for item in answer["guardrails"]] == [
+        ("jira.guardrail.epics", "exceeding", 100_001),
+        ("jira.guardrail.users", "approaching", 80_000),
+    ]
+    assert answer["guardrails"][1]["source"].startswith("https://")
+    assert [(item["metric"], item["everyS"]) for item in answer["slow_queries"]] == [
+        ("jira.guardrail.comments", 2400.0)
+    ]
+    text = agent.run("status").stdout
+    assert "jira.guardrail.users approaching: 80,000, warning at 75,000, limit 100,000" in text
+    assert "jira.guardrail.comments: every 40 min, last run took 24 s" in text
