@@ -12,7 +12,7 @@ from agent.catalog.model import DataType, JmxBinding, Metric, SqlBinding, TagRul
 from agent.errors import Mistake
 from agent.model import Category, ConsentLevel, EntryType, Kind
 
-SOURCES = ("jmx", "guardrails", "host")
+SOURCES = ("jmx", "guardrails", "host", "clientside")
 COSTS = ("S", "M", "L")
 TEXTS = ("name", "source", "unit", "reference")
 CLASSES: Mapping[str, type[StrEnum]] = {
