@@ -14,7 +14,7 @@ SECTIONS = {
     "jmx.tls": "TLS of the JVM's port. The first two mirror the JVM's own switches; the rest needs one of them.",
     "database": "The product's database; always read-only, one connection.",
     "host": "This machine: processor, memory, disks.",
-    "clientside": "What browsers met: counts and times from Tomcat's access log, Apdex from Jira's log. No line is kept.",
+    "clientside": "What browsers met: counts and times from Tomcat's access log and Jira's Apdex log. No line is kept.",
     "cloud": "Where hourly figures go once the agent is linked. TLS 1.2 or newer, always verified.",
     "delivery": "How long one delivery keeps trying, and how much may wait on disk meanwhile.",
     "bundle": "Zip files for manual upload. portfolio-agent bundle writes one at any time.",
