@@ -75,11 +75,12 @@ def write_log(path: Path, size_mib: int) -> int:
     for number in range(20_000):
         place = chance.choice(PATHS)
         place = place % chance.randrange(10**5) if "%d" in place else place
+        status, agent = chance.choice((200, 200, 200, 304, 404, 500)), chance.choice(AGENTS)
         block.append(
             f"192.0.2.{number % 250} {number % 1440}x{number}x{number % 9} user{number % 500} "
-            f'[22/Nov/2026:10:00:00 +0000] "GET {place}?a={number} HTTP/1.1" {chance.choice((200, 200, 200, 304, 404, 500))} {number % 70000} '
-            f'{int(chance.expovariate(1 / 80_000))} "https://jira.example.com/secure/RapidBoard.jspa?view={number % 99}" '
-            f'"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML) {chance.choice(AGENTS)}" "{number:x}a5s7"\n'
+            f'[22/Nov/2026:10:00:00 +0000] "GET {place}?a={number} HTTP/1.1" {status} {number % 70000} '
+            f'{int(chance.expovariate(1 / 80_000))} "https://jira.example.com/secure/RapidBoard.jspa?view={number}" '
+            f'"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML) {agent}" "{number:x}a5s7"\n'
         )
     octets = "".join(block).encode()
     copies = max(1, size_mib * 1024 * 1024 // len(octets))

@@ -28,7 +28,8 @@ def jira_line(number: int, path: str = "/rest/api/2/issue/PLANTEDKEY-4711", stat
     return (
         f"192.0.2.77 {number % 1440}x{number}x3 erika.mustermann [22/Nov/2026:10:{number // 60 % 60:02}:"
         f'{number % 60:02} +0000] "GET {path}?jql=assignee=currentUser&mail=erika@example.com HTTP/1.1" '
-        f'{status} 512 {took} "https://jira.example.com/browse/PLANTEDKEY-4711" "Mozilla/5.0 (X11; Linux) \\"q\\" {number}" "JSESS0815"\n'
+        f'{status} 512 {took} "https://jira.example.com/browse/PLANTEDKEY-4711" '
+        f'"Mozilla/5.0 (X11; Linux) \\"q\\" {number}" "JSESS0815"\n'
     ).encode()
 
 
