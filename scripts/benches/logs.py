@@ -46,7 +46,7 @@ from agent.sources.clientside.tail import Follower
 pattern, folder = sys.argv[1], Path(sys.argv[2])
 reader, requests = compile_pattern(pattern, "", 10), Requests(5)
 follower = Follower(folder, lambda name: name == "access_log")
-follower.load({"floor": 0, "files": []})
+follower.load({"floor": 0, "files": [], "copies": []})
 began = time.process_time()
 follower.read(lambda lines: requests.count(reader.rows(lines), reader.order, reader.unit_us), time.monotonic() + 600)
 told = sum(value for metric, value, tags in requests.tell() if metric == "clientside.requests")

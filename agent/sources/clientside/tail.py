@@ -76,17 +76,21 @@ class Follower:
         self._folder = folder
         self._accepts = accepts
         self._positions: list[Position] = []
+        # (length, digest) of the first bytes of copies: a short copy says less than its original knows by now.
+        self._copies: list[tuple[int, str]] = []
         self._floor_ns: int | None = None
         self._heads: dict[tuple[int, int, int, int], bytes] = {}
 
     def dump(self) -> dict[str, object]:
         """The position as plain values: numbers and digests, never a name or a byte of the log."""
-        return {"floor": self._floor_ns, "files": [asdict(position) for position in self._positions]}
+        files = [asdict(position) for position in self._positions]
+        return {"floor": self._floor_ns, "files": files, "copies": self._copies}
 
     def load(self, document: Mapping[str, Any]) -> None:
         """Go on from a `dump()`; raises TypeError, KeyError or ValueError for anything else."""
         positions = [Position(**item) for item in document["files"]]
-        self._floor_ns, self._positions = document["floor"], positions
+        copies = [(int(length), str(digest)) for length, digest in document["copies"]]
+        self._floor_ns, self._positions, self._copies = document["floor"], positions, copies
 
     def skip_to_end(self) -> int:
         """Pass over what is there now; the bytes of followed files that were passed over."""
@@ -164,15 +168,24 @@ class Follower:
                 others.append((candidate, head))
         for candidate, head in others:
             twin = next((position for position in self._positions if _begins_alike(position, head)), None)
+            if twin is None and any(_digest(head[:length]) == digest for length, digest in self._copies):
+                continue
             if twin is None:
                 twin = Position(candidate.device, candidate.inode, len(head), _digest(head), 0, candidate.changed_ns)
                 self._positions.append(twin)
             elif any(twin is position for position in taken):
-                continue  # a copy of what is followed already
+                self._note_copy(head)
+                continue
             twin.device, twin.inode, twin.compressed = candidate.device, candidate.inode, False
             taken.append(twin)
             pairs.append((twin, candidate))
         return pairs
+
+    def _note_copy(self, head: bytes) -> None:
+        """Remember a copy of what is followed already, so that it is not taken for something new later."""
+        copy = (len(head), _digest(head))
+        if copy not in self._copies:
+            self._copies = [*self._copies[1 - KEPT_POSITIONS :], copy]
 
     def _head(self, candidate: Candidate) -> bytes:
         """The first bytes of a file, unpacked; remembered while the file does not change."""

@@ -116,6 +116,16 @@ def test_copy_and_truncate(log: Log) -> None:
     log.check()
 
 
+def test_copy_beside_the_log(log: Log) -> None:
+    """Someone copies the log and leaves both: the copy is not read, the log goes on being followed."""
+    log.write(40)
+    shutil.copy(log.path, log.folder / f"{LOG}.copy")
+    for _ in range(3):
+        log.read()
+        log.write(40)
+    log.check()
+
+
 def test_copy_and_truncate_unseen(log: Log) -> None:
     """The same when nobody looked in between and the file has grown past its old length again."""
     log.write(40)
