@@ -151,12 +151,15 @@ class Reading:
 
     `epoch` changes when the source's counters start again from zero (a JVM's start time).
     `costs_s` are the seconds each query took, where a source asks several; they stay here.
+    `checkpoint` is how far a source that reads a stream has come; it becomes durable with the tick, in one
+    transaction, and the source goes on from it after a crash. Empty: nothing to remember.
     """
 
     samples: tuple[Sample, ...]
     failures: tuple[Failure, ...] = ()
     epoch: str = ""
     costs_s: Mapping[str, float] = field(default_factory=dict)
+    checkpoint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +171,7 @@ class Tick:
     reports: tuple[SourceReport, ...]
     epochs: Mapping[str, str] = field(default_factory=dict)
     number: int = 0
+    checkpoints: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -141,6 +141,7 @@ def test_every_stage_says_what_it_is() -> None:
 RESIDENT = (
     "agent.sources",
     "agent.sources.host",
+    "agent.sources.clientside",
     "agent.sources.jmx",
     "agent.sources.guardrails",
     "agent.jmx.transport",

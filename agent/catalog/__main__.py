@@ -1,4 +1,7 @@
-"""`python -m agent.catalog` checks every catalog; the wheel build runs it and fails with it."""
+"""`python -m agent.catalog` checks every catalog; the wheel build runs it and fails with it.
+
+`python -m agent.catalog --document` prints the page of everything that is collected instead.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,14 @@ import sys
 from pathlib import Path
 
 from agent.catalog.check import check_all
+from agent.catalog.document import render_document
 
 
 def main() -> int:
     """0 when every field of every product is classified, 1 with each fault named otherwise."""
+    if sys.argv[1:] == ["--document"]:
+        print(render_document(), end="")
+        return 0
     root = Path(sys.argv[1]) if len(sys.argv) > 1 else None
     counts, faults = check_all(root)
     for fault in faults:

@@ -24,7 +24,7 @@ from agent.catalog.model import (
 from agent.errors import Mistake
 from agent.model import Category, ConsentLevel, EntryType, Kind
 
-SOURCES = ("jmx", "guardrails", "host", "folders")
+SOURCES = ("jmx", "guardrails", "host", "folders", "clientside")
 PLACE = re.compile(r"(local|shared):([\w-]+(?:/[\w-]+)*)")
 COSTS = ("S", "M", "L", "XL")
 TEXTS = ("name", "source", "unit", "reference")

@@ -67,6 +67,10 @@ DATABASE_REASONS = frozenset(
         "login-unreadable",
     }
 )
+# Named by the source "clientside": the unit of a log's durations is not known; a group is smaller than the setting.
+UNIT_UNKNOWN = "unit-unknown"
+TOO_FEW = "too-few"
+CLIENTSIDE_REASONS = frozenset({UNIT_UNKNOWN, TOO_FEW})
 # Named by sampling when it gives up on a source.
 SAMPLING_REASONS = frozenset({"deadline", "busy", "source-failed"})
 
@@ -87,8 +91,9 @@ REASONS = (
     )
     | JMX_REASONS
     | DATABASE_REASONS
+    | CLIENTSIDE_REASONS
     | SAMPLING_REASONS
 )
 
-# Expected on a healthy product: a feature that is off, a query that keeps within its budget.
-HARMLESS = frozenset({NOT_PRESENT, NOT_DUE})
+# Expected on a healthy product: a feature that is off, a query that keeps within its budget, a quiet night.
+HARMLESS = frozenset({NOT_PRESENT, NOT_DUE, TOO_FEW})

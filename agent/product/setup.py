@@ -26,6 +26,7 @@ from agent.product.reach import barred
 from agent.product.setenv import JmxHint, parse_setenv
 from agent.settings import (
     AgentSettings,
+    ClientsideSettings,
     CloudSettings,
     DatabaseLogin,
     DatabaseSettings,
@@ -169,9 +170,18 @@ def _settings(wishes: SetupWishes, home: HomeFacts, hint: JmxHint | None) -> Set
         instance=InstanceSettings(wishes.product, home.home, home.shared_home),
         agent=replace(agent, state_dir=wishes.state_dir or agent.state_dir),
         jmx=jmx,
+        clientside=ClientsideSettings(install=_with_tomcat(wishes.install)),
         database=_database(home, wishes.output),
         cloud=CloudSettings(endpoint=wishes.cloud_endpoint, ca_file=wishes.cloud_ca),
     )
+
+
+def _with_tomcat(install: Path | None) -> Path | None:
+    """The install folder, where it holds the file that tells of the access log; Crowd keeps Tomcat one level down."""
+    if install is None:
+        return None
+    places = (install / "conf" / "server.xml", install / "apache-tomcat" / "conf" / "server.xml")
+    return install if any(place.is_file() for place in places) else None
 
 
 def _database(home: HomeFacts, output: Path) -> DatabaseSettings:
@@ -222,6 +232,12 @@ def _found(settings: Settings, home: HomeFacts, hint: JmxHint | None) -> Iterato
         "encrypted by the product" if home.database.encrypted else "stays in the product's file, read when needed",
     )
     yield "JMX", f"{settings.jmx.host}:{settings.jmx.port}" + ("" if hint is None else _hint_words(hint))
+    yield "access log", _access_log_words(settings)
+
+
+def _access_log_words(settings: Settings) -> str:
+    install = settings.clientside.install
+    return "not read (no --install, or no conf/server.xml there)" if install is None else f"as Tomcat in {install} says"
 
 
 def _hint_words(hint: JmxHint) -> str:

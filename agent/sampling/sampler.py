@@ -99,6 +99,7 @@ class Sampler:
         samples: list[Sample] = []
         reports = []
         epochs: dict[str, str] = {}
+        checkpoints: dict[str, str] = {}
         for worker, call in calls:
             if call is not None:
                 _wait(call, ends, stopping)
@@ -107,7 +108,9 @@ class Sampler:
             if reading is not None:
                 samples.extend(reading.samples)
                 epochs[report.source] = reading.epoch
-        return Tick(now, tuple(samples), tuple(reports), epochs)
+                if reading.checkpoint:
+                    checkpoints[report.source] = reading.checkpoint
+        return Tick(now, tuple(samples), tuple(reports), epochs, checkpoints=checkpoints)
 
     def close(self, wait_s: float = 2.0) -> None:
         """Close every source; a hung one is left behind after `wait_s` seconds over all."""

@@ -12,6 +12,7 @@ from agent.settings.render import entries, render_settings
 from agent.settings.schema import (
     AgentSettings,
     BundleSettings,
+    ClientsideSettings,
     CloudSettings,
     DatabaseLogin,
     DatabaseSettings,
@@ -33,6 +34,7 @@ from agent.settings.text import shown
 __all__ = [
     "AgentSettings",
     "BundleSettings",
+    "ClientsideSettings",
     "CloudSettings",
     "DatabaseLogin",
     "DatabaseSettings",

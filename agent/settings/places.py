@@ -27,6 +27,12 @@ def _problems(settings: Settings) -> Iterator[tuple[str, str]]:
     ):
         if not folder.is_dir():
             yield key, f"there is no folder {folder}, or uid {os.geteuid()} may not see it"
+    for key, optional in (
+        ("clientside.install", settings.clientside.install),
+        ("clientside.access_log_dir", settings.clientside.access_log_dir),
+    ):
+        if optional is not None and not optional.is_dir():
+            yield key, f"there is no folder {optional}, or uid {os.geteuid()} may not see it"
     for key, plain in (
         ("jmx.tls.ca_file", settings.jmx.tls.ca_file),
         ("jmx.tls.certificate_file", settings.jmx.tls.certificate_file),

@@ -60,6 +60,7 @@ LIMITS = {
     "jmx.max_beans": Limit(1, 1_000_000),
     "database.port": Limit(1, 65535),
     "database.statement_timeout": _seconds(0.1, 600),
+    "clientside.smallest_group": Limit(1, 10_000),
     "delivery.retry_for": _seconds(0, DAY_S),
     "delivery.outbox_limit": Limit(1024**2, 1024**4, Unit.SIZE),
     "delivery.first_wait": _seconds(0.01, 3600),
@@ -202,6 +203,13 @@ def _database(settings: Settings, given: Collection[str]) -> Iterator[Problem]:
     )
 
 
+def _clientside(settings: Settings, given: Collection[str]) -> Iterator[Problem]:
+    if settings.clientside.install is None:
+        for name in ("access_log_dir", "smallest_group"):
+            if f"clientside.{name}" in given:
+                yield f"clientside.{name}", "has no effect without clientside.install"
+
+
 def _cloud(settings: Settings, given: Collection[str]) -> Iterator[Problem]:
     cloud = settings.cloud
     if cloud.proxy is None:
@@ -278,5 +286,6 @@ RULES: tuple[tuple[tuple[str, ...], Rule], ...] = (
     (_PIVOTS_OF_TIMES, _times),
     (("jmx.transport", "jmx.url", "jmx.tls.server", "jmx.tls.registry"), _jmx),
     (("database.login", "database.dialect"), _database),
+    (("clientside.install",), _clientside),
     (("cloud.proxy",), _cloud),
 )

@@ -137,9 +137,20 @@ class DatabaseSettings:
 
 @dataclass(frozen=True, slots=True)
 class HostSettings:
-    """[host] Host metrics."""
+    """[host] Host metrics. `write_latency` writes a small file a tick, which nothing else here does."""
 
     enabled: bool = True
+    write_latency: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ClientsideSettings:
+    """[clientside] Logs that tell what browsers met. Without `install` nothing of it is read."""
+
+    enabled: bool = True
+    install: Path | None = None
+    access_log_dir: Path | None = None
+    smallest_group: int = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +195,7 @@ class Settings:
     jmx: JmxSettings = field(default_factory=JmxSettings)
     database: DatabaseSettings = field(default_factory=DatabaseSettings)
     host: HostSettings = field(default_factory=HostSettings)
+    clientside: ClientsideSettings = field(default_factory=ClientsideSettings)
     cloud: CloudSettings = field(default_factory=CloudSettings)
     delivery: DeliverySettings = field(default_factory=DeliverySettings)
     bundle: BundleSettings = field(default_factory=BundleSettings)

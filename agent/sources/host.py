@@ -1,11 +1,12 @@
-"""Host metrics by psutil: load of the machine, never a name of host, user, interface or path.
+"""Host metrics: load and make of the machine, sizes of folders, never a name of host, user, interface or path.
 
-In:   psutil, /proc/sys/fs. Shares of processor time are over the time since the last read (the first: since open).
+In:   psutil, /proc, /sys. Shares of processor time are over the time since the last read (the first: since open).
 Out:  Samples in the catalog's units; a folder that is not there or a figure the kernel lacks is "not-present".
 """
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 import time
@@ -17,14 +18,19 @@ import psutil
 from agent.catalog import Catalog
 from agent.catalog.reasons import DEADLINE, NOT_PRESENT, PERMISSION_DENIED
 from agent.errors import SourceError
-from agent.model import Failure, Reading, Sample, Series
+from agent.model import Failure, Reading, Sample, Series, Value
 from agent.settings import Settings
 from agent.sources.base import once_each
+from agent.sources.hardware import cores, read_hardware
+from agent.sources.network import connections, traffic
+from agent.sources.write_latency import write_latency_ms
 
 NAME = "host"
+WRITE_LATENCY = "host.disk.write_latency"
 FILE_COUNTS = Path("/proc/sys/fs/file-nr")
 
-Found = list[tuple[str, int | float, tuple[tuple[str, str], ...]]]
+Found = list[tuple[str, Value, tuple[tuple[str, str], ...]]]
+READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
 
 
 class Host:
@@ -32,7 +38,17 @@ class Host:
 
     name = NAME
 
-    def __init__(self, catalog: Catalog, folders: Mapping[str, Path], file_counts: Path = FILE_COUNTS) -> None:
+    def __init__(
+        self,
+        catalog: Catalog,
+        folders: Mapping[str, Path],
+        file_counts: Path = FILE_COUNTS,
+        *,
+        writable: Mapping[str, Path] | None = None,
+    ) -> None:
+        """`writable` are folders of the agent's own whose write latency is wanted, by role."""
+        self._writable = dict(writable or {})
+        self._hardware: Found = [(name, text, ()) for name, text in read_hardware().items() if text]
         self._wanted = frozenset(metric.name for metric in catalog.of_source(NAME))
         self._folders = dict(folders)
         self._file_counts = file_counts
@@ -47,14 +63,15 @@ class Host:
         for prefix, read in self._groups():
             try:
                 found = read()
-            except (OSError, AttributeError, ValueError, psutil.Error) as error:
-                reason = PERMISSION_DENIED if isinstance(error, PermissionError) else NOT_PRESENT
-                failures += [Failure(name, reason, type(error).__name__) for name in self._below(prefix)]
+            except (OSError, AttributeError, ValueError, KeyError, StopIteration, psutil.Error) as error:
+                reason = PERMISSION_DENIED if getattr(error, "errno", None) in READ_ONLY else NOT_PRESENT
+                detail = getattr(error, "strerror", None) or type(error).__name__
+                failures += [Failure(name, reason, detail) for name in self._below(prefix)]
                 continue
             samples += [
                 Sample(Series(NAME, metric, tags), value)
                 for metric, value, tags in found
-                if metric in self._wanted and math.isfinite(value)
+                if metric in self._wanted and (isinstance(value, str) or math.isfinite(value))
             ]
         known = {sample.series.metric for sample in samples} | {failure.metric for failure in failures}
         failures += [Failure(name, NOT_PRESENT) for name in sorted(self._wanted - known)]
@@ -67,13 +84,16 @@ class Host:
         """Nothing is held open."""
 
     def _groups(self) -> tuple[tuple[str, Callable[[], Found]], ...]:
-        disks = tuple(("host.disk.", self._disk_reader(role, folder)) for role, folder in self._folders.items())
+        disks = [("host.disk.", self._disk_reader(role, folder)) for role, folder in self._folders.items()]
+        disks += [(WRITE_LATENCY, self._write_reader(role, folder)) for role, folder in self._writable.items()]
         return (
             ("host.cpu.", self._cpu),
             ("host.load.", _load),
             ("host.memory.", _memory),
             ("host.swap.", _swap),
-            ("host.network.", _network),
+            ("host.network.", lambda: _untagged(traffic())),
+            ("host.tcp.", lambda: _untagged(connections())),
+            ("host.os.", lambda: self._hardware),
             ("host.files.", self._files),
             ("host.uptime", _uptime),
             *disks,
@@ -85,6 +105,8 @@ class Host:
         # The kernel counts guests' time in user and nice as well.
         total = sum(seconds for field, seconds in spent.items() if not field.startswith("guest"))
         count: Found = [("host.cpu.count", psutil.cpu_count() or 1, ())]
+        if (own := cores()) is not None:
+            count.append(("host.cpu.cores", own, ()))
         if total <= 0:
             return count
         self._before = now
@@ -114,17 +136,21 @@ class Host:
 
         return read
 
+    @staticmethod
+    def _write_reader(role: str, folder: Path) -> Callable[[], Found]:
+        return lambda: [(WRITE_LATENCY, write_latency_ms(folder), (("role", role),))]
+
 
 def open_host(settings: Settings, catalog: Catalog) -> Host:
     """The host source for the folders of this configuration."""
-    return Host(
-        catalog,
-        {
-            "local-home": settings.instance.home,
-            "shared-home": settings.instance.shared_home,
-            "state": settings.agent.state_dir,
-        },
-    )
+    place = settings.instance
+    folders = {"local-home": place.home, "shared-home": place.shared_home, "state": settings.agent.state_dir}
+    writable = {"shared-home": settings.link_dir, "state": settings.agent.state_dir}
+    return Host(catalog, folders, writable=writable if settings.host.write_latency else None)
+
+
+def _untagged(numbers: Mapping[str, int | float]) -> Found:
+    return [(name, number, ()) for name, number in numbers.items()]
 
 
 def _load() -> Found:
@@ -139,17 +165,6 @@ def _memory() -> Found:
 def _swap() -> Found:
     swap = psutil.swap_memory()
     return [("host.swap.total", swap.total, ()), ("host.swap.used", swap.used, ())]
-
-
-def _network() -> Found:
-    flags = {name: facts.flags.split(",") for name, facts in psutil.net_if_stats().items()}
-    counters = [
-        facts for name, facts in psutil.net_io_counters(pernic=True).items() if "loopback" not in flags.get(name, ())
-    ]
-    return [
-        ("host.network.sent", sum(facts.bytes_sent for facts in counters), ()),
-        ("host.network.received", sum(facts.bytes_recv for facts in counters), ()),
-    ]
 
 
 def _uptime() -> Found:

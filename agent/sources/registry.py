@@ -30,4 +30,8 @@ def open_sources(settings: Settings, catalog: Catalog, governor: CostGovernor | 
         from agent.sources.guardrails import open_guardrails
 
         sources.append(open_guardrails(settings, catalog, governor))
+    if settings.clientside.enabled and settings.clientside.install is not None:
+        from agent.sources.clientside import open_clientside
+
+        sources.append(open_clientside(settings, catalog))
     return sources

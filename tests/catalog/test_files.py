@@ -28,7 +28,7 @@ def test_jira_has_each_kind_of_source() -> None:
     assert types == {
         "jmx": {EntryType.JMX_METRIC},
         "guardrails": {EntryType.GUARDRAILS, EntryType.SYSTEM_METRIC},
-        "host": {EntryType.SYSTEM_METRIC},
+        "host": {EntryType.SYSTEM_METRIC, EntryType.GUARDRAILS},
     }
 
 

@@ -170,3 +170,18 @@ def test_help_has_exit_codes_and_an_example() -> None:
     assert "Exit codes:" in text
     assert "portfolio-agent init --home" in text
     assert "password" not in text.replace("copies no password", "").replace("no\n  password", "").lower()
+
+
+def test_install_with_tomcat_switches_the_logs_on(tmp_path: Path) -> None:
+    """--install of a folder with conf/server.xml sets [clientside] install; without that file it stays unset."""
+    install, output = tmp_path / "install", tmp_path / "agent.toml"
+    (install / "bin").mkdir(parents=True)
+    (install / "bin" / "setenv.sh").write_text("")
+    (install / "conf").mkdir()
+    home = write_home(tmp_path)
+    for there in (False, True):
+        if there:
+            (install / "conf" / "server.xml").write_text("<Server/>")
+        done = run("init", "--home", home, "--output", output, "--install", install, "--force")
+        assert done.returncode == 0, done.stderr
+        assert (f'\ninstall = "{install}"' in output.read_text()) == there

@@ -16,11 +16,12 @@ from agent.sources import Source
 from agent.sources.folders import Folders
 from agent.sources.host import Host
 from tests.sources.test_folders import homes
+from tests.support.access_logs import make_install
 from tests.support.jira_database import fill_sqlite
 from tests.support.jvm_beans import Jvm, free_port
-from tests.support.sources import catalog, guardrails_source, jmx_source
+from tests.support.sources import catalog, clientside_source, guardrails_source, jmx_source
 
-KINDS = ("host", "folders", "jmx", "jmxquery", "guardrails")
+KINDS = ("host", "folders", "jmx", "jmxquery", "guardrails", "clientside")
 
 
 @pytest.fixture(params=KINDS)
@@ -31,6 +32,7 @@ def source(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Source]:
         "jmx": lambda: jmx_source(request.getfixturevalue("jvm").port),
         "jmxquery": lambda: jmx_source(request.getfixturevalue("jvm").port, transport=TransportName.JMXQUERY),
         "guardrails": lambda: guardrails_source(fill_sqlite(tmp_path / "jira.db")),
+        "clientside": lambda: clientside_source(make_install(tmp_path / "install").parent),
     }
     opened = makers[request.param]()
     yield opened
@@ -91,6 +93,7 @@ def test_dead_source_says_why(kind: str, tmp_path: Path) -> None:
         "jmx": lambda: jmx_source(free_port()),
         "jmxquery": lambda: jmx_source(free_port(), transport=TransportName.JMXQUERY),
         "guardrails": lambda: guardrails_source(tmp_path / "missing.db"),
+        "clientside": lambda: clientside_source(tmp_path),
     }
     with pytest.raises(SourceError) as caught:
         makers[kind]().read(0 if kind in ("host", "folders") else 30)

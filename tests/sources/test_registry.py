@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from agent.catalog import load_catalog
 from agent.errors import SourceError
 from agent.settings import (
     AgentSettings,
+    ClientsideSettings,
     DatabaseLogin,
     DatabaseSettings,
     Dialect,
@@ -41,6 +43,18 @@ def test_all_sources_read(tmp_path: Path, jvm: Jvm) -> None:
     for source in sources:
         assert source.read(30).samples
         source.close()
+
+
+def test_logs_are_read_only_where_the_install_is_known(tmp_path: Path) -> None:
+    """Without [clientside] install there is no such source; with it there is, unless it is switched off."""
+    own = settings(tmp_path, 1)
+    for given, there in (
+        (ClientsideSettings(), False),
+        (ClientsideSettings(install=tmp_path), True),
+        (ClientsideSettings(enabled=False, install=tmp_path), False),
+    ):
+        names = [source.name for source in open_sources(replace(own, clientside=given), load_catalog("jira"))]
+        assert ("clientside" in names) == there
 
 
 def test_opening_connects_to_nothing(tmp_path: Path) -> None:

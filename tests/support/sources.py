@@ -14,7 +14,8 @@ from agent.model import Category, ConsentLevel, EntryType, Kind
 from agent.product.engine import open_engine
 from agent.product.jdbc import DatabaseAddress
 from agent.product.model import DatabaseAccess
-from agent.settings import Dialect, Secret
+from agent.settings import AgentSettings, ClientsideSettings, Dialect, InstanceSettings, ProductType, Secret, Settings
+from agent.sources.clientside import ClientSide, open_clientside
 from agent.sources.guardrails import Guardrails
 from agent.sources.jmx import Jmx
 from tests.support.mariadb import MariaDbServer
@@ -65,6 +66,16 @@ def mariadb_engine(server: MariaDbServer, database: str, timeout_s: float = 10.0
 def guardrails_source(path: Path) -> Guardrails:
     """The guardrails on a SQLite file."""
     return Guardrails(catalog(), lambda: sqlite_engine(path))
+
+
+def clientside_source(place: Path) -> ClientSide:
+    """The logs of the install in `place`/install and the home in `place`/home."""
+    settings = Settings(
+        InstanceSettings(ProductType.JIRA, place / "home", place / "home"),
+        agent=AgentSettings(state_dir=place / "state"),
+        clientside=ClientsideSettings(install=place / "install"),
+    )
+    return open_clientside(settings, catalog())
 
 
 def jmx_metric(name: str, bean: str, attribute: str, kind: Kind = Kind.GAUGE, **binding: object) -> Metric:

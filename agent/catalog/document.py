@@ -1,0 +1,104 @@
+"""The catalogs of all products as one page for people: `docs/what-we-collect.md` is made of nothing else.
+
+In:   the catalog files. Out: Markdown, the same bytes for the same catalogs, so that a test can tell a stale page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from pathlib import Path
+
+from agent.catalog.load import COMMON, load_catalog, products
+from agent.catalog.model import Catalog, Metric
+from agent.model import Category, ConsentLevel, EntryType
+
+HEAD = """\
+# What we collect
+
+Made from the catalog files by `scripts/docs`; do not edit it. The same with every statement in full:
+`portfolio-agent catalog show --sql`. Nothing that is not listed here is read from a product or leaves the building.
+
+Every row leaves as hourly figures: a gauge as min, max, mean, last, p50 and p95; a counter as its increase, resets and
+last value; an info as its value. *Consent* says from which level on a row leaves: `basic`, `extended`, or `none` (read
+here, never leaves). A tag is kept, hashed under this instance's own key, or dropped, as said for each level.
+"""
+CONSENT_WORDS = {ConsentLevel.NONE: "none", ConsentLevel.BASIC: "basic", ConsentLevel.EXTENDED: "extended"}
+
+
+def render_document(root: Path | None = None) -> str:
+    """The whole page; raises CatalogError when a catalog has a fault."""
+    catalogs = {product: load_catalog(product, root) for product in products(root)}
+    shared = set.intersection(*(set(catalog.metrics) for catalog in catalogs.values()))
+    first = next(iter(catalogs.values()))
+    lines = [HEAD, *_summary(catalogs, shared)]
+    lines += _product(
+        "Common to all products", first, [first.metrics[name] for name in first.metrics if name in shared]
+    )
+    for product, catalog in catalogs.items():
+        own = [metric for name, metric in catalog.metrics.items() if name not in shared]
+        lines += _product(product.capitalize(), catalog, own)
+    return "\n".join(lines) + "\n"
+
+
+def _summary(catalogs: dict[str, Catalog], shared: set[str]) -> Iterator[str]:
+    yield "| product | " + " | ".join(EntryType) + " | field list |"
+    yield "|---|" + "---:|" * len(EntryType) + "---|"
+    first = next(iter(catalogs.values()))
+    rows = [(COMMON, [first.metrics[name] for name in sorted(shared)], "")]
+    rows += [
+        (
+            product,
+            [metric for name, metric in catalog.metrics.items() if name not in shared],
+            catalog.field_list_version,
+        )
+        for product, catalog in catalogs.items()
+    ]
+    for name, metrics, version in rows:
+        counts = (str(sum(metric.type is kind for metric in metrics)) for kind in EntryType)
+        yield f"| {name} | {' | '.join(counts)} | {version} |"
+
+
+def _product(title: str, catalog: Catalog, metrics: Iterable[Metric]) -> Iterator[str]:
+    yield f"\n## {title}"
+    types, categories = list(EntryType), list(Category)
+
+    def place(metric: Metric) -> tuple[int, int]:
+        return types.index(metric.type), categories.index(metric.category)
+
+    for (kind, category), group in groupby(sorted(metrics, key=place), key=place):
+        yield f"\n### {types[kind]}, {categories[category]}\n"
+        yield "| name | what | consent | data | unit, kind | read from | tags (basic, extended) |"
+        yield "|---|---|---|---|---|---|---|"
+        yield from (_row(metric, catalog) for metric in group)
+
+
+def _row(metric: Metric, catalog: Catalog) -> str:
+    tags = "; ".join(f"{name}: {rule.basic}, {rule.extended}" for name, rule in metric.tags.items())
+    what = f"{metric.description} [source]({metric.reference})"
+    if metric.versions:
+        what += f" ({metric.versions})"
+    cells = (
+        f"`{metric.name}`",
+        what,
+        CONSENT_WORDS[metric.consent],
+        str(metric.data_type),
+        f"{metric.unit}, {metric.kind}",
+        "; ".join(_places(metric, catalog)),
+        tags or "none",
+    )
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def _places(metric: Metric, catalog: Catalog) -> Iterator[str]:
+    if metric.jmx is not None:
+        attribute = metric.jmx.attribute + (f".{metric.jmx.key}" if metric.jmx.key else "")
+        yield from (f"MBean `{bean}` `{attribute}`" for bean in (metric.jmx.bean, *metric.jmx.or_beans))
+    elif metric.sql is not None:
+        yield f"statement `{metric.sql.query}.sql`: {catalog.queries[metric.sql.query].counts}"
+    elif metric.source == "clientside":
+        yield "log"
+    elif metric.source == "host":
+        yield "machine"
+    else:
+        yield metric.source

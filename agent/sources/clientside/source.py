@@ -1,0 +1,300 @@
+"""The source "clientside": two logs, read where the last stored tick left off.
+
+In:   Tomcat's access log (its `server.xml` tells where and in which form) and, beside Jira, the Apdex log.
+Out:  a Reading with counters and its own checkpoint. The counters live in the checkpoint, which is stored in one
+      transaction with the tick: after a crash both go back together, so no request is counted twice or lost.
+      Each log that cannot be read costs only its own metrics; when none can be read, SourceError says why.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from agent.catalog import Catalog
+from agent.catalog.reasons import NOT_DUE, NOT_PRESENT, NOT_SUPPORTED, OTHER, PERMISSION_DENIED, TOO_FEW
+from agent.errors import SourceError, StoreError
+from agent.model import Failure, Kind, Reading, Sample, Series
+from agent.settings import ProductType, Settings
+from agent.sources.base import once_each
+from agent.sources.clientside import apdex
+from agent.sources.clientside.classes import CLASSES
+from agent.sources.clientside.figures import PERCENTS, Found, Requests
+from agent.sources.clientside.pattern import LineReader, compile_pattern
+from agent.sources.clientside.tail import Follower, Progress
+from agent.sources.clientside.tomcat import read_valve, stamps_of
+from agent.store import open_store
+from agent.store.database import FILE_NAME as STORE_NAME
+from agent.store.ticks import checkpoint_of
+
+NAME = "clientside"
+FORMAT = 1
+SHARE_OF_DEADLINE = 0.5
+STALE_S = 2 * 3600.0  # after a longer pause what was written meanwhile belongs to hours that are closed
+APDEX_PREFIX = "clientside.apdex."
+
+
+TIMED_BY_TICK = ("clientside.requests.error_percent", *(f"clientside.response.p{n}" for n in PERCENTS))
+
+
+def _unknown(reader: LineReader) -> dict[str, str]:
+    """The metrics that this form of log cannot give, with the reason."""
+    unknown = {}
+    if reader.unit_us is None:
+        names = ("requests.duration_sum", "requests.by_duration", *(f"response.p{n}" for n in PERCENTS))
+        unknown.update(dict.fromkeys((f"clientside.{name}" for name in names), reader.why_no_duration))
+    if not reader.has_status:
+        names = ("requests.by_status", "requests.error_percent")
+        unknown.update(dict.fromkeys((f"clientside.{name}" for name in names), NOT_SUPPORTED))
+    return unknown
+
+
+class AccessLog:
+    """Tomcat's access log: what `server.xml` says is read again when that file or Tomcat's jar changed."""
+
+    def __init__(self, install: Path, log_dir: Path | None, smallest: int) -> None:
+        self._install, self._log_dir = install, log_dir
+        self._requests = Requests(smallest)
+        self._follower: Follower | None = None
+        self._reader: LineReader | None = None
+        self._stamps: object = None
+        self._saved: dict[str, object] | None = None
+        self._numbers = {"unread": 0, "read": 0, "skipped": 0}
+        self.folder = install
+
+    def load(self, document: dict[str, object]) -> None:
+        """Go on from a `dump()`."""
+        self._requests.load(document["requests"])  # type: ignore[arg-type]  # checked there
+        numbers = document["numbers"]
+        if not isinstance(numbers, dict) or not all(type(numbers.get(key)) is int for key in self._numbers):
+            raise ValueError("these are not the counters of this version")
+        self._numbers = {key: numbers[key] for key in self._numbers}
+        saved = document["follower"]
+        if saved is not None:
+            Follower(self._install, lambda name: False).load(saved)  # type: ignore[arg-type]  # checked there
+        self._saved = saved  # type: ignore[assignment]  # checked above
+
+    def dump(self) -> dict[str, object]:
+        """Counters and position as plain values."""
+        follower = self._follower.dump() if self._follower is not None else self._saved
+        return {"requests": self._requests.dump(), "numbers": self._numbers, "follower": follower}
+
+    def read(self, ends_s: float, *, stale: bool) -> tuple[list[Found], list[Failure]]:
+        """What may be told, and what is missing; raises SourceError or OSError."""
+        stamps = stamps_of(self._install)
+        if self._reader is None or self._follower is None or stamps != self._stamps:
+            if self._follower is not None:
+                self._saved = self._follower.dump()
+            self._follower = None
+            valve = read_valve(self._install, self._log_dir)
+            self.folder = valve.folder
+            self._reader = compile_pattern(valve.pattern, valve.context_path, valve.version)
+            self._follower = Follower(valve.folder, valve.accepts)
+            if self._saved:
+                self._follower.load(self._saved)
+            self._stamps = stamps
+        if stale:
+            self._numbers["skipped"] += self._follower.skip_to_end()
+        reader = self._reader
+
+        def consume(lines: bytes) -> None:
+            rows = reader.rows(lines)
+            self._requests.count(rows, reader.order, reader.unit_us)
+            self._numbers["unread"] += lines.count(b"\n") - len(rows)
+
+        progress = self._follower.read(consume, ends_s)
+        self._numbers["read"] += progress.read_bytes
+        found = list(self._requests.tell())
+        found += [(f"clientside.log.{key}", value, ()) for key, value in self._numbers.items()]
+        unknown = _unknown(reader)
+        told = [item for item in found if item[0] not in unknown]
+        failures = [Failure(metric, reason) for metric, reason in unknown.items()]
+        # A class that did not grow has no percentiles in this tick.
+        quiet = [name for name in TIMED_BY_TICK if sum(item[0] == name for item in told) < len(CLASSES)]
+        failures += [Failure(name, TOO_FEW) for name in quiet if name not in unknown]
+        return told, failures + _denied(progress, self.folder, "clientside.requests")
+
+
+class ApdexLog:
+    """Jira's Apdex log."""
+
+    def __init__(self, home: Path, smallest: int) -> None:
+        self.folder = home / apdex.FOLDER
+        self._apdex = apdex.Apdex(smallest)
+        self._known: set[str] = set()
+        self._follower = Follower(self.folder, apdex.accepts)
+
+    def load(self, document: dict[str, object]) -> None:
+        """Go on from a `dump()`."""
+        self._apdex.load(document["pages"])  # type: ignore[arg-type]  # checked there
+        self._known = set(document["known"])  # type: ignore[call-overload]  # checked by set
+        self._follower.load(document["follower"])  # type: ignore[arg-type]  # checked there
+
+    def dump(self) -> dict[str, object]:
+        """Counters and position as plain values."""
+        return {"pages": self._apdex.dump(), "known": sorted(self._known), "follower": self._follower.dump()}
+
+    def read(self, ends_s: float, *, stale: bool) -> tuple[list[Found], list[Failure]]:
+        """What may be told, and what is missing; raises OSError."""
+        if stale:
+            self._follower.skip_to_end()
+        progress = self._follower.read(self._apdex.count, ends_s)
+        found = list(self._apdex.tell(self._known))
+        failures = _denied(progress, self.folder, f"{APDEX_PREFIX}views")
+        if not any(metric == f"{APDEX_PREFIX}score" for metric, _, _ in found):
+            failures.append(Failure(f"{APDEX_PREFIX}score", NOT_DUE, "the log has one line an hour"))
+        if not found and not failures[:-1]:
+            failures.append(Failure(f"{APDEX_PREFIX}views", NOT_DUE, "the log has one line an hour"))
+        return found, failures
+
+
+class ClientSide:
+    """Both logs behind one source; see the module's docstring."""
+
+    name = NAME
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        open_logs: Callable[[], Mapping[str, AccessLog | ApdexLog]],
+        load_checkpoint: Callable[[], str],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._metrics = {metric.name: metric for metric in catalog.of_source(NAME)}
+        self._open_logs = open_logs
+        self._logs = open_logs()
+        self._load_checkpoint = load_checkpoint
+        self._clock = clock
+        self._epoch = ""
+        self._seen_s = 0.0
+
+    def read(self, deadline_s: float) -> Reading:
+        """What was written to the logs since the last read, as counters that go on; raises SourceError when neither
+        log can be read."""
+        ends_s = time.monotonic() + deadline_s * SHARE_OF_DEADLINE
+        if not self._epoch:
+            self._resume()
+        now_s = self._clock()
+        stale = bool(self._seen_s) and now_s - self._seen_s > STALE_S
+        found: list[Found] = []
+        failures: list[Failure] = []
+        errors = []
+        for part, log in self._logs.items():
+            try:
+                told, missing = log.read(ends_s, stale=stale)
+            except (SourceError, OSError) as error:
+                explained = _explained(error, log.folder)
+                errors.append(explained)
+                text = " ".join(filter(None, (explained.what, explained.why, explained.do)))
+                failures += [Failure(name, explained.reason, text) for name in self._names(part)]
+                continue
+            found += told
+            failures += missing
+        if errors and len(errors) == len(self._logs):
+            raise errors[-1]
+        self._seen_s = now_s
+        samples = tuple(Sample(Series(NAME, metric, tags), value) for metric, value, tags in found)
+        failures += self._missing(samples, failures)
+        return Reading(samples, once_each(failures), epoch=self._epoch, checkpoint=self._dump())
+
+    def close(self) -> None:
+        """Nothing is held open between two reads."""
+
+    def _names(self, part: str) -> list[str]:
+        return [name for name in self._metrics if name.startswith(APDEX_PREFIX) == (part == "apdex")]
+
+    def _missing(self, samples: tuple[Sample, ...], failures: list[Failure]) -> Iterator[Failure]:
+        """A failure for each metric that nothing was said of: its log is not read, or too few requests came."""
+        said = {sample.series.metric for sample in samples} | {failure.metric for failure in failures}
+        read = {name for part in self._logs for name in self._names(part)}
+        for name, metric in self._metrics.items():
+            if name in said:
+                continue
+            yield Failure(name, TOO_FEW if name in read and metric.kind is Kind.GAUGE else NOT_PRESENT)
+
+    def _dump(self) -> str:
+        logs = {part: log.dump() for part, log in self._logs.items()}
+        document = {"format": FORMAT, "epoch": self._epoch, "seen": self._seen_s, "logs": logs}
+        return json.dumps(document, separators=(",", ":"))
+
+    def _resume(self) -> None:
+        """Take up the stored checkpoint; without one, or with one of another version, the counters begin anew."""
+        try:
+            text = self._load_checkpoint()
+        except StoreError as error:
+            raise SourceError(
+                OTHER, "The position in the logs cannot be read.", why=str(error.why), do=error.do
+            ) from None
+        if text:
+            try:
+                document = json.loads(text)
+                if document["format"] == FORMAT:
+                    for part, log in self._logs.items():
+                        if part in document["logs"]:
+                            log.load(document["logs"][part])
+                    self._seen_s, self._epoch = float(document["seen"]), str(document["epoch"])
+            except (ValueError, TypeError, KeyError, AttributeError):
+                self._seen_s, self._logs = 0.0, self._open_logs()  # not ours: begin anew, and with nothing of it
+        self._epoch = self._epoch or secrets.token_hex(8)
+
+
+def open_clientside(settings: Settings, catalog: Catalog) -> ClientSide:
+    """The source for the logs of this configuration; opening it reads nothing."""
+    own, home = settings.clientside, settings.instance.home
+
+    def open_logs() -> Mapping[str, AccessLog | ApdexLog]:
+        logs: dict[str, AccessLog | ApdexLog] = {}
+        if settings.instance.product is ProductType.JIRA:
+            logs["apdex"] = ApdexLog(home, own.smallest_group)  # first: it is small
+        if own.install is not None:
+            logs["access"] = AccessLog(own.install, own.access_log_dir, own.smallest_group)
+        return logs
+
+    return ClientSide(catalog, open_logs, lambda: _stored_checkpoint(settings.agent.state_dir))
+
+
+def _stored_checkpoint(state_dir: Path) -> str:
+    if not (state_dir / STORE_NAME).exists():
+        return ""
+    store = open_store(state_dir, read_only=True)
+    try:
+        return checkpoint_of(store, NAME)
+    finally:
+        store.close()
+
+
+def _denied(progress: Progress, folder: Path, metric: str) -> list[Failure]:
+    """A failure when files were there that this account may not read."""
+    if not progress.denied:
+        return []
+    return [
+        Failure(metric, PERMISSION_DENIED, f"{progress.denied} file(s) in {folder} may not be read. {_grant(folder)}")
+    ]
+
+
+def _grant(folder: Path) -> str:
+    return (
+        f"Run: setfacl -R -m u:portfolio-agent:rX {folder} && setfacl -m d:u:portfolio-agent:r {folder} "
+        "(the second for the files of the next days)"
+    )
+
+
+def _explained(error: SourceError | OSError, folder: Path) -> SourceError:
+    if isinstance(error, SourceError):
+        return error
+    if isinstance(error, PermissionError):
+        return SourceError(
+            PERMISSION_DENIED,
+            f"The logs in {folder} cannot be read.",
+            why="The service account may not enter that folder.",
+            do=_grant(folder),
+        )
+    return SourceError(
+        NOT_PRESENT,
+        f"The logs in {folder} cannot be read.",
+        why=f"{error.strerror}.",
+        do="Set [clientside] access_log_dir, or see whether the product writes logs at all.",
+    )

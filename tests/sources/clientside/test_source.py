@@ -1,0 +1,382 @@
+"""The source on real files: exactly once through crashes, small groups kept back, no personal word anywhere."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from agent.aggregation import aggregate
+from agent.batching import seal
+from agent.catalog import load_catalog
+from agent.consent import Pseudonyms, consented
+from agent.errors import SourceError
+from agent.model import Consent, ConsentLevel, Hour, Identity, InstanceId, NodeId, Outcome, Reading, SourceReport, Tick
+from agent.settings import AgentSettings, ClientsideSettings, InstanceSettings, ProductType, Settings
+from agent.sources.clientside import ClientSide, open_clientside
+from agent.store import open_store
+from agent.store.ticks import TickWriter, ticks_of
+from tests.support.access_logs import JIRA, PLANTED, jira_line, make_install
+from tests.support.servers import require
+
+CATALOG = load_catalog("jira")
+NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
+APDEX = (
+    "2026-11-22 10:00:00,123+0000 category: %s, apdex: {apdexScore=90, satisfiedCount=%d, toleratingCount=2, "
+    "frustratedCount=0}\n"
+)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """An install, a home with an Apdex log, a state folder."""
+    make_install(tmp_path / "install")
+    (tmp_path / "home" / "log").mkdir(parents=True)
+    (tmp_path / "home" / "log" / "atlassian-jira-apdex.log").write_text(APDEX % ("overall", 9))
+    access_log(tmp_path).write_bytes(jira_line(0))
+    (tmp_path / "state").mkdir(mode=0o700)
+    return tmp_path
+
+
+def settings_of(place: Path, **own: object) -> Settings:
+    return Settings(
+        InstanceSettings(ProductType.JIRA, place / "home", place / "home"),
+        agent=AgentSettings(state_dir=place / "state"),
+        clientside=ClientsideSettings(install=place / "install", **own),  # type: ignore[arg-type]  # the tests' own
+    )
+
+
+def source_of(place: Path, **own: object) -> ClientSide:
+    return open_clientside(settings_of(place, **own), CATALOG)
+
+
+def access_log(place: Path) -> Path:
+    return place / "install" / "logs" / "access_log.2026-11-22"
+
+
+def append(path: Path, octets: bytes) -> None:
+    with open(path, "ab") as stream:
+        stream.write(octets)
+
+
+def values(reading: Reading) -> dict[tuple[object, ...], object]:
+    return {(item.series.metric, *(value for _, value in item.series.tags)): item.value for item in reading.samples}
+
+
+def tick_of(reading: Reading, now: datetime = NOW) -> Tick:
+    report = SourceReport("clientside", Outcome.OK, len(reading.samples), reading.failures)
+    return Tick(
+        now, reading.samples, (report,), {"clientside": reading.epoch}, checkpoints={"clientside": reading.checkpoint}
+    )
+
+
+def test_requests_since_the_first_look(place: Path) -> None:
+    """What is written after the first look is counted by class, in the log's unit."""
+    source = source_of(place)
+    assert values(source.read(10))[("clientside.requests", "rest")] == 0
+    append(access_log(place), b"".join(jira_line(number, took=120) for number in range(10)))
+    found = values(source.read(10))
+    assert found[("clientside.requests", "rest")] == 10
+    assert found[("clientside.requests.by_status", "rest", "2xx")] == 10
+    assert found[("clientside.requests.duration_sum", "rest")] == 1200
+    assert abs(found[("clientside.response.p95", "rest")] - 120) < 8  # type: ignore[operator]  # a number
+    assert found[("clientside.log.unread",)] == 0
+
+
+def test_unit_follows_tomcats_version(tmp_path: Path, place: Path) -> None:
+    """The same lines are a thousandth under Tomcat 10; with no version there are no durations, and the counts stand."""
+    for version, expected in (("10.1.30", 0.12 * 10), ("", None)):
+        (place / "install" / "lib" / "catalina.jar").unlink(missing_ok=True)
+        make_install(tmp_path / f"other{version}", version=version)
+        other = tmp_path / f"other{version}" / "lib" / "catalina.jar"
+        if other.exists():
+            os.rename(other, place / "install" / "lib" / "catalina.jar")
+        source = source_of(place)
+        source.read(10)
+        append(access_log(place), b"".join(jira_line(number, took=120) for number in range(10)))
+        reading = source.read(10)
+        found = values(reading)
+        assert found[("clientside.requests", "rest")] == 10
+        assert found.get(("clientside.requests.duration_sum", "rest")) == expected
+        reasons = {failure.metric: failure.reason for failure in reading.failures}
+        assert (reasons.get("clientside.response.p95") == "unit-unknown") == (expected is None)
+
+
+def test_changed_pattern_is_taken_up(place: Path) -> None:
+    """server.xml was edited and Tomcat restarted: the next lines are read by the new pattern, none is read twice."""
+    source = source_of(place)
+    source.read(10)
+    append(access_log(place), b"".join(jira_line(number) for number in range(6)))
+    source.read(10)
+    make_install(place / "new", pattern="%s %D %U")
+    os.replace(place / "new" / "conf" / "server.xml", place / "install" / "conf" / "server.xml")
+    append(access_log(place), b"404 7 /browse/X-1\n" * 6)
+    found = values(source.read(10))
+    assert found[("clientside.requests", "rest")] == 6
+    assert found[("clientside.requests", "page")] == 6
+
+
+def test_small_groups_stay(place: Path) -> None:
+    """Four logins are not told of until a fifth comes; the setting moves the border."""
+    source = source_of(place)
+    source.read(10)
+    append(access_log(place), b"".join(jira_line(number, "/login.jsp", 401) for number in range(4)))
+    found = values(source.read(10))
+    assert found[("clientside.requests", "login")] == 0
+    assert found[("clientside.requests.by_status", "login", "4xx")] == 0
+    assert not any(key[0] == "clientside.requests.error_percent" for key in found)
+    append(access_log(place), jira_line(5, "/login.jsp", 401))
+    assert values(source.read(10))[("clientside.requests.by_status", "login", "4xx")] == 5
+    loose = source_of(place, smallest_group=1)
+    loose.read(10)
+    append(access_log(place), jira_line(6, "/login.jsp", 401))
+    assert values(loose.read(10))[("clientside.requests", "login")] == 1
+
+
+def test_apdex_of_an_hour(place: Path) -> None:
+    """A new line is told once; between the lines the score is not due."""
+    source = source_of(place)
+    assert ("clientside.apdex.score", "not-due") in {(f.metric, f.reason) for f in source.read(10).failures}
+    append(place / "home" / "log" / "atlassian-jira-apdex.log", (APDEX % ("overall", 8)).encode())
+    source.read(10)
+    found = values(source.read(10))
+    assert found[("clientside.apdex.score", "overall")] == 90
+    assert found[("clientside.apdex.views", "overall", "satisfied")] == 8
+
+
+UNPRIVILEGED = """
+import encodings.cp437  # zipfile asks for it late, and the other account may not read this interpreter's folder
+import os, sys
+from pathlib import Path
+from tests.sources.clientside.test_source import source_of
+source = source_of(Path(sys.argv[1]))
+os.setgid(65534)
+os.setuid(65534)
+failure = next(item for item in source.read(10).failures if item.metric == "clientside.requests")
+print(failure.reason, "|", failure.detail)
+"""
+
+
+def test_folder_that_may_not_be_entered() -> None:
+    """The reason is permission-denied, the words name the setfacl command, and the other log is read all the same."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can try another account")
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        place.chmod(0o755)
+        make_install(place / "install")
+        (place / "home" / "log").mkdir(parents=True)
+        (place / "install" / "logs").chmod(0o700)
+        command = [sys.executable, "-c", UNPRIVILEGED, folder]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.stdout.startswith("permission-denied |"), done.stderr
+    assert "setfacl" in done.stdout
+
+
+def test_no_log_at_all_says_why(tmp_path: Path) -> None:
+    """Neither log: SourceError with a known reason and what to do."""
+    (tmp_path / "state").mkdir(mode=0o700)
+    with pytest.raises(SourceError) as caught:
+        source_of(tmp_path).read(10)
+    assert (caught.value.reason, bool(caught.value.do)) == ("not-present", True)
+
+
+def test_long_pause_is_passed_over(place: Path) -> None:
+    """After three hours of standing still the backlog is not put into the present hour; its size is told."""
+    clock = [1000.0]
+    source = source_of(place)
+    source._clock = lambda: clock[0]
+    source.read(10)
+    lines = b"".join(jira_line(number) for number in range(50))
+    append(access_log(place), lines)
+    clock[0] += 3 * 3600
+    found = values(source.read(10))
+    assert found[("clientside.requests", "rest")] == 0
+    assert found[("clientside.log.skipped",)] == len(lines)
+    append(access_log(place), b"".join(jira_line(number) for number in range(7)))
+    assert values(source.read(10))[("clientside.requests", "rest")] == 7
+
+
+def test_a_tick_that_was_not_stored_is_made_up(place: Path) -> None:
+    """The counters go on from the stored tick: what only a lost reading had seen is read again, once."""
+    store = open_store(place / "state")
+    writer = TickWriter(store, 3600)
+    source = source_of(place)
+    writer.append(tick_of(source.read(10)))
+    append(access_log(place), b"".join(jira_line(number) for number in range(10)))
+    source.read(10)  # this one never reaches the store
+    again = source_of(place)
+    append(access_log(place), b"".join(jira_line(number) for number in range(5)))
+    reading = again.read(10)
+    assert values(reading)[("clientside.requests", "rest")] == 15
+    assert reading.epoch == source.read(10).epoch
+    store.close()
+
+
+def test_damaged_checkpoint_begins_anew(place: Path) -> None:
+    """A checkpoint that is not ours gives a new epoch and nothing of its numbers."""
+    for text in ("nonsense", "[]", '{"format":1,"epoch":"x","seen":1,"logs":{"access":{}}}', '{"format":99}'):
+        source = source_of(place)
+        source._load_checkpoint = lambda text=text: text  # type: ignore[misc]  # a value bound in a loop
+        reading = source.read(10)
+        assert reading.epoch not in ("", "x")
+        assert values(reading)[("clientside.requests", "rest")] == 0
+
+
+LOOP = """
+import sys, time
+from datetime import UTC, datetime
+from pathlib import Path
+from agent.store import open_store
+from agent.store.ticks import TickWriter
+from tests.sources.clientside.test_source import source_of, tick_of
+place = Path(sys.argv[1])
+store = open_store(place / "state")
+writer = TickWriter(store, 3600)
+source = source_of(place, smallest_group=1)
+while True:
+    writer.append(tick_of(source.read(10), datetime.now(UTC)))
+    print("tick", flush=True)
+"""
+
+
+def test_killed_at_any_moment_counts_each_request_once(place: Path) -> None:
+    """A real process that reads and stores is killed with -9 eight times while the log grows and is rotated; in the end
+    the counter is the number of lines written."""
+    written = 0
+    for run in range(8):
+        with subprocess.Popen([sys.executable, "-c", LOOP, str(place)], stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            for burst in range(4 + run):
+                process.stdout.readline()
+                append(access_log(place), b"".join(jira_line(written + number) for number in range(100)))
+                written += 100
+                if burst == 2:
+                    os.rename(access_log(place), place / "install" / "logs" / f"access_log.2026-11-22.{run + 1}")
+            process.send_signal(signal.SIGKILL)
+    assert values(source_of(place, smallest_group=1).read(10))[("clientside.requests", "rest")] == written
+
+
+def test_no_personal_word_gets_out(place: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """User, address, mail, issue key, query, session planted in every field: none in store, batch, failure or log."""
+    store = open_store(place / "state")
+    writer = TickWriter(store, 3600)
+    source = source_of(place, smallest_group=1)
+    writer.append(tick_of(source.read(10)))
+    append(access_log(place), b"".join(jira_line(number, f"/{PLANTED[0]}/x") for number in range(50)))
+    append(access_log(place), b"erika.mustermann wrote no line of this form\n")
+    apdex = "".join(APDEX % (word, 9) for word in PLANTED)
+    append(place / "home" / "log" / "atlassian-jira-apdex.log", apdex.encode())
+    source.read(10)
+    reading = source.read(10)
+    writer.append(tick_of(reading))
+    assert values(reading)[("clientside.requests", "other")] == 50
+    hour = Hour(NOW)
+    kinds = {name: metric.kind for name, metric in CATALOG.metrics.items()}
+    ticks = ticks_of(store, hour)
+    rows = aggregate(ticks, hour, expected=2, kinds=kinds)
+    consent = Consent(ConsentLevel.EXTENDED, CATALOG.field_list_version)
+    records = consented(rows, CATALOG, consent, Pseudonyms(b"0" * 32)).records
+    assert any(record.metric_name == "clientside.requests" for record in records)
+    identity = Identity(InstanceId("i"), NodeId("n"), "jira", "10")
+    batches = seal(records, identity, hour, 0, consent, "1", NOW)
+    seen = repr(ticks) + repr(reading) + "".join(gzip.decompress(batch.body).decode() for batch in batches)
+    store.close()
+    raw = b"".join(path.read_bytes() for path in (place / "state").iterdir())
+    seen += raw.decode("latin-1") + json.dumps(reading.checkpoint) + "".join(capfd.readouterr())
+    for word in PLANTED:
+        assert word not in seen
+
+
+@pytest.fixture
+def real_tomcat(tmp_path: Path) -> Iterator[tuple[Path, int]]:
+    """Debian's Tomcat 10 with Jira's pattern and one slow page; its base folder and port."""
+    home = require("tomcat").parent.parent
+    require("java")
+    base = tmp_path / "tomcat"
+    for name in ("conf", "logs", "webapps/ROOT", "temp", "work", "lib"):
+        (base / name).mkdir(parents=True)
+    (base / "lib" / "catalina.jar").symlink_to(home / "lib" / "catalina.jar")
+    (base / "webapps" / "ROOT" / "slow.jsp").write_text("<% Thread.sleep(300); %>done")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    pattern = JIRA.replace('"', "&quot;")
+    (base / "conf" / "server.xml").write_text(
+        f'<Server port="-1"><Service name="Catalina"><Connector port="{port}" address="127.0.0.1"/>'
+        '<Engine name="Catalina" defaultHost="localhost"><Host name="localhost" appBase="webapps">'
+        '<Valve className="org.apache.catalina.valves.AccessLogValve" buffered="false" '
+        f'pattern="{pattern}"/></Host></Engine></Service></Server>'
+    )
+    web = Path("/etc/tomcat10/web.xml")
+    if not web.exists():
+        pytest.skip("Debian's web.xml for Tomcat is not there")
+    (base / "conf" / "web.xml").write_bytes(web.read_bytes())
+    environment = {
+        **os.environ,
+        "CATALINA_HOME": str(home),
+        "CATALINA_BASE": str(base),
+        "CATALINA_TMPDIR": str(base / "temp"),
+    }
+    process = subprocess.Popen(
+        [str(home / "bin" / "catalina.sh"), "run"],
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline and process.poll() is None:
+            try:
+                urllib.request.urlopen(f"http://127.0.0.1:{port}/slow.jsp", timeout=30).read()
+                break
+            except urllib.error.HTTPError:
+                raise
+            except OSError:
+                time.sleep(0.2)  # a port to open has no event to wait for
+        yield base, port
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def wait_for_lines(base: Path, count: int) -> None:
+    """Tomcat writes a line after its answer has gone."""
+    deadline = time.monotonic() + 20
+    while sum(path.read_bytes().count(b"\n") for path in (base / "logs").iterdir()) < count:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)  # a file that grows has no event to wait for
+
+
+def test_lines_of_a_real_tomcat_10(real_tomcat: tuple[Path, int], place: Path) -> None:
+    """Tomcat 10 writes microseconds for %D: pages of 300 ms come out as 300 ms, 404s as 4xx, and every line is read."""
+    base, port = real_tomcat
+    settings = settings_of(place)
+    own = ClientsideSettings(install=base, smallest_group=5)
+    source = open_clientside(Settings(settings.instance, agent=settings.agent, clientside=own), CATALOG)
+    wait_for_lines(base, 1)
+    source.read(10)
+    for _ in range(5):
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/slow.jsp?user=erika", timeout=10).read()
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/browse/ABC-1", timeout=10)
+        caught.value.close()
+    wait_for_lines(base, 11)
+    found = values(source.read(10))
+    assert found[("clientside.requests.by_status", "page", "4xx")] == 5
+    assert found[("clientside.requests", "other")] == 5
+    assert 290 < found[("clientside.response.p50", "other")] < 450  # type: ignore[operator]  # a number
+    assert found[("clientside.log.unread",)] == 0
