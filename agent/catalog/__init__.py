@@ -1,6 +1,7 @@
 """What may be read and what may leave, as data: TOML entries and `.sql` files, never Python.
 
-In:   `common/` and one folder a product: `*.toml` with [[metric]] tables, `guardrails/*.sql`, `public_apps.toml`.
+In:   `common/` and one folder a product: `*.toml` with [[metric]] tables, `guardrails/*.sql` (one row each),
+      `listings/*.sql` (many rows each), `public_apps.toml`.
 Out:  a `Catalog`: each metric with unit, kind, category, consent level, data type and a rule for each tag.
       A field without a class is a fault: the catalog does not load and the wheel is not built.
 """
@@ -10,7 +11,9 @@ from agent.catalog.load import CatalogError, load_catalog, products
 from agent.catalog.model import (
     Catalog,
     DataType,
+    Every,
     JmxBinding,
+    JoinedQuery,
     Metric,
     NullMeans,
     SqlBinding,
@@ -23,7 +26,9 @@ __all__ = [
     "Catalog",
     "CatalogError",
     "DataType",
+    "Every",
     "JmxBinding",
+    "JoinedQuery",
     "Metric",
     "NullMeans",
     "SqlBinding",

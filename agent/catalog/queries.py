@@ -1,6 +1,7 @@
 """Reads the `.sql` files of one folder: `NAME.sql` and its dialect variants `NAME.DIALECT.sql`.
 
-The header comment of each file says `counts:`, `cost:` and `versions:`; `null:` may say that NULL means zero.
+The header comment of each file says `counts:`, `cost:` and `versions:`; `null:` may say that NULL means zero. A
+statement that reads names says `consent: extended`; one that gives rows says how many at most and how often it is asked.
 """
 
 from __future__ import annotations
@@ -10,11 +11,14 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from agent.catalog.entry import COSTS, Faults
-from agent.catalog.model import NullMeans, SqlQuery
+from agent.catalog.model import Every, NullMeans, SqlQuery
+from agent.model import ConsentLevel
 
 DIALECTS = ("postgresql", "mysql", "oracle", "sqlserver", "sqlite")
 HEADER = re.compile(r"^--\s*(\w+):\s*(.*\S)\s*$", re.MULTILINE)
 NEEDED = ("counts", "cost", "versions")
+MAY = ("null", "consent", "rows", "every")
+MOST_ROWS = 5000
 FORBIDDEN = re.compile(
     r"\b(insert|update|delete|merge|create|alter|drop|truncate|grant|revoke|call|execute|copy|into|lock|set)\b", re.I
 )
@@ -43,25 +47,35 @@ def _query(name: str, variants: dict[str, str], where: str, faults: Faults) -> S
         for key in NEEDED:
             if not own.get(key):
                 faults.add(where, file, f"the header comment does not say '{key}:'")
-        for key in own.keys() - {*NEEDED, "null"}:
-            faults.add(where, file, f"'{key}:' is not a known header", key, (*NEEDED, "null"))
-        if headers and (own.get("cost"), own.get("null")) != (headers.get("cost"), headers.get("null")):
-            faults.add(where, file, "cost or null differ from the other variant")
+        for key in own.keys() - {*NEEDED, *MAY}:
+            faults.add(where, file, f"'{key}:' is not a known header", key, (*NEEDED, *MAY))
+        if headers and any(own.get(key) != headers.get(key) for key in ("cost", *MAY)):
+            faults.add(where, file, f"one of cost, {', '.join(MAY)} differs from the other variant")
         headers = headers or own
         _check_statement(statement(text), file, where, faults)
     if headers.get("cost", "S") not in COSTS:
         faults.add(where, f"{name}.sql", f"cost must be one of {', '.join(COSTS)}")
-    null = headers.get("null", NullMeans.NOT_PRESENT.value)
-    if null not in [item.value for item in NullMeans]:
-        faults.add(where, f"{name}.sql", f"null must be one of {', '.join(NullMeans)}", null, list(NullMeans))
-        null = NullMeans.NOT_PRESENT.value
+    def choice(key: str, words: tuple[str, ...]) -> str:
+        word = headers.get(key, words[0])
+        if word not in words:
+            faults.add(where, f"{name}.sql", f"{key} must be one of {', '.join(words)}", word, words)
+            return words[0]
+        return word
+
+    rows = headers.get("rows", "1")
+    if not rows.isascii() or not rows.isdigit() or not 1 <= int(rows) <= MOST_ROWS:
+        faults.add(where, f"{name}.sql", f"rows must be a number from 1 to {MOST_ROWS}")
+        rows = "1"
     return SqlQuery(
         name=name,
         texts={dialect: statement(text) for dialect, text in variants.items()},
         counts=headers.get("counts", ""),
         cost=headers.get("cost", "S"),
         versions=headers.get("versions", ""),
-        null_means=NullMeans(null),
+        null_means=NullMeans(choice("null", (NullMeans.NOT_PRESENT.value, NullMeans.ZERO.value))),
+        consent=ConsentLevel(choice("consent", (ConsentLevel.BASIC.value, ConsentLevel.EXTENDED.value))),
+        rows=int(rows),
+        every=Every(choice("every", (Every.TICK.value, Every.HOUR.value))),
     )
 
 
@@ -78,4 +92,4 @@ def _check_statement(sql: str, file: str, where: str, faults: Faults) -> None:
     bare = re.sub(r"'[^']*'|\"[^\"]*\"|`[^`]*`|\[[^\]]*\]", "''", sql)
     word = FORBIDDEN.search(bare)
     if word:
-        faults.add(where, file, f"a guardrail only reads; it says '{word.group(0)}'")
+        faults.add(where, file, f"a statement only reads; it says '{word.group(0)}'")

@@ -28,6 +28,7 @@ from agent.model import Outcome, Tick, hour_of
 from agent.runtime.account import act_as_owner
 from agent.runtime.child import HourlyChild
 from agent.runtime.faults import FaultLog
+from agent.runtime.level import LinkLevel
 from agent.runtime.notify import Notifier
 from agent.sampling import Sampler
 from agent.settings import Settings
@@ -82,7 +83,7 @@ def run(settings: Settings, config: Path, stopping: threading.Event) -> int:
     try:
         catalog = load_catalog(settings.instance.product)
         store = open_store(settings.agent.state_dir)
-        sampler = Sampler(open_sources(settings, catalog))
+        sampler = Sampler(open_sources(settings, catalog, LinkLevel(settings)))
         child = HourlyChild(config, settings.delivery.retry_for_s)
         log(LOG, logging.INFO, "agent.started", version=__version__, product=settings.instance.product)
         try:

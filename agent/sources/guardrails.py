@@ -18,7 +18,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from agent.catalog import Catalog, Metric, NullMeans, SqlQuery
+from agent.catalog import Catalog, DataType, Metric, NullMeans, SqlQuery
 from agent.catalog.reasons import (
     DEADLINE,
     NOT_A_NUMBER,
@@ -32,12 +32,11 @@ from agent.errors import SourceError
 from agent.model import Failure, Kind, Reading, Sample, Series
 from agent.product.database_errors import DeadlinePassed, map_database_error
 from agent.settings import Settings
-from agent.sources.base import once_each
+from agent.sources.base import clean_text, clean_url, once_each
 from agent.sources.governor import CostGovernor
 
 NAME = "guardrails"
 DIALECTS = {"mariadb": "mysql", "mssql": "sqlserver"}  # SQLAlchemy's word -> the catalog's
-TEXT_LIMIT = 200
 LEAST_S = 0.05  # with less time left a query is not begun
 
 Row = Mapping[str, Any]
@@ -183,7 +182,9 @@ def _sample(metric: Metric, query: SqlQuery, row: Row) -> Sample | Failure:
             return Sample(Series(NAME, metric.name), 0)
         return Failure(metric.name, NOT_PRESENT, "NULL")
     if metric.kind is Kind.INFO:
-        return Sample(Series(NAME, metric.name), str(value).strip()[:TEXT_LIMIT])
+        words = clean_text(str(value)).strip()
+        words = clean_url(words) if metric.data_type is DataType.URL else words
+        return Sample(Series(NAME, metric.name), words) if words else Failure(metric.name, NOT_PRESENT, "no text")
     if isinstance(value, str | bytes):
         try:
             value = Decimal(value if isinstance(value, str) else value.decode("ascii"))

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from agent.catalog import Catalog
+from agent.model import ConsentLevel
 from agent.settings import Settings
 from agent.sources.base import Source
 
 
-def open_sources(settings: Settings, catalog: Catalog) -> list[Source]:
-    """The sources this configuration asks for, host first; opening one connects to nothing."""
+LISTINGS = ("apps", "flags", "links", "nodes")
+
+
+def open_sources(settings: Settings, catalog: Catalog, level: Callable[[], ConsentLevel]) -> list[Source]:
+    """The sources this configuration asks for, host first; opening one connects to nothing.
+
+    `level` tells the consent level in force whenever it is called: names are read under Extended only.
+    """
     sources: list[Source] = []
     if settings.host.enabled:
         from agent.sources.host import open_host
@@ -22,4 +31,7 @@ def open_sources(settings: Settings, catalog: Catalog) -> list[Source]:
         from agent.sources.guardrails import open_guardrails
 
         sources.append(open_guardrails(settings, catalog))
+        from agent.sources.listings import open_listing
+
+        sources += [open_listing(name, settings, catalog, level) for name in LISTINGS if catalog.of_source(name)]
     return sources

@@ -35,7 +35,7 @@ def settings(tmp_path: Path, port: int, **jmx: object) -> Settings:
 
 def test_all_sources_read(tmp_path: Path, jvm: Jvm) -> None:
     """One configuration, three sources, samples from each."""
-    sources = open_sources(settings(tmp_path, jvm.port), load_catalog("jira"))
+    sources = open_sources(settings(tmp_path, jvm.port), load_catalog("jira"), lambda: ConsentLevel.BASIC)
     assert [source.name for source in sources] == ["host", "jmx", "guardrails"]
     for source in sources:
         assert source.read(30).samples
@@ -44,7 +44,7 @@ def test_all_sources_read(tmp_path: Path, jvm: Jvm) -> None:
 
 def test_opening_connects_to_nothing(tmp_path: Path) -> None:
     """Sources open while the product is down; only reading finds out."""
-    sources = open_sources(settings(tmp_path, free_port()), load_catalog("jira"))
+    sources = open_sources(settings(tmp_path, free_port()), load_catalog("jira"), lambda: ConsentLevel.BASIC)
     with pytest.raises(SourceError):
         next(source for source in sources if source.name == "jmx").read(10)
 
@@ -55,7 +55,7 @@ def test_password_with_jmxquery_is_refused_at_reading(tmp_path: Path) -> None:
     secret.write_text("planted-word\n")
     secret.chmod(0o600)
     own = settings(tmp_path, 1, user="monitor", password_file=secret)
-    source = next(source for source in open_sources(own, load_catalog("jira")) if source.name == "jmx")
+    source = next(source for source in open_sources(own, load_catalog("jira"), lambda: ConsentLevel.BASIC) if source.name == "jmx")
     with pytest.raises(SourceError, match="cannot log in") as caught:
         source.read(10)
     assert caught.value.reason == "transport-unusable"
