@@ -28,7 +28,13 @@ class _Collected:
 
     points: list[tuple[Value, str]] = field(default_factory=list)
     attributes: dict[str, Value] = field(default_factory=dict)
+    windows: list[Mapping[str, Value]] = field(default_factory=list)
     seen_in: set[int] = field(default_factory=set)
+
+    @property
+    def values(self) -> list[Value]:
+        """The values alone."""
+        return [value for value, _ in self.points]
 
 
 def aggregate(
@@ -53,8 +59,10 @@ def aggregate(
             entry = collected.setdefault(sample.series, _Collected())
             entry.points.append((sample.value, tick.epochs.get(sample.series.source, "")))
             entry.attributes.update(sample.attributes)
+            if kinds.get(sample.series.metric) is Kind.EVENT:
+                entry.windows.append(dict(sample.attributes))
             entry.seen_in.add(position)
-    for series in _still_expected(known, ordered):
+    for series in _still_expected((row for row in known if kinds.get(row.series.metric) is not Kind.EVENT), ordered):
         collected.setdefault(series, _Collected())
     for series in _failed_only(ordered, collected):
         collected.setdefault(series, _Collected())
@@ -63,8 +71,13 @@ def aggregate(
     rows = []
     for series in sorted(collected, key=lambda item: (item.source, item.metric, item.tags)):
         entry = collected[series]
-        failed, not_due = failures.of(series, entry.seen_in)
         kind = kinds.get(series.metric, Kind.GAUGE)
+        if kind is Kind.EVENT:
+            # Nobody expects an event: what was noticed is all there is.
+            figures = {**entry.attributes, **event_figures(entry.values, entry.windows)}
+            rows.append(HourlyAggregate(series, hour, figures, len(entry.points), len(entry.points), {}))
+            continue
+        failed, not_due = failures.of(series, entry.seen_in)
         figures = {**_figures(kind, entry.points, start.get(series)), **entry.attributes}
         rows.append(HourlyAggregate(series, hour, figures, len(entry.points), max(expected - not_due, 0), dict(failed)))
     return rows
@@ -146,6 +159,17 @@ def _figures(
         start = (before[0], before[1]) if before is not None and isinstance(before[0], int | float) else None
         return counter_figures(numbers, start)
     return gauge_figures([value for value, _ in numbers])
+
+
+def event_figures(values: Sequence[Value], windows: Sequence[Mapping[str, Value]]) -> dict[str, Value | None]:
+    """How often it was noticed, from the first instant it may have happened to the last. Instants sort as text."""
+    begins = [str(window["observed_from"]) for window in windows if "observed_from" in window]
+    ends = [str(window["observed_to"]) for window in windows if "observed_to" in window]
+    return {
+        "count": sum(int(value) for value in values if isinstance(value, int)),
+        "observed_from": min(begins, default=None),
+        "observed_to": max(ends, default=None),
+    }
 
 
 def gauge_figures(values: Sequence[float | int]) -> dict[str, Value | None]:

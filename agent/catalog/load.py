@@ -147,7 +147,7 @@ def _read_apps(file: Traversable | Path, faults: Faults) -> tuple[tuple[str, ...
 
 def _match(metrics: list[Metric], queries: dict[str, SqlQuery], folder: str, faults: Faults) -> None:
     """Every entry has its statement and columns, every statement its entry, and both name the same cost."""
-    used = set()
+    used: set[str] = set()
     for metric in metrics:
         if metric.sql is None:
             continue

@@ -55,6 +55,7 @@ def _query(name: str, variants: dict[str, str], where: str, faults: Faults) -> S
         _check_statement(statement(text), file, where, faults)
     if headers.get("cost", "S") not in COSTS:
         faults.add(where, f"{name}.sql", f"cost must be one of {', '.join(COSTS)}")
+
     def choice(key: str, words: tuple[str, ...]) -> str:
         word = headers.get(key, words[0])
         if word not in words:

@@ -200,7 +200,7 @@ class Listing:
                 failures.append(Failure(metric.name, ROWS_CUT, cut))
             for row in rows:
                 tags = _tags(sql, row)
-                if tags in found:
+                if tags is not None and tags in found:
                     found[tags][1].update(self._attributes(metric, columns, row, tags))
 
     def _attributes(self, metric: Metric, columns: Mapping[str, str], row: Row, tags: Tags) -> dict[str, Value]:
@@ -242,7 +242,7 @@ class Listing:
         try:
             with connection.begin() as transaction:
                 result = connection.execute(statement).mappings()
-                rows = [
+                rows: list[Row] = [
                     {str(column).lower(): value for column, value in row.items()}
                     for row in islice(result, query.rows + 1)
                 ]

@@ -9,7 +9,6 @@ from agent.model import ConsentLevel
 from agent.settings import Settings
 from agent.sources.base import Source
 
-
 LISTINGS = ("apps", "flags", "links", "nodes")
 
 

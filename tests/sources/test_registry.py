@@ -8,6 +8,7 @@ import pytest
 
 from agent.catalog import load_catalog
 from agent.errors import SourceError
+from agent.model import ConsentLevel
 from agent.settings import (
     AgentSettings,
     DatabaseLogin,
@@ -34,9 +35,9 @@ def settings(tmp_path: Path, port: int, **jmx: object) -> Settings:
 
 
 def test_all_sources_read(tmp_path: Path, jvm: Jvm) -> None:
-    """One configuration, three sources, samples from each."""
+    """One configuration, every source, samples from each; a listing without rows has its count."""
     sources = open_sources(settings(tmp_path, jvm.port), load_catalog("jira"), lambda: ConsentLevel.BASIC)
-    assert [source.name for source in sources] == ["host", "jmx", "guardrails"]
+    assert [source.name for source in sources] == ["host", "jmx", "guardrails", "apps", "flags", "links", "nodes"]
     for source in sources:
         assert source.read(30).samples
         source.close()
@@ -55,7 +56,9 @@ def test_password_with_jmxquery_is_refused_at_reading(tmp_path: Path) -> None:
     secret.write_text("planted-word\n")
     secret.chmod(0o600)
     own = settings(tmp_path, 1, user="monitor", password_file=secret)
-    source = next(source for source in open_sources(own, load_catalog("jira"), lambda: ConsentLevel.BASIC) if source.name == "jmx")
+    source = next(
+        source for source in open_sources(own, load_catalog("jira"), lambda: ConsentLevel.BASIC) if source.name == "jmx"
+    )
     with pytest.raises(SourceError, match="cannot log in") as caught:
         source.read(10)
     assert caught.value.reason == "transport-unusable"
