@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from fractions import Fraction
 
 from agent.model import Hour, HourlyAggregate, Kind, Outcome, Series, Tick, Value
 
@@ -190,7 +191,7 @@ def mean_of(values: Sequence[float | int]) -> float:
     try:
         return math.fsum(values) / len(values)
     except OverflowError:
-        return math.fsum(float(value) / len(values) for value in values)
+        return float(sum(map(Fraction, values)) / len(values))
 
 
 def nearest_rank(ordered: Sequence[float | int], percent: int) -> float | int:

@@ -1,7 +1,8 @@
 """Reads the `.sql` files of one folder: `NAME.sql` and its dialect variants `NAME.DIALECT.sql`.
 
 The header comment of each file says `counts:`, `cost:` and `versions:`; `null:` may say that NULL means zero. A
-statement that reads names says `consent: extended`; one that gives rows says how many at most and how often it is asked.
+statement that reads names says `consent: extended`; one that gives rows says how many at most (`rows:`) and how often
+it is asked (`every:`).
 """
 
 from __future__ import annotations

@@ -22,11 +22,16 @@ def test_loads(product: str) -> None:
 def test_jira_has_each_kind_of_source() -> None:
     """JMX, guardrails and host each give Jira their type of entry."""
     catalog = load_catalog("jira")
-    types = {source: {metric.type for metric in catalog.of_source(source)} for source in ("jmx", "guardrails", "host")}
+    types = {
+        source: {metric.type for metric in catalog.of_source(source)}
+        for source in ("jmx", "guardrails", "host", "apps", "events")
+    }
     assert types == {
         "jmx": {EntryType.JMX_METRIC},
         "guardrails": {EntryType.GUARDRAILS, EntryType.SYSTEM_METRIC},
         "host": {EntryType.SYSTEM_METRIC},
+        "apps": {EntryType.APP_USAGE},
+        "events": {EntryType.SYSTEM_EVENT},
     }
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine
 
 from agent.catalog.reasons import REASONS
 from agent.errors import SourceError
@@ -15,9 +16,17 @@ from agent.sources import Source
 from agent.sources.host import Host
 from tests.support.jira_database import fill_sqlite
 from tests.support.jvm_beans import Jvm, free_port
-from tests.support.sources import catalog, guardrails_source, jmx_source
+from tests.support.listings import jira_sqlite, listing
+from tests.support.sources import catalog, guardrails_source, jmx_source, sqlite_engine
 
-KINDS = ("host", "jmx", "guardrails")
+LISTINGS = ("apps", "flags", "links", "nodes")
+KINDS = ("host", "jmx", "guardrails", *LISTINGS)
+
+
+def filled(folder: Path) -> Callable[[], Engine]:
+    """Opens engines on a database that is made once."""
+    path = jira_sqlite(folder / "jira.db")
+    return lambda: sqlite_engine(path)
 
 
 @pytest.fixture(params=KINDS)
@@ -26,6 +35,7 @@ def source(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Source]:
         "host": lambda: Host(catalog(), {"state": tmp_path}),
         "jmx": lambda: jmx_source(request.getfixturevalue("jvm").port),
         "guardrails": lambda: guardrails_source(fill_sqlite(tmp_path / "jira.db")),
+        **{name: lambda name=name: listing(name, filled(tmp_path)) for name in LISTINGS},
     }
     opened = makers[request.param]()
     yield opened
@@ -74,7 +84,7 @@ def test_reads_again_after_close(source: Source) -> None:
     assert source.read(30).samples
     source.close()
     source.close()
-    assert source.read(30).samples or source.name == "guardrails"
+    assert source.read(30).samples or source.name in ("guardrails", *LISTINGS)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -84,6 +94,7 @@ def test_dead_source_says_why(kind: str, tmp_path: Path) -> None:
         "host": lambda: Host(catalog(), {}),
         "jmx": lambda: jmx_source(free_port()),
         "guardrails": lambda: guardrails_source(tmp_path / "missing.db"),
+        **{name: lambda name=name: listing(name, lambda: sqlite_engine(tmp_path / "missing.db")) for name in LISTINGS},
     }
     with pytest.raises(SourceError) as caught:
         makers[kind]().read(0 if kind == "host" else 30)

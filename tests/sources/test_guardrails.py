@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,15 @@ from agent.sources.guardrails import Guardrails
 from tests.support.jira_database import COUNTS, fill_postgres, fill_sqlite
 from tests.support.postgres import PostgresServer
 from tests.support.sources import catalog, guardrails_source, jmx_metric, postgres_engine, sqlite_engine
+
+INSTANCE = {
+    "product.version": "9.12.4",
+    "product.build": "9120004",
+    "instance.base_url": "https://jira.example.com",
+    "instance.server_id": "BDEM-0000-TEST-0000",
+    "instance.time_zone": "Etc/UTC",
+    "database.kind": "sqlite",
+}
 
 
 def counts(reading: Reading) -> dict[str, object]:
@@ -47,7 +57,7 @@ def test_counts_on_sqlite(tmp_path: Path) -> None:
     found = counts(reading)
     assert {name: found.get(name) for name in COUNTS} == COUNTS
     assert reading.failures == ()
-    assert reading.costs_s.keys() == catalog().queries.keys()
+    assert reading.costs_s.keys() == {metric.sql.query for metric in catalog().of_source("guardrails") if metric.sql}
 
 
 def test_counts_on_postgresql(postgres: PostgresServer) -> None:
@@ -57,8 +67,9 @@ def test_counts_on_postgresql(postgres: PostgresServer) -> None:
     found = counts(reading)
     assert {metric: found.get(metric) for metric in COUNTS} == COUNTS
     assert reading.failures == ()
-    versions = {metric: found.pop(metric) for metric in ("product.version", "product.build")}
-    assert versions == {"product.version": "9.12.4", "product.build": "9120004"}
+    assert re.match(r"\d+\.\d+", str(found.pop("database.version")))
+    texts = {metric: found.pop(metric) for metric in INSTANCE}
+    assert texts == INSTANCE | {"database.kind": "postgresql"}
     assert {type(value) for value in found.values()} == {int}
 
 
@@ -66,18 +77,19 @@ def test_both_databases_agree(tmp_path: Path, postgres: PostgresServer) -> None:
     """SQLite and PostgreSQL give the same for the same rows, every metric of the catalog."""
     name = fill_postgres(postgres)
     ours = counts(guardrails_source(fill_sqlite(tmp_path / "jira.db")).read(30))
-    assert ours == counts(Guardrails(catalog(), lambda: postgres_engine(postgres, name)).read(30))
-    assert len(ours) == len(catalog().of_source("guardrails"))
+    theirs = counts(Guardrails(catalog(), lambda: postgres_engine(postgres, name)).read(30))
+    assert {metric for metric in ours if ours[metric] != theirs.get(metric)} == {"database.kind", "database.version"}
+    assert len(ours) == len(theirs) == len(catalog().of_source("guardrails"))
 
 
 def test_empty_database_gives_zeros(tmp_path: Path) -> None:
     """Tables without rows count 0, sums too where the header says so; nothing fails."""
     reading = guardrails_source(fill_sqlite(tmp_path / "jira.db", rows=False)).read(30)
-    assert set(counts(reading).values()) == {0}
-    assert {(failure.metric, failure.reason) for failure in reading.failures} == {
-        ("product.version", "not-present"),
-        ("product.build", "not-present"),
-    }
+    found = counts(reading)
+    assert found.pop("database.kind") == "sqlite"
+    assert found.pop("database.version")
+    assert set(found.values()) == {0}
+    assert reasons(reading) == dict.fromkeys(INSTANCE.keys() - {"database.kind"}, "not-present")
 
 
 def test_missing_table_is_not_present(tmp_path: Path) -> None:

@@ -9,6 +9,11 @@ from tests.support.postgres import PostgresServer
 
 SCHEMA = Path(__file__).parents[2] / "scripts" / "demo_product" / "jira_schema.sql"
 ROWS = Path(__file__).with_name("jira_rows.sql")
+TIME_ZONE = """
+insert into propertyentry (id, entity_name, entity_id, property_key, propertytype)
+values (20, 'jira.properties', 1, 'jvm.system.timezone', 5);
+insert into propertystring (id, propertyvalue) values (20, 'Etc/UTC')
+"""
 # What jira_rows.sql puts in, counted by hand.
 COUNTS = {
     "jira.guardrail.projects": 12,
@@ -43,6 +48,7 @@ def fill_sqlite(path: Path, *, without: str = "", rows: bool = True) -> Path:
     connection.executescript(SCHEMA.read_text())
     if rows:
         connection.executescript(ROWS.read_text())
+        connection.executescript(TIME_ZONE)
     if without:
         connection.execute(f'drop table "{without}"')
     connection.commit()
@@ -53,6 +59,5 @@ def fill_sqlite(path: Path, *, without: str = "", rows: bool = True) -> Path:
 def fill_postgres(server: PostgresServer) -> str:
     """The name of a new PostgreSQL database with the demo's tables and rows."""
     name = server.create_database("jira")
-    for file in (SCHEMA, ROWS):
-        server.execute(name, file.read_text())
+    server.execute(name, SCHEMA.read_text(), ROWS.read_text(), TIME_ZONE)
     return name
