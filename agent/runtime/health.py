@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from agent import __version__
+from agent.catalog.reasons import CUT, QUARANTINED
 from agent.errors import AgentError
 from agent.link.private_file import trusted_owners
 from agent.link.record import LinkRecord, key_warning, read_link
 from agent.log import printable
 from agent.model import ConsentLevel, Outcome
 from agent.settings import Mode, Settings
-from agent.store import Store, delivery_state, open_store, outbox
+from agent.store import Store, delivery_state, open_store, outbox, reserve
 from agent.store.database import FILE_NAME, LOCK_NAME
 from agent.store.delivery_state import DeliveryState
 from agent.store.hours import closed_hours, hours_with_new_ticks
@@ -31,6 +32,8 @@ OK, DEGRADED, NOT_DELIVERING, NOT_LINKED = 0, 1, 3, 4
 WORST_FIRST = (NOT_DELIVERING, NOT_LINKED, DEGRADED, OK)
 LATE_TICK_INTERVALS = 2.5
 LATE_PUSH_HOURS = 2
+LEFT_OUT = frozenset({QUARANTINED, CUT})
+MOST_LEFT_OUT = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +83,7 @@ class Health:
 def read_health(settings: Settings, now: datetime) -> Health:
     """The state of the agent beside this instance. Raises StoreError when the store cannot be read."""
     health = Health(now, settings.instance.product.value, settings.agent.mode.value)
-    health.running = _lock_is_held(settings.agent.state_dir)
+    health.running = lock_is_held(settings.agent.state_dir)
     health.interval_s = settings.sampling.interval_s
     record = _read_link(settings, health)
     if not (settings.agent.state_dir / FILE_NAME).exists():
@@ -172,6 +175,7 @@ def _sampling(health: Health, settings: Settings, store: Store) -> None:
                 "See: journalctl -u portfolio-agent -n 20 (a full disk is the usual cause)",
             )
         )
+    _room(health, settings)
     _unclosed(health, settings, store)
     for state in source_states(store):
         _source(health, state)
@@ -183,6 +187,20 @@ def _sampling(health: Health, settings: Settings, store: Store) -> None:
             "ticks": last.ticks,
             "expected": max(round(last.hour.length_s / settings.sampling.interval_s), 1),
         }
+
+
+def _room(health: Health, settings: Settings) -> None:
+    """A full disk, asked of the file system itself: what cannot be written cannot be read from the store."""
+    folder = settings.agent.state_dir
+    free = reserve.free_bytes(folder)
+    if free < reserve.TIGHT_BELOW_BYTES or reserve.spent(folder):
+        health.problems.append(
+            Problem(
+                "The disk is full: new ticks cannot be stored.",
+                f"{free:,} bytes are free on the file system of {folder}.",
+                "Free space there. Ticks wait in the agent's memory meanwhile, the last two hours of them.",
+            )
+        )
 
 
 def _unclosed(health: Health, settings: Settings, store: Store) -> None:
@@ -277,7 +295,7 @@ def _lost(health: Health, loss: Loss) -> None:
     health.losses.append({"reason": loss.reason, "count": loss.count, "first": loss.first_at, "last": loss.last_at})
 
 
-def _lock_is_held(folder: Path) -> bool:
+def lock_is_held(folder: Path) -> bool:
     """Whether a daemon holds the lock; asked without taking it from one that starts just now for long."""
     try:
         handle = os.open(folder / LOCK_NAME, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
@@ -334,6 +352,9 @@ def _rows(health: Health) -> list[tuple[str, str]]:
             first = ", ".join(f"{item['metric']} ({item['reason']})" for item in missing[:3])
             more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
             rows.append(("", f"  without: {printable(first)}{more}"))
+        # what was left out on purpose is named with its bean: nobody would look for it otherwise
+        for item in [item for item in source["failures"] if item["reason"] in LEFT_OUT][:MOST_LEFT_OUT]:
+            rows.append(("", f"  {item['reason']}: {printable(item['detail'])}"))
     if health.last_hour is not None:
         hour = health.last_hour
         rows.append(("Last hour", f"{hour['start']:%Y-%m-%d %H:%M} UTC, {hour['ticks']} of {hour['expected']} ticks"))

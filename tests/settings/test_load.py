@@ -114,7 +114,7 @@ def test_all_mistakes_come_at_once() -> None:
         ("[delivery]\nfirst_wait = 1000", "delivery.first_wait", "longest_wait"),
         ('[bundle]\nevery = "1h"', "bundle.every", "no effect"),
         ('[database]\nstatement_timeout = "2m"', "database.statement_timeout", "no effect"),
-        ('[jmx]\nuser = "u"\npassword_file = "/p"', "jmx.user", "command line"),
+        ('[jmx]\ntransport = "jmxquery"\nuser = "u"\npassword_file = "/p"', "jmx.user", "command line"),
         ('[jmx]\ntransport = "rmi"\nuser = "u"', "jmx.user", "needs a password"),
         ('[jmx]\ntransport = "rmi"\npassword_file = "/p"', "jmx.password_file", "without jmx.user"),
         (
@@ -126,11 +126,11 @@ def test_all_mistakes_come_at_once() -> None:
         ('[jmx]\nurl = "http://localhost:8778/jolokia"', "jmx.url", "no effect"),
         ('[jmx]\ntransport = "jolokia"\nurl = "http://h/j"\nport = 1', "jmx.port", "no effect"),
         ('[jmx]\ntransport = "jolokia"\nurl = "http://u:p@h/j"', "jmx.url", "holds a password"),
-        ("[jmx]\nfollow_stub_host = false", "jmx.follow_stub_host", "no effect"),
+        ('[jmx]\ntransport = "jmxquery"\nfollow_stub_host = false', "jmx.follow_stub_host", "no effect"),
         ('[jmx]\ntransport = "rmi"\njava = "/usr/bin/java"', "jmx.java", "no effect"),
         ('[jmx.tls]\nca_file = "/ca"', "jmx.tls.ca_file", "no effect"),
         ("[jmx.tls]\ncheck_name = true", "jmx.tls.check_name", "no effect"),
-        ("[jmx.tls]\nserver = true", "jmx.tls.server", "rmi"),
+        ('[jmx]\ntransport = "jmxquery"\n[jmx.tls]\nserver = true', "jmx.tls.server", "rmi"),
         (
             '[jmx]\ntransport = "rmi"\n[jmx.tls]\nserver = true\ncertificate_file = "/c"',
             "jmx.tls.key_file",

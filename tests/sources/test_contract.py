@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 
 from agent.catalog.reasons import REASONS
 from agent.errors import SourceError
+from agent.jmx import TransportName
 from agent.model import Kind
 from agent.sources import Source
 from agent.sources.host import Host
@@ -20,7 +21,12 @@ from tests.support.listings import jira_sqlite, listing
 from tests.support.sources import catalog, guardrails_source, jmx_source, sqlite_engine
 
 LISTINGS = ("apps", "flags", "links", "nodes")
-KINDS = ("host", "jmx", "guardrails", *LISTINGS)
+KINDS = ("host", "jmx", "jmxquery", "guardrails", *LISTINGS)
+
+
+def lister(name: str, engine: Callable[[], Engine]) -> Callable[[], Source]:
+    """Opens one listing source."""
+    return lambda: listing(name, engine)
 
 
 def filled(folder: Path) -> Callable[[], Engine]:
@@ -34,8 +40,9 @@ def source(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Source]:
     makers: dict[str, Callable[[], Source]] = {
         "host": lambda: Host(catalog(), {"state": tmp_path}),
         "jmx": lambda: jmx_source(request.getfixturevalue("jvm").port),
+        "jmxquery": lambda: jmx_source(request.getfixturevalue("jvm").port, transport=TransportName.JMXQUERY),
         "guardrails": lambda: guardrails_source(fill_sqlite(tmp_path / "jira.db")),
-        **{name: lambda name=name: listing(name, filled(tmp_path)) for name in LISTINGS},
+        **{name: lister(name, filled(tmp_path)) for name in LISTINGS},
     }
     opened = makers[request.param]()
     yield opened
@@ -93,8 +100,9 @@ def test_dead_source_says_why(kind: str, tmp_path: Path) -> None:
     makers: dict[str, Callable[[], Source]] = {
         "host": lambda: Host(catalog(), {}),
         "jmx": lambda: jmx_source(free_port()),
+        "jmxquery": lambda: jmx_source(free_port(), transport=TransportName.JMXQUERY),
         "guardrails": lambda: guardrails_source(tmp_path / "missing.db"),
-        **{name: lambda name=name: listing(name, lambda: sqlite_engine(tmp_path / "missing.db")) for name in LISTINGS},
+        **{name: lister(name, lambda: sqlite_engine(tmp_path / "missing.db")) for name in LISTINGS},
     }
     with pytest.raises(SourceError) as caught:
         makers[kind]().read(0 if kind == "host" else 30)
