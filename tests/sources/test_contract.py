@@ -29,10 +29,9 @@ def lister(name: str, engine: Callable[[], Engine]) -> Callable[[], Source]:
     return lambda: listing(name, engine)
 
 
-def filled(folder: Path) -> Callable[[], Engine]:
-    """Opens engines on a database that is made once."""
-    path = jira_sqlite(folder / "jira.db")
-    return lambda: sqlite_engine(path)
+def filled(path: Path) -> Callable[[], Engine]:
+    """Opens engines on a database that is made when it is first asked for."""
+    return lambda: sqlite_engine(path if path.exists() else jira_sqlite(path))
 
 
 @pytest.fixture(params=KINDS)
@@ -42,7 +41,7 @@ def source(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Source]:
         "jmx": lambda: jmx_source(request.getfixturevalue("jvm").port),
         "jmxquery": lambda: jmx_source(request.getfixturevalue("jvm").port, transport=TransportName.JMXQUERY),
         "guardrails": lambda: guardrails_source(fill_sqlite(tmp_path / "jira.db")),
-        **{name: lister(name, filled(tmp_path)) for name in LISTINGS},
+        **{name: lister(name, filled(tmp_path / "jira.db")) for name in LISTINGS},
     }
     opened = makers[request.param]()
     yield opened
