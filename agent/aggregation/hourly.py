@@ -21,6 +21,7 @@ NOT_DUE = "not-due"
 NOT_PRESENT = "not-present"
 CUT = "cut"
 NOT_SEEN = "not-seen"
+METHOD, ESTIMATE = "method", "estimate"  # the attribute by which a source says that a value is no count
 Point = tuple[float | int, str]
 
 
@@ -29,14 +30,17 @@ class _Collected:
     """What one series gave over the hour: values with their epoch, in time order."""
 
     points: list[tuple[Value, str]] = field(default_factory=list)
-    attributes: dict[str, Value] = field(default_factory=dict)
-    windows: list[Mapping[str, Value]] = field(default_factory=list)
+    attributes: list[Mapping[str, Value]] = field(default_factory=list)
     seen_in: set[int] = field(default_factory=set)
 
-    @property
-    def values(self) -> list[Value]:
-        """The values alone."""
-        return [value for value, _ in self.points]
+    def drop_estimates(self) -> int:
+        """Where some values are counted and others estimated, keep the counted ones; how many were dropped."""
+        exact = [position for position, item in enumerate(self.attributes) if item.get(METHOD) != ESTIMATE]
+        dropped = len(self.points) - len(exact) if exact else 0
+        if dropped:
+            self.points = [self.points[position] for position in exact]
+            self.attributes = [self.attributes[position] for position in exact]
+        return dropped
 
 
 def aggregate(
@@ -60,9 +64,7 @@ def aggregate(
         for sample in tick.samples:
             entry = collected.setdefault(sample.series, _Collected())
             entry.points.append((sample.value, tick.epochs.get(sample.series.source, "")))
-            entry.attributes.update(sample.attributes)
-            if kinds.get(sample.series.metric) is Kind.EVENT:
-                entry.windows.append(dict(sample.attributes))
+            entry.attributes.append(dict(sample.attributes))
             entry.seen_in.add(position)
     for series in _still_expected((row for row in known if kinds.get(row.series.metric) is not Kind.EVENT), ordered):
         collected.setdefault(series, _Collected())
@@ -76,11 +78,14 @@ def aggregate(
         kind = kinds.get(series.metric, Kind.GAUGE)
         if kind is Kind.EVENT:
             # Nobody expects an event: what was noticed is all there is.
-            figures = {**entry.attributes, **event_figures(entry.values, entry.windows)}
+            latest = entry.attributes[-1] if entry.attributes else {}
+            figures = {**latest, **event_figures([value for value, _ in entry.points], entry.attributes)}
             rows.append(HourlyAggregate(series, hour, figures, len(entry.points), len(entry.points), {}))
             continue
         failed, not_due = failures.of(series, entry.seen_in)
-        figures = {**_figures(kind, entry.points, start.get(series)), **entry.attributes}
+        not_due += entry.drop_estimates()
+        latest = entry.attributes[-1] if entry.attributes else {}
+        figures = {**_figures(kind, entry.points, start.get(series)), **latest}
         rows.append(HourlyAggregate(series, hour, figures, len(entry.points), max(expected - not_due, 0), dict(failed)))
     return rows
 

@@ -8,14 +8,24 @@ from collections.abc import Collection, Mapping
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from agent.catalog.model import DataType, JmxBinding, JoinedQuery, Metric, SqlBinding, TagRule, TagTreatment
+from agent.catalog.model import (
+    DataType,
+    JmxBinding,
+    JoinedQuery,
+    Merge,
+    Metric,
+    SqlBinding,
+    TagRule,
+    TagTreatment,
+    Threshold,
+)
 from agent.errors import Mistake
 from agent.model import Category, ConsentLevel, EntryType, Kind
 
 LISTINGS = ("apps", "flags", "links", "nodes")  # sources whose statements give many rows
 DATABASE = ("guardrails", *LISTINGS)
 SOURCES = ("jmx", "host", "events", *DATABASE)
-COSTS = ("S", "M", "L")
+COSTS = ("S", "M", "L", "XL")
 TEXTS = ("name", "source", "unit", "reference")
 CLASSES: Mapping[str, type[StrEnum]] = {
     "type": EntryType,
@@ -24,8 +34,8 @@ CLASSES: Mapping[str, type[StrEnum]] = {
     "data_type": DataType,
     "kind": Kind,
 }
-KNOWN = (*TEXTS, *CLASSES, "description", "cost", "versions", "tags", "attributes", "jmx", "sql")
-JMX_KEYS = ("bean", "or_beans", "attribute", "key", "tags", "excluding", "absent")
+KNOWN = (*TEXTS, *CLASSES, "description", "cost", "versions", "tags", "attributes", "jmx", "sql", "threshold")
+JMX_KEYS = ("bean", "or_beans", "attribute", "key", "tags", "excluding", "absent", "merge")
 NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)+")
 TAG = re.compile(r"[a-z][A-Za-z0-9]*")
 COLUMN = re.compile(r"[a-z][a-z0-9_]*")
@@ -59,6 +69,7 @@ def parse_metric(entry: Mapping[str, Any], file: str, number: int, faults: Fault
     attributes = _attributes(reader)
     jmx = _jmx(reader)
     sql = _sql(reader)
+    threshold = _threshold(reader)
     cost = entry.get("cost", "S")
     if cost not in COSTS:
         reader.fault("cost", f"must be one of {', '.join(COSTS)}")
@@ -82,6 +93,7 @@ def parse_metric(entry: Mapping[str, Any], file: str, number: int, faults: Fault
         attributes=attributes,
         jmx=jmx,
         sql=sql,
+        threshold=threshold,
     )
     _check(metric, reader)
     return metric if len(faults.found) == before else None
@@ -116,6 +128,14 @@ class _Reader:
             return tuple(value)
         self.fault(key, "must be a list of texts")
         return ()
+
+    def number(self, key: str) -> float | None:
+        """The number under `key`, None when there is none."""
+        value = self.table.get(key)
+        if value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
+            return value
+        self.fault(key, "must be a number")
+        return None
 
     def choice(self, key: str, enum: type[E]) -> str:
         value = self.table.get(key)
@@ -203,10 +223,7 @@ def _jmx(reader: _Reader) -> JmxBinding | None:
     if not isinstance(tags, dict) or not all(isinstance(tag, str) for tag in tags.values()):
         jmx.fault("tags", "must map key properties of the ObjectName to tag names")
         tags = {}
-    absent = jmx.table.get("absent")
-    if absent is not None and (isinstance(absent, bool) or not isinstance(absent, int | float)):
-        jmx.fault("absent", "must be a number")
-        absent = None
+    absent = jmx.number("absent")
     return JmxBinding(
         bean=jmx.text("bean", required=True),
         attribute=jmx.text("attribute", required=True),
@@ -215,6 +232,7 @@ def _jmx(reader: _Reader) -> JmxBinding | None:
         excluding=jmx.texts("excluding"),
         or_beans=jmx.texts("or_beans"),
         absent=absent,
+        merge=Merge(jmx.choice("merge", Merge)) if "merge" in jmx.table else None,
     )
 
 
@@ -250,6 +268,24 @@ def _sql(reader: _Reader) -> SqlBinding | None:
     return binding
 
 
+def _threshold(reader: _Reader) -> Threshold | None:
+    threshold = reader.below("threshold")
+    if threshold is None:
+        return None
+    threshold.only(("warn", "limit", "source"))
+    source = threshold.text("source", required=True)
+    if source and not source.startswith("https://"):
+        threshold.fault("source", "must be the https:// address of the page that publishes the numbers")
+    warn, limit = threshold.number("warn"), threshold.number("limit")
+    if limit is None:
+        if "limit" not in threshold.table:
+            threshold.fault("limit", "is missing")
+        return None
+    if warn is not None and warn >= limit:
+        threshold.fault("warn", "must be below limit")
+    return Threshold(limit, source, warn)
+
+
 def _check(metric: Metric, reader: _Reader) -> None:
     """What no single key can say: does the entry fit together?"""
     if not NAME.fullmatch(metric.name):
@@ -269,6 +305,8 @@ def _check(metric: Metric, reader: _Reader) -> None:
             reader.fault(f"tags.{tag}", "this tag has no rule, so it could never leave and must not be read")
     if metric.kind is not Kind.INFO and metric.data_type not in NUMBERS:
         reader.fault("data_type", "a gauge or counter is a count or a measurement", str(metric.data_type), NUMBERS)
+    if metric.threshold is not None and metric.kind is not Kind.GAUGE:
+        reader.fault("threshold", "belongs to gauges")
     if metric.data_type is DataType.NAME and metric.consent is ConsentLevel.BASIC:
         reader.fault("consent", "a name needs extended")
 

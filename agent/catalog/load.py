@@ -17,7 +17,7 @@ from pathlib import Path
 
 from agent.catalog.entry import Faults, parse_metric
 from agent.catalog.model import Catalog, DataType, Metric, SqlQuery, TagTreatment
-from agent.catalog.queries import read_queries
+from agent.catalog.queries import file_name, read_estimates, read_queries
 from agent.errors import ConfigError, Mistake
 from agent.model import ConsentLevel
 
@@ -65,12 +65,13 @@ def load_catalog(product: str, root: Traversable | Path | None = None) -> Catalo
             found |= here
         _match(own, found, folder, faults)
         queries |= found
+    estimates = read_estimates(base / COMMON / "estimates", f"{COMMON}/estimates", faults)
     if faults.found:
         raise CatalogError(
             f"The catalog of {product} has {len(faults.found)} fault(s); it is not used.", tuple(faults.found), do=DO
         )
     version = field_list_version(metrics.values(), public, private)
-    return Catalog(product, metrics, version, queries, public, private)
+    return Catalog(product, metrics, version, queries, public, private, estimates)
 
 
 def field_list_version(
@@ -171,14 +172,20 @@ def _match(metrics: list[Metric], queries: dict[str, SqlQuery], folder: str, fau
     for name in queries.keys() - used:
         faults.add(folder, f"{name}.sql", "no entry uses it")
 
+    bound = {(metric.sql.query, metric.sql.column) for metric in metrics if metric.sql is not None}
+    for name, query in queries.items():
+        if query.estimate is not None and (name, query.estimate.column) not in bound:
+            faults.add(folder, f"{name}.sql", f"no entry uses the estimated column {query.estimate.column}")
+
 
 def _gives(metric: Metric, query: SqlQuery, columns: list[str], where: str, faults: Faults) -> None:
     """Each variant of a statement names each column."""
-    for dialect, text in query.texts.items():
-        for column in columns:
-            if f" as {column}" not in " ".join(text.split()):
-                variant = f"{query.name}.{dialect}.sql" if dialect else f"{query.name}.sql"
-                faults.add(where, metric.name, f"{variant} gives no column named {column}")
+    for restricted, texts in ((False, query.texts), (True, query.restricted)):
+        for dialect, text in texts.items():
+            for column in columns:
+                if f" as {column}" not in " ".join(text.split()):
+                    variant = file_name(query.name, dialect, restricted=restricted)
+                    faults.add(where, metric.name, f"{variant} gives no column named {column}")
 
 
 def _names_need_extended(metric: Metric, queries: dict[str, SqlQuery], where: str, faults: Faults) -> None:

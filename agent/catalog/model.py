@@ -46,6 +46,36 @@ class TagRule:
     data_type: DataType
 
 
+class Merge(StrEnum):
+    """How several beans become one series: counts are added, of means and percentiles the highest speaks."""
+
+    SUM = "sum"
+    MAX = "max"
+
+
+class Level(StrEnum):
+    """Where a figure stands against its threshold, in the words Atlassian uses for its guardrails."""
+
+    OPTIMAL = "optimal"
+    APPROACHING = "approaching"
+    EXCEEDING = "exceeding"
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """Published numbers and their page. `warn` None: only a limit is published, so nothing approaches it."""
+
+    limit: float
+    source: str
+    warn: float | None = None
+
+    def level(self, value: float) -> Level:
+        """From `warn` on it is approaching, above `limit` it is exceeding."""
+        if value > self.limit:
+            return Level.EXCEEDING
+        return Level.APPROACHING if self.warn is not None and value >= self.warn else Level.OPTIMAL
+
+
 @dataclass(frozen=True, slots=True)
 class JmxBinding:
     """Where a JMX metric is read: an ObjectName or pattern, an attribute, for CompositeData a key of it.
@@ -53,7 +83,8 @@ class JmxBinding:
     `or_beans` are other names of the same thing (Tomcat's domain differs by product): all that exist are read.
     `tags` maps ObjectName key properties to tag names; other key properties are not kept.
     `excluding` are patterns of beans that must never be read. `absent` is the number by which the bean says that it
-    does not know (-1 for a maximum that is not set): such a value is no sample.
+    does not know (-1 for a maximum that is not set): such a value is no sample. `merge` says what becomes of beans that
+    these tags do not tell apart, because what tells them apart must not be kept (a query, a path).
     """
 
     bean: str
@@ -63,6 +94,7 @@ class JmxBinding:
     excluding: tuple[str, ...] = ()
     or_beans: tuple[str, ...] = ()
     absent: float | None = None
+    merge: Merge | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,11 +143,20 @@ class NullMeans(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Estimate:
+    """What stands in for a count that takes too long: the database's own idea of a table's rows, for one column."""
+
+    table: str
+    column: str
+
+
+@dataclass(frozen=True, slots=True)
 class SqlQuery:
     """One read-only statement: its text by dialect, "" for every other dialect.
 
     `consent` EXTENDED: it reads names and is run under that level only. `rows`: the most rows that are taken.
     `every`: whether it is asked at each tick or once an hour (statements that give rows).
+    `restricted` are texts for an account that may not read the table itself, only a filtered view of it.
     """
 
     name: str
@@ -124,6 +165,8 @@ class SqlQuery:
     cost: str
     versions: str
     null_means: NullMeans = NullMeans.NOT_PRESENT
+    estimate: Estimate | None = None
+    restricted: Mapping[str, str] = field(default_factory=dict)
     consent: ConsentLevel = ConsentLevel.BASIC
     rows: int = 1
     every: Every = Every.TICK
@@ -137,13 +180,17 @@ class SqlQuery:
         """The statement for `dialect`; None when this query has none for it."""
         return self.texts.get(dialect, self.texts.get(""))
 
+    def restricted_text(self, dialect: str) -> str | None:
+        """The statement over filtered views for `dialect`; None when there is none."""
+        return self.restricted.get(dialect, self.restricted.get(""))
+
 
 @dataclass(frozen=True, slots=True)
 class Metric:
     """One catalog entry. `consent` NONE means: read, never leaves.
 
-    `cost`: S any time, M hourly at a million rows, L only within a budget. `versions`: the product versions it fits,
-    in words, "" for all.
+    `cost`: S any time, M hourly at a million rows, L only within a budget, XL once a day at most. `versions`: the
+    product versions it fits, in words, "" for all.
     """
 
     name: str
@@ -162,6 +209,7 @@ class Metric:
     attributes: Mapping[str, TagRule] = field(default_factory=dict)
     jmx: JmxBinding | None = None
     sql: SqlBinding | None = None
+    threshold: Threshold | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +217,8 @@ class Catalog:
     """Every metric of one product by name, and the version of the field list an owner consents to.
 
     `public_apps` and `private_apps` are prefixes of app keys: public ones may leave as they are, unless a private
-    prefix (the name space of tutorials, so of home-made apps) fits too.
+    prefix (the name space of tutorials, so of home-made apps) fits too. `estimates` are, by dialect, the statements
+    that give the database's own idea of the rows of the table `:wanted`, and since when it thinks so.
     """
 
     product: str
@@ -178,6 +227,7 @@ class Catalog:
     queries: Mapping[str, SqlQuery] = field(default_factory=dict)
     public_apps: tuple[str, ...] = ()
     private_apps: tuple[str, ...] = ()
+    estimates: Mapping[str, str] = field(default_factory=dict)
 
     def of_source(self, source: str) -> tuple[Metric, ...]:
         """The entries that `source` reads, in the order of the files."""

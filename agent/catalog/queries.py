@@ -1,7 +1,9 @@
-"""Reads the `.sql` files of one folder: `NAME.sql` and its dialect variants `NAME.DIALECT.sql`.
+"""Reads the `.sql` files of one folder: `NAME.sql` and its variants `NAME.DIALECT.sql`, `NAME.restricted.DIALECT.sql`.
 
-The header comment of each file says `counts:`, `cost:` and `versions:`; `null:` may say that NULL means zero. A
-statement that reads names says `consent: extended`; one that gives rows says how many at most (`rows:`) and how often
+The header comment of each file says `counts:`, `cost:` and `versions:`; `null:` may say that NULL means zero, and
+`estimate: TABLE as COLUMN` that the database's own idea of the table's rows may stand in for a slow count.
+How each dialect is asked for that idea stands in `estimates/DIALECT.sql`, with the table as parameter `:wanted`.
+A statement that reads names says `consent: extended`; one that gives rows says how many at most (`rows:`) and how often
 it is asked (`every:`).
 """
 
@@ -12,38 +14,64 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from agent.catalog.entry import COSTS, Faults
-from agent.catalog.model import Every, NullMeans, SqlQuery
+from agent.catalog.model import Estimate, Every, NullMeans, SqlQuery
 from agent.model import ConsentLevel
 
 DIALECTS = ("postgresql", "mysql", "oracle", "sqlserver", "sqlite")
+RESTRICTED = "restricted"
 HEADER = re.compile(r"^--\s*(\w+):\s*(.*\S)\s*$", re.MULTILINE)
 NEEDED = ("counts", "cost", "versions")
-MAY = ("null", "consent", "rows", "every")
+MAY = ("null", "estimate", "consent", "rows", "every")
 MOST_ROWS = 5000
+ESTIMATE = re.compile(r"(\w+) as ([a-z][a-z0-9_]*)")
+ESTIMATE_COLUMNS = (" as n", " as as_of")
 FORBIDDEN = re.compile(
     r"\b(insert|update|delete|merge|create|alter|drop|truncate|grant|revoke|call|execute|copy|into|lock|set)\b", re.I
 )
 
+Folder = Traversable | Path
+Variants = dict[tuple[bool, str], str]  # (restricted, dialect) -> the file's text
 
-def read_queries(folder: Traversable | Path, where: str, faults: Faults) -> dict[str, SqlQuery]:
+
+def read_queries(folder: Folder, where: str, faults: Faults) -> dict[str, SqlQuery]:
     """Every statement of `folder` by name; {} when there is no such folder. Faults go to `faults`."""
     if not folder.is_dir():
         return {}
-    texts: dict[str, dict[str, str]] = {}
+    texts: dict[str, Variants] = {}
     for file in sorted(folder.iterdir(), key=lambda item: item.name):
-        name, _, rest = file.name.partition(".")
-        dialect = rest.removesuffix("sql").rstrip(".")
-        if not rest.endswith("sql") or (dialect and dialect not in DIALECTS):
-            faults.add(where, file.name, f"must be NAME.sql or NAME.DIALECT.sql with one of {', '.join(DIALECTS)}")
+        name, *rest = file.name.split(".")
+        restricted = rest[:1] == [RESTRICTED]
+        dialect = ".".join(rest[restricted:-1])
+        if rest[-1:] != ["sql"] or (dialect and dialect not in DIALECTS):
+            words = f"NAME[.{RESTRICTED}][.DIALECT].sql with one of {', '.join(DIALECTS)}"
+            faults.add(where, file.name, f"must be {words}")
             continue
-        texts.setdefault(name, {})[dialect] = file.read_text(encoding="utf-8")
+        texts.setdefault(name, {})[restricted, dialect] = file.read_text(encoding="utf-8")
     return {name: _query(name, variants, where, faults) for name, variants in texts.items()}
 
 
-def _query(name: str, variants: dict[str, str], where: str, faults: Faults) -> SqlQuery:
+def read_estimates(folder: Folder, where: str, faults: Faults) -> dict[str, str]:
+    """By dialect, the statement that tells about how many rows a table has; {} when there is no such folder."""
+    if not folder.is_dir():
+        return {}
+    found = {}
+    for file in sorted(folder.iterdir(), key=lambda item: item.name):
+        dialect = file.name.removesuffix(".sql")
+        text = statement(file.read_text(encoding="utf-8"))
+        if dialect not in DIALECTS:
+            faults.add(where, file.name, f"must be DIALECT.sql with one of {', '.join(DIALECTS)}")
+        _check_statement(text, file.name, where, faults)
+        for piece in (*ESTIMATE_COLUMNS, ":wanted"):
+            if piece not in " ".join(text.split()):
+                faults.add(where, file.name, f"must have{piece if piece[0] == ' ' else ' ' + piece}")
+        found[dialect] = text
+    return found
+
+
+def _query(name: str, variants: Variants, where: str, faults: Faults) -> SqlQuery:
     headers: dict[str, str] = {}
-    for dialect, text in variants.items():
-        file = f"{name}.{dialect}.sql" if dialect else f"{name}.sql"
+    for (restricted, dialect), text in variants.items():
+        file = file_name(name, dialect, restricted=restricted)
         own = dict(HEADER.findall(text))
         for key in NEEDED:
             if not own.get(key):
@@ -56,6 +84,9 @@ def _query(name: str, variants: dict[str, str], where: str, faults: Faults) -> S
         _check_statement(statement(text), file, where, faults)
     if headers.get("cost", "S") not in COSTS:
         faults.add(where, f"{name}.sql", f"cost must be one of {', '.join(COSTS)}")
+    estimate = ESTIMATE.fullmatch(headers.get("estimate", ""))
+    if "estimate" in headers and estimate is None:
+        faults.add(where, f"{name}.sql", "estimate must be: TABLE as COLUMN")
 
     def choice(key: str, words: tuple[str, ...]) -> str:
         word = headers.get(key, words[0])
@@ -70,15 +101,22 @@ def _query(name: str, variants: dict[str, str], where: str, faults: Faults) -> S
         rows = "1"
     return SqlQuery(
         name=name,
-        texts={dialect: statement(text) for dialect, text in variants.items()},
+        texts={dialect: statement(text) for (restricted, dialect), text in variants.items() if not restricted},
         counts=headers.get("counts", ""),
         cost=headers.get("cost", "S"),
         versions=headers.get("versions", ""),
         null_means=NullMeans(choice("null", (NullMeans.NOT_PRESENT.value, NullMeans.ZERO.value))),
+        estimate=Estimate(estimate[1], estimate[2]) if estimate is not None else None,
+        restricted={dialect: statement(text) for (restricted, dialect), text in variants.items() if restricted},
         consent=ConsentLevel(choice("consent", (ConsentLevel.BASIC.value, ConsentLevel.EXTENDED.value))),
         rows=int(rows),
         every=Every(choice("every", (Every.TICK.value, Every.HOUR.value))),
     )
+
+
+def file_name(name: str, dialect: str, *, restricted: bool = False) -> str:
+    """The name of the file that holds this variant."""
+    return ".".join([name, *([RESTRICTED] if restricted else []), *([dialect] if dialect else []), "sql"])
 
 
 def statement(text: str) -> str:

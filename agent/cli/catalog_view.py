@@ -27,11 +27,14 @@ def as_document(catalog: Catalog, level: ConsentLevel | None, *, sql: bool) -> d
                 "cost": query.cost,
                 "consent": str(query.consent),
                 "versions": query.versions,
-                "sql": {dialect or "any": text for dialect, text in query.texts.items()},
+                "sql": {dialect or "any": text for dialect, text in query.texts.items()}
+                | {f"restricted {dialect}".rstrip(): text for dialect, text in query.restricted.items()},
+                "estimatedFrom": query.estimate.table if query.estimate is not None else None,
             }
             for query in catalog.queries.values()
             if query.name in used
         ]
+        document["estimates"] = dict(catalog.estimates)
     return document
 
 
@@ -60,10 +63,14 @@ def _metric(metric: Metric) -> dict[str, Any]:
             "beans": [metric.jmx.bean, *metric.jmx.or_beans],
             "attribute": metric.jmx.attribute + (f".{metric.jmx.key}" if metric.jmx.key else ""),
             "excluding": list(metric.jmx.excluding),
+            "merge": None if metric.jmx.merge is None else str(metric.jmx.merge),
         }
     if metric.sql is not None:
         column = "number of rows" if metric.sql.count else metric.sql.column
         entry["sql"] = {"query": metric.sql.query, "column": column, "also": list(metric.sql.queries[1:])}
+    if metric.threshold is not None:
+        threshold = metric.threshold
+        entry["threshold"] = {"warn": threshold.warn, "limit": threshold.limit, "source": threshold.source}
     return entry
 
 
@@ -82,6 +89,10 @@ def as_text(document: dict[str, Any]) -> str:
         lines.append(f"{entry['name']}  [{entry['unit']}, {entry['kind']}]  {entry['description']}")
         lines.append(f"    leaves under: {entry['consent']}   data: {entry['dataType']}, {entry['category']}")
         lines += [f"    read from:    {place}" for place in _places(entry)]
+        if "threshold" in entry:
+            threshold = entry["threshold"]
+            warn = "" if threshold["warn"] is None else f"warning at {threshold['warn']:,}, "
+            lines.append(f"    threshold:    {warn}limit {threshold['limit']:,} ({threshold['source']})")
         lines += [
             f"    tag {name}: basic {rule['basic']}, extended {rule['extended']} ({rule['dataType']})"
             for name, rule in entry["tags"].items()
@@ -89,6 +100,10 @@ def as_text(document: dict[str, Any]) -> str:
     for statement in document.get("statements", ()):
         for dialect, text in statement["sql"].items():
             lines += ["", f"== {statement['query']} ({dialect}): {statement['counts']}; cost {statement['cost']}", text]
+        if statement["estimatedFrom"] is not None:
+            lines.append(f"-- too slow: the database's own estimate of {statement['estimatedFrom']} stands in")
+    for dialect, text in document.get("estimates", {}).items():
+        lines += ["", f"== estimate ({dialect}): about how many rows a table has", text]
     return "\n".join(lines)
 
 

@@ -16,6 +16,7 @@ import sys
 import threading
 import time
 from collections import deque
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
@@ -33,8 +34,9 @@ from agent.runtime.notify import Notifier
 from agent.sampling import Sampler
 from agent.settings import Settings
 from agent.settings.load import load_settings
-from agent.sources import open_sources
+from agent.sources import CostGovernor, governor_of, open_sources
 from agent.store import InstanceLock, Store, open_store, reserve
+from agent.store.costs import load_costs, save_costs
 from agent.store.database import disk_full
 from agent.store.state import count_loss
 from agent.store.ticks import TickWriter
@@ -43,6 +45,7 @@ LOG = logger("daemon")
 LONGEST_SPREAD_S = 600.0  # many sites, one receiver: their hourly pushes are spread over ten minutes
 BUFFERED_TICKS = 60  # two hours of ticks at most wait in memory for a full disk
 STUCK_AFTER_INTERVALS = 3
+SAVE_COSTS_EVERY_S = 3600.0
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -85,11 +88,15 @@ def run(settings: Settings, config: Path, stopping: threading.Event) -> int:
     try:
         catalog = load_catalog(settings.instance.product)
         store = open_store(settings.agent.state_dir)
-        sampler = Sampler(open_sources(settings, catalog, LinkLevel(settings)))
+        governor = governor_of(settings, catalog)
+        governor.recall(load_costs(store), time.monotonic(), datetime.now(UTC))
+        sampler = Sampler(open_sources(settings, catalog, LinkLevel(settings), governor))
         child = HourlyChild(config, settings.delivery.retry_for_s)
         log(LOG, logging.INFO, "agent.started", version=__version__, product=settings.instance.product)
         try:
-            Loop(settings, store, sampler, child, Notifier.from_environment()).run(stopping)
+            Loop(settings, store, sampler, child, Notifier.from_environment(), CostKeeper(store, governor)).run(
+                stopping
+            )
         finally:
             child.stop()
             sampler.close()
@@ -100,17 +107,47 @@ def run(settings: Settings, config: Path, stopping: threading.Event) -> int:
     return 0
 
 
+class CostKeeper:
+    """Stores what the guardrail queries cost, when a decision changed or an hour has passed."""
+
+    def __init__(self, store: Store, governor: CostGovernor) -> None:
+        self._store = store
+        self._governor = governor
+        self._saved_s: float | None = None
+        self._decisions: Sequence[tuple[object, ...]] = ()
+
+    def save_if_due(self, now_s: float, now: datetime, *, stopping: bool = False) -> None:
+        """Save when it is worth a write, and before the agent stops. Raises StoreError."""
+        costs = self._governor.remember(now_s, now)
+        decisions = [(cost.query, cost.every_s, cost.absent, cost.estimated) for cost in costs]
+        fresh = (
+            decisions == self._decisions and self._saved_s is not None and now_s < self._saved_s + SAVE_COSTS_EVERY_S
+        )
+        if not costs or (fresh and not stopping):
+            return
+        with self._store.transaction() as connection:
+            save_costs(connection, costs)
+        self._saved_s, self._decisions = now_s, decisions
+
+
 class Loop:
     """The scheduler: decides on monotonic time what is due, does it, sleeps until the next thing."""
 
     def __init__(
-        self, settings: Settings, store: Store, sampler: Sampler, child: HourlyChild, notifier: Notifier
+        self,
+        settings: Settings,
+        store: Store,
+        sampler: Sampler,
+        child: HourlyChild,
+        notifier: Notifier,
+        costs: CostKeeper | None = None,
     ) -> None:
         self._settings = settings
         self._store = store
         self._sampler = sampler
         self._child = child
         self._notifier = notifier
+        self._costs = costs
         self._writer = TickWriter(store, settings.hour.length_s)
         self._faults = FaultLog(LOG)
         self._waiting: deque[Tick] = deque()
@@ -136,7 +173,7 @@ class Loop:
             stopping.wait(self._sleep_s(next_tick))
         faulthandler.cancel_dump_traceback_later()
         self._notifier.stopping()
-        self._store_waiting()
+        self._store_waiting(stopping=True)
 
     def _tick(self, stopping: threading.Event) -> None:
         started = time.monotonic()
@@ -170,7 +207,7 @@ class Loop:
             self._ready = True
             self._notifier.ready()
 
-    def _store_waiting(self) -> bool:
+    def _store_waiting(self, *, stopping: bool = False) -> bool:
         """Write what waits, oldest first; keep it, within a bound, when the store refuses."""
         try:
             if reserve.spent(self._store.folder):
@@ -179,6 +216,8 @@ class Loop:
                 self._stored = self._writer.append(self._waiting[0])
                 self._waiting.popleft()
             self._count_dropped()
+            if self._costs is not None:
+                self._costs.save_if_due(time.monotonic(), datetime.now(UTC), stopping=stopping)
         except StoreError as error:
             self._writer.forget_layout()
             self._faults.failed("store", error.why, time.monotonic(), why=f"{error.what} {error.why}", do=error.do)

@@ -20,6 +20,7 @@ from agent.link.private_file import trusted_owners
 from agent.link.record import LinkRecord, key_warning, read_link
 from agent.log import printable
 from agent.model import ConsentLevel, Outcome
+from agent.runtime.guardrail_health import guardrail_rows, guardrails_against_thresholds, slow_queries
 from agent.settings import Mode, Settings
 from agent.store import Store, delivery_state, open_store, outbox, reserve
 from agent.store.database import FILE_NAME, LOCK_NAME
@@ -64,6 +65,8 @@ class Health:
     last_push: datetime | None = None
     last_answer: str = ""
     waiting: dict[str, Any] = field(default_factory=dict)
+    guardrails: list[dict[str, Any]] = field(default_factory=list)
+    slow_queries: list[dict[str, Any]] = field(default_factory=list)
     losses: list[dict[str, Any]] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
 
@@ -93,6 +96,8 @@ def read_health(settings: Settings, now: datetime) -> Health:
     try:
         _sampling(health, settings, store)
         _delivering(health, settings, store, record)
+        health.guardrails = guardrails_against_thresholds(store)
+        health.slow_queries = slow_queries(store, settings.sampling.interval_s)
         for loss in losses(store):
             _lost(health, loss)
     finally:
@@ -362,6 +367,7 @@ def _rows(health: Health) -> list[tuple[str, str]]:
         push = "none yet" if health.last_push is None else f"{health.last_push:%Y-%m-%d %H:%M:%S} UTC"
         rows.append(("Confirmed", f"{push} (last push that the cloud acknowledged)"))
         rows.append(("Waiting", f"{health.waiting['batches']} batches, {health.waiting['bytes']:,} bytes"))
+    rows += guardrail_rows(health.guardrails, health.slow_queries)
     for loss in health.losses:
         rows.append(("Lost", f"{loss['count']} x {loss['reason']}, last {loss['last']:%Y-%m-%d %H:%M} UTC"))
     return rows

@@ -23,9 +23,11 @@ from agent.log import log, logger
 from agent.model import ConsentLevel, Hour, HourlyAggregate, Tick
 from agent.runtime.pipeline import Pipeline
 from agent.runtime.snapshots import put_snapshot, remove_snapshots, snapshot_before
+from agent.runtime.standing import standings_of
 from agent.settings import Settings
 from agent.store import Store, audit, outbox
 from agent.store.hours import ClosedHour, aggregates_of, closed_hours, hours_with_new_ticks, put_hour, remove_hours
+from agent.store.levels import put_standings
 from agent.store.state import count_loss
 from agent.store.ticks import last_tick_before, remove_ticks, ticks_of
 
@@ -94,6 +96,7 @@ def _close(pipeline: Pipeline, hour: Hour, revision: int, now: datetime, closed:
     with pipeline.store.transaction() as connection:
         put_hour(connection, record, aggregates)
         put_snapshot(connection, hour, snapshot)
+        put_standings(pipeline.store, connection, standings_of(aggregates, pipeline.catalog))
         for batch in batches:
             outbox.put(connection, batch)
         outbox.enforce_limit(connection, pipeline.settings.delivery.outbox_limit_bytes, now)

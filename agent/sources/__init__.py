@@ -6,6 +6,7 @@ Out:  a `Reading`: Samples in the catalog's units, and a Failure with a code for
 """
 
 from agent.sources.base import Source
+from agent.sources.governor import CostGovernor, governor_of
 from agent.sources.registry import open_sources
 
-__all__ = ["Source", "open_sources"]
+__all__ = ["CostGovernor", "Source", "governor_of", "open_sources"]

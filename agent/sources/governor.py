@@ -1,31 +1,62 @@
 """Keeps each query within its share of time: one that costs much is asked rarely, and says so.
 
-Pure: the caller passes monotonic seconds. Learnt costs live as long as the daemon.
+In:   how long each run took, in monotonic seconds. Out: when a query is due again, how often it may run at most, and
+      whether the database's own estimate stands in for it until then.
+Pure: the caller passes the time. What was learnt outlives a restart through `remember` and `recall`.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from agent.catalog import Catalog
+from agent.settings import Settings
+from agent.store.costs import QueryCost
 
 SHARE = 0.01  # of the time since its last run a query may cost; a database must not suffer from being watched
 ABSENT_AGAIN_S = 3600.0  # a table that is missing costs the database an error line in its log each time one asks
+DAY_S = 86_400.0
+LEAST_S = {"XL": DAY_S}  # by cost class: however fast it was, not more often
+ESTIMATE_FROM_S = 3600.0  # a count that may not run each hour would leave hours empty
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run of a query: when it began, what it took, and the reason when its table was missing or forbidden."""
+    """One run of a query: when it began, what it took, the reason when its table was missing or forbidden.
+
+    `timeouts` counts the runs in a row that were ended for taking too long, this one included.
+    """
 
     began_s: float
     took_s: float
     absent: str = ""
+    timeouts: int = 0
 
 
 class CostGovernor:
-    """Decides which query is due, from what its last run cost."""
+    """Decides which query is due, from what its last run cost.
 
-    def __init__(self, share: float = SHARE, absent_again_s: float = ABSENT_AGAIN_S) -> None:
+    `costs` are the cost classes of the queries, `labels` the metric a person knows each by, `tick_s` how often
+    sources are read: nothing can run more often.
+    """
+
+    def __init__(
+        self,
+        share: float = SHARE,
+        absent_again_s: float = ABSENT_AGAIN_S,
+        *,
+        tick_s: float = 0.0,
+        costs: Mapping[str, str] | None = None,
+        labels: Mapping[str, str] | None = None,
+    ) -> None:
         self._share = share
         self._absent_again_s = absent_again_s
+        self._tick_s = tick_s
+        self._costs = costs or {}
+        self._labels = labels or {}
         self._runs: dict[str, Run] = {}
 
     def wait_s(self, query: str, now_s: float) -> float:
@@ -33,13 +64,71 @@ class CostGovernor:
         last = self._runs.get(query)
         if last is None:
             return 0.0
-        rest_s = self._absent_again_s if last.absent else last.took_s / self._share
+        rest_s = self._absent_again_s if last.absent else self._rest_s(query, last)
         return max(0.0, last.began_s + rest_s - now_s)
 
-    def note(self, query: str, began_s: float, took_s: float, absent: str = "") -> None:
+    def every_s(self, query: str) -> float:
+        """How often `query` may run at most, in whole ticks; one tick before its first run."""
+        last = self._runs.get(query)
+        rest_s = self._rest_s(query, last) if last is not None else 0.0
+        return max(math.ceil(rest_s / self._tick_s), 1) * self._tick_s if self._tick_s else rest_s
+
+    def estimated(self, query: str) -> bool:
+        """Whether an estimate stands in: the last run was ended, or the next is more than an hour after it."""
+        last = self._runs.get(query)
+        return (
+            last is not None and not last.absent and (last.timeouts > 0 or self._rest_s(query, last) > ESTIMATE_FROM_S)
+        )
+
+    def note(self, query: str, began_s: float, took_s: float, absent: str = "", *, timed_out: bool = False) -> None:
         """Learn from one run."""
-        self._runs[query] = Run(began_s, took_s, absent)
+        last = self._runs.get(query)
+        timeouts = (last.timeouts if last is not None else 0) + 1 if timed_out else 0
+        self._runs[query] = Run(began_s, took_s, absent, timeouts)
 
     def last(self, query: str) -> Run | None:
         """The last run of `query`, None before the first."""
         return self._runs.get(query)
+
+    def remember(self, now_s: float, now: datetime) -> list[QueryCost]:
+        """Everything learnt, with instants in place of monotonic seconds; safe while another thread reads."""
+        return [
+            QueryCost(
+                query=query,
+                label=self._labels.get(query, query),
+                began_at=now - timedelta(seconds=max(now_s - run.began_s, 0.0)),
+                took_s=run.took_s,
+                every_s=self.every_s(query),
+                absent=run.absent,
+                timeouts=run.timeouts,
+                estimated=self.estimated(query),
+            )
+            for query, run in sorted(dict(self._runs).items())
+        ]
+
+    def recall(self, costs: Iterable[QueryCost], now_s: float, now: datetime) -> None:
+        """Take up what an earlier process learnt. A run that seems to begin in the future began now.
+
+        What was absent is asked again: an admin may have installed or granted it, and restarted for that reason.
+        """
+        for cost in costs:
+            if not cost.absent:
+                ago_s = max((now - cost.began_at).total_seconds(), 0.0)
+                self._runs[cost.query] = Run(now_s - ago_s, cost.took_s, "", cost.timeouts)
+
+    def _rest_s(self, query: str, last: Run) -> float:
+        """The least time between two runs: by budget, doubled for each run in vain up to a day, and by class."""
+        rest_s = last.took_s / self._share
+        if last.timeouts > 1:
+            rest_s = max(rest_s, min(rest_s * 2 ** min(last.timeouts - 1, 16), DAY_S))
+        return max(rest_s, LEAST_S.get(self._costs.get(query, ""), 0.0))
+
+
+def governor_of(settings: Settings, catalog: Catalog) -> CostGovernor:
+    """The governor for this catalog's queries, with nothing learnt yet."""
+    labels: dict[str, str] = {}
+    for metric in catalog.of_source("guardrails"):
+        if metric.sql is not None:
+            labels.setdefault(metric.sql.query, metric.name)
+    costs = {name: query.cost for name, query in catalog.queries.items()}
+    return CostGovernor(tick_s=settings.sampling.interval_s, costs=costs, labels=labels)

@@ -3,7 +3,9 @@
 In:   the catalog's `.sql` files, a read-only engine with a statement timeout (agent.product), what each query cost.
 Out:  Samples, whole numbers wherever the database gave one. Each query has its own transaction, timeout and
       error: a slow or missing one costs only its own metrics. A missing table or column is "not-present",
-      never 0. A query that would take more than 1 % of the time since its last run is "not-due".
+      never 0. A query that would take more than 1 % of the time since its last run is "not-due"; where it slides beyond
+      an hour, or was ended for taking too long, the database's own estimate stands in with `method = estimate`.
+      A table that this account may not read is asked for through its filtered view, where there is one.
       SourceError only when the database cannot be reached at all.
 """
 
@@ -12,10 +14,12 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from agent.catalog import Catalog, DataType, Metric, NullMeans, SqlQuery
@@ -27,19 +31,31 @@ from agent.catalog.reasons import (
     NOT_PRESENT,
     NOT_SUPPORTED,
     PERMISSION_DENIED,
+    TIMEOUT,
 )
 from agent.errors import SourceError
-from agent.model import Failure, Kind, Reading, Sample, Series
+from agent.model import Failure, Kind, Reading, Sample, Series, Value
 from agent.product.database_errors import DeadlinePassed, map_database_error
 from agent.settings import Settings
+from agent.sources import presence
 from agent.sources.base import clean_text, clean_url, once_each
-from agent.sources.governor import CostGovernor
+from agent.sources.governor import CostGovernor, governor_of
 
 NAME = "guardrails"
 DIALECTS = {"mariadb": "mysql", "mssql": "sqlserver"}  # SQLAlchemy's word -> the catalog's
 LEAST_S = 0.05  # with less time left a query is not begun
+EXACT, ESTIMATE, UNKNOWN = "exact", "estimate", "unknown"
 
 Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """One query of a read; `missed` says why its estimate is wanted instead, None to run the query itself."""
+
+    query: SqlQuery
+    takes_s: float = 0.0
+    missed: tuple[str, str] | None = None
 
 
 class Guardrails:
@@ -60,10 +76,13 @@ class Guardrails:
             if metric.sql is not None:
                 self._metrics.setdefault(metric.sql.query, []).append(metric)
         self._queries = catalog.queries
+        self._estimates = catalog.estimates
         self._open_engine = open_engine
         self._governor = governor or CostGovernor()
+        self._estimate_governor = CostGovernor()
         self._clock = clock
         self._engine: Engine | None = None
+        self._restricted: set[str] = set()
 
     def read(self, deadline_s: float) -> Reading:
         """The due queries, cheapest first, as far as `deadline_s` reaches; the others with what kept them."""
@@ -71,17 +90,15 @@ class Guardrails:
         end_s = began_s + deadline_s
         samples: list[Sample] = []
         failures: list[Failure] = []
-        waiting = self._due(failures)
-        due = [query.name for query in waiting]
+        waiting = self._jobs(failures)
+        due = [job.query.name for job in waiting if job.missed is None]
         if not waiting:
             return Reading((), once_each(failures))
         try:
             with self._connect() as connection:
+                waiting = self._present(connection, waiting, failures)
                 while waiting:
-                    if not self._fits(waiting[0], end_s - self._clock()):
-                        failures += self._all(waiting.pop(0), DEADLINE)
-                        continue
-                    self._ask(connection, waiting[0], samples, failures)
+                    self._work(connection, waiting[0], end_s, samples, failures)
                     waiting.pop(0)
         except (SQLAlchemyError, DeadlinePassed, SourceError) as error:
             # Never was or is no more: nothing further can be asked, but what came before still counts.
@@ -90,7 +107,7 @@ class Guardrails:
             if not samples:
                 # `from None`: a driver's message may carry the whole address, login included.
                 raise lost from None
-            failures += [failed for query in waiting for failed in self._all(query, lost.reason, lost.why)]
+            failures += [failed for job in waiting for failed in self._all(job.query, lost.reason, lost.why)]
         runs = {name: run for name in due if (run := self._governor.last(name)) is not None}
         costs_s = {name: run.took_s for name, run in runs.items() if run.began_s >= began_s}
         return Reading(tuple(samples), once_each(failures), costs_s=costs_s)
@@ -106,61 +123,145 @@ class Guardrails:
             self._engine = self._open_engine()
         return self._engine.connect()
 
-    def _fits(self, query: SqlQuery, left_s: float) -> bool:
-        """Whether a query may begin: as long as its last run took must be left, and always a little."""
-        last = self._governor.last(query.name)
-        return left_s >= max(LEAST_S, 0.0 if last is None else last.took_s)
-
-    def _due(self, failures: list[Failure]) -> list[SqlQuery]:
+    def _jobs(self, failures: list[Failure]) -> list[_Job]:
+        """What to ask now, cheapest first; what is not due and has no estimate goes to `failures`."""
         now_s = self._clock()
-        due = []
+        jobs = []
         for name in self._metrics:
-            wait_s = self._governor.wait_s(name, now_s)
-            last = self._governor.last(name)
+            query, last, wait_s = self._queries[name], self._governor.last(name), self._governor.wait_s(name, now_s)
             if wait_s <= 0:
-                due.append((0.0 if last is None else last.took_s, name))
+                jobs.append(_Job(query, 0.0 if last is None else last.took_s))
             elif last is not None and last.absent:
-                failures += self._all(self._queries[name], last.absent, f"asked again in {wait_s:.0f} s")
+                failures += self._all(query, last.absent, f"asked again in {wait_s:.0f} s")
             elif last is not None:
-                detail = f"its last run took {last.took_s:.2f} s; due in {wait_s:.0f} s"
-                failures += self._all(self._queries[name], NOT_DUE, detail)
-        return [self._queries[name] for _, name in sorted(due)]
+                missed = NOT_DUE, f"its last run took {last.took_s:.2f} s; due in {wait_s:.0f} s"
+                if self._governor.estimated(name) and query.estimate is not None:
+                    jobs.append(_Job(query, 0.0, missed))
+                else:
+                    failures += self._all(query, *missed)
+        return sorted(jobs, key=lambda job: (job.takes_s, job.query.name))
+
+    def _present(self, connection: Connection, jobs: list[_Job], failures: list[Failure]) -> list[_Job]:
+        """The jobs whose tables exist, as far as that can be known beforehand; only new ones are looked up."""
+        if connection.dialect.name != presence.DIALECT:
+            return jobs
+        tables: dict[str, frozenset[str]] = {}
+        for job in jobs:
+            last = self._governor.last(job.query.name)
+            sql = job.query.text(presence.DIALECT)
+            if sql is not None and (last is None or last.absent):
+                tables[job.query.name] = presence.tables_of(sql)
+        if not tables:
+            return jobs
+        missing = presence.missing_tables(connection, (name for names in tables.values() for name in names))
+        kept = []
+        for job in jobs:
+            absent = sorted(tables.get(job.query.name, frozenset()) & missing)
+            if absent:
+                self._governor.note(job.query.name, self._clock(), 0.0, NOT_PRESENT)
+                failures += self._all(job.query, NOT_PRESENT, f"there is no table {absent[0]}")
+            else:
+                kept.append(job)
+        return kept
 
     def _all(self, query: SqlQuery, reason: str, detail: str = "") -> list[Failure]:
         return [Failure(metric.name, reason, detail) for metric in self._metrics[query.name]]
 
-    def _ask(self, connection: Connection, query: SqlQuery, samples: list[Sample], failures: list[Failure]) -> None:
-        """Run one query in a transaction of its own and learn its cost. Raises when the connection is lost."""
-        dialect = connection.dialect.name
-        text = query.text(DIALECTS.get(dialect, dialect))
-        if text is None:
-            failures += self._all(query, NOT_SUPPORTED, dialect)
-            return
+    def _work(
+        self, connection: Connection, job: _Job, end_s: float, samples: list[Sample], failures: list[Failure]
+    ) -> None:
+        """Run the query when it fits into the time left; what it did not give, its estimate may give."""
+        missed = job.missed
+        if missed is None:
+            if end_s - self._clock() >= max(LEAST_S, job.takes_s):
+                missed = self._ask(connection, job.query, samples, failures)
+            else:
+                missed = DEADLINE, f"its last run took {job.takes_s:.2f} s; that was not left"
+        if missed is not None:
+            failures += self._estimate(connection, job.query, missed, end_s, samples)
+
+    def _ask(
+        self, connection: Connection, query: SqlQuery, samples: list[Sample], failures: list[Failure]
+    ) -> tuple[str, str] | None:
+        """Run one query in a transaction of its own and learn its cost; a reason and its detail when it gave nothing.
+
+        Raises when the connection is lost.
+        """
+        dialect = DIALECTS.get(connection.dialect.name, connection.dialect.name)
+        restricted = query.restricted_text(dialect)
+        sql = restricted if query.name in self._restricted else query.text(dialect)
+        if sql is None:
+            return NOT_SUPPORTED, dialect
         began_s = self._clock()
         try:
             with connection.begin() as transaction:
-                row = connection.exec_driver_sql(text).mappings().first()
+                row = connection.exec_driver_sql(sql).mappings().first()
                 transaction.rollback()
         except (SQLAlchemyError, DeadlinePassed) as error:
             failed = map_database_error(error)
             took_s = self._clock() - began_s
+            if failed.reason == PERMISSION_DENIED and restricted is not None and query.name not in self._restricted:
+                self._restricted.add(query.name)
+                return self._ask(connection, query, samples, failures)
             absent = failed.reason if failed.reason in (NOT_PRESENT, PERMISSION_DENIED) else ""
-            self._governor.note(query.name, began_s, took_s, absent)
+            if absent:
+                self._restricted.discard(query.name)  # the next time the table itself is tried again
+            self._governor.note(query.name, began_s, took_s, absent, timed_out=failed.reason == TIMEOUT)
             if connection.closed or connection.invalidated or isinstance(error, DeadlinePassed):
                 raise
-            failures += self._all(query, failed.reason, failed.why)
-            return
+            return failed.reason, failed.why
         self._governor.note(query.name, began_s, self._clock() - began_s)
         found = {str(column).lower(): value for column, value in (row or {}).items()}
         for metric in self._metrics[query.name]:
-            answer = _sample(metric, query, found)
+            answer = _sample(metric, query, found, self._attributes(metric, query, {"method": EXACT}))
             if isinstance(answer, Sample):
                 samples.append(answer)
             else:
                 failures.append(answer)
+        return None
+
+    def _estimate(
+        self, connection: Connection, query: SqlQuery, missed: tuple[str, str], end_s: float, samples: list[Sample]
+    ) -> list[Failure]:
+        """The database's own idea of the rows, for the one metric that can use it; the others miss what they missed."""
+        failures = self._all(query, *missed)
+        dialect = DIALECTS.get(connection.dialect.name, connection.dialect.name)
+        sql, estimate, began_s = self._estimates.get(dialect), query.estimate, self._clock()
+        if sql is None or estimate is None or not self._governor.estimated(query.name):
+            return failures
+        if self._estimate_governor.wait_s(query.name, began_s) > 0 or end_s - began_s < LEAST_S:
+            return failures
+        try:
+            with connection.begin() as transaction:
+                row = connection.execute(text(sql), {"wanted": estimate.table}).mappings().first()
+                transaction.rollback()
+        except SQLAlchemyError:
+            self._estimate_governor.note(query.name, began_s, self._clock() - began_s, NOT_PRESENT)
+            if connection.closed or connection.invalidated:
+                raise
+            return failures
+        self._estimate_governor.note(query.name, began_s, self._clock() - began_s)
+        found = {str(column).lower(): value for column, value in (row or {}).items()}
+        count = {estimate.column: found.get("n")} if found.get("n") is None or found["n"] >= 0 else {}
+        for metric in self._metrics[query.name]:
+            if metric.sql is None or metric.sql.column != estimate.column:
+                continue
+            facts = {"method": ESTIMATE, "as_of": _instant(found.get("as_of"))}
+            answer = _sample(metric, _WITHOUT_ZERO, count, self._attributes(metric, query, facts))
+            failures = [failure for failure in failures if failure.metric != metric.name]
+            if isinstance(answer, Sample):
+                samples.append(answer)
+            else:
+                failures.append(Failure(metric.name, answer.reason, "the database has no estimate of this table"))
+        return failures
+
+    def _attributes(self, metric: Metric, query: SqlQuery, facts: Mapping[str, Value]) -> tuple[tuple[str, Value], ...]:
+        """What the catalog lists for this metric, of how and how often it is counted."""
+        known = {**facts, "every_s": round(self._governor.every_s(query.name))}
+        return tuple((name, value) for name, value in known.items() if name in metric.attributes)
 
 
-def open_guardrails(settings: Settings, catalog: Catalog) -> Guardrails:
+def open_guardrails(settings: Settings, catalog: Catalog, governor: CostGovernor | None = None) -> Guardrails:
     """The guardrails of this configuration; where the database is and as whom is read for each connection."""
     from agent.product.database import read_login
     from agent.product.engine import open_engine
@@ -168,10 +269,25 @@ def open_guardrails(settings: Settings, catalog: Catalog) -> Guardrails:
     def engine() -> Engine:
         return open_engine(read_login(settings), settings.database.statement_timeout_s, lambda: read_login(settings))
 
-    return Guardrails(catalog, engine)
+    return Guardrails(catalog, engine, governor=governor or governor_of(settings, catalog))
 
 
-def _sample(metric: Metric, query: SqlQuery, row: Row) -> Sample | Failure:
+_WITHOUT_ZERO = SqlQuery(
+    "", {}, "", "S", ""
+)  # NULL as an estimate means that nobody knows, whatever the count's NULL does
+
+
+def _instant(value: object) -> str:
+    """The instant an estimate is from, as it may leave; a database that does not tell is "unknown"."""
+    if not isinstance(value, datetime):
+        return UNKNOWN
+    aware = value if value.tzinfo is not None else value.replace(tzinfo=UTC)
+    return aware.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _sample(
+    metric: Metric, query: SqlQuery, row: Row, attributes: tuple[tuple[str, Value], ...] = ()
+) -> Sample | Failure:
     """The column's value: text for an info metric, else a number."""
     column = metric.sql.column if metric.sql is not None else ""
     if column not in row:
@@ -179,12 +295,14 @@ def _sample(metric: Metric, query: SqlQuery, row: Row) -> Sample | Failure:
     value = row[column]
     if value is None:
         if query.null_means is NullMeans.ZERO:
-            return Sample(Series(NAME, metric.name), 0)
+            return Sample(Series(NAME, metric.name), 0, attributes)
         return Failure(metric.name, NOT_PRESENT, "NULL")
     if metric.kind is Kind.INFO:
         words = clean_text(str(value)).strip()
         words = clean_url(words) if metric.data_type is DataType.URL else words
-        return Sample(Series(NAME, metric.name), words) if words else Failure(metric.name, NOT_PRESENT, "no text")
+        if not words:
+            return Failure(metric.name, NOT_PRESENT, "no text")
+        return Sample(Series(NAME, metric.name), words, attributes)
     if isinstance(value, str | bytes):
         try:
             value = Decimal(value if isinstance(value, str) else value.decode("ascii"))
@@ -195,4 +313,4 @@ def _sample(metric: Metric, query: SqlQuery, row: Row) -> Sample | Failure:
     if not math.isfinite(value):
         return Failure(metric.name, NOT_FINITE)
     whole = int(value)
-    return Sample(Series(NAME, metric.name), whole if whole == value else float(value))
+    return Sample(Series(NAME, metric.name), whole if whole == value else float(value), attributes)

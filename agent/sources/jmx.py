@@ -3,7 +3,8 @@
 In:   any transport of agent.jmx; it knows no product. One call a tick.
 Out:  Samples tagged from ObjectName key properties, only those the catalog names. Booleans are 0 or 1; text only for
       info metrics, cleaned and cut. A bean or attribute that is absent is "not-present"; NaN is "not-finite";
-      two beans that would be one series are "ambiguous" and the first by name speaks.
+      two beans that would be one series are added or the highest speaks, as the entry says (`merge`); without it they
+      are "ambiguous" and the first by name speaks.
       The epoch is the JVM's start time: when it changes, its counters began again.
 """
 
@@ -14,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 
-from agent.catalog import Catalog, JmxBinding, Metric
+from agent.catalog import Catalog, JmxBinding, Merge, Metric
 from agent.catalog.reasons import AMBIGUOUS, CUT, JMX_REASONS, NOT_A_NUMBER, NOT_FINITE, NOT_PRESENT, OTHER, QUARANTINED
 from agent.errors import SourceError
 from agent.jmx import BeanQuery, JmxError, JmxSample, JmxValue, ReadFailure, Transport
@@ -84,6 +85,10 @@ class Jmx:
                 else:
                     series = Series(NAME, match.metric.name, match.tags)
                     rival = samples.get(series)
+                    if rival is not None and match.binding.merge is not None:
+                        found = _merged(match.binding.merge, rival[1].value, found)
+                        samples[series] = (rival[0], Sample(series, found))
+                        continue
                     if rival is not None:
                         # Two beans that the catalog's tags do not tell apart: always the same one speaks.
                         failures.append(Failure(match.metric.name, AMBIGUOUS, clean_text(f"{rival[0]} and {bean}")))
@@ -163,6 +168,13 @@ def _tags(binding: JmxBinding, bean: str) -> Tags:
     properties = key_properties(bean)
     found = {tag: clean_text(properties[key]) for key, tag in binding.tags.items() if key in properties}
     return tuple(sorted(found.items()))
+
+
+def _merged(merge: Merge, one: Value, other: Value) -> Value:
+    """What two beans of one series give together; text cannot be merged, there the first speaks."""
+    if isinstance(one, str) or isinstance(other, str):
+        return one
+    return one + other if merge is Merge.SUM else max(one, other)
 
 
 def _value(match: Match, value: JmxValue) -> Value | Failure:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.aggregation.hourly import aggregate, counter_figures, gauge_figures, mean_of, nearest_rank
-from agent.model import Failure, HourlyAggregate, Kind, Outcome, Series
+from agent.model import Failure, HourlyAggregate, Kind, Outcome, Sample, Series, Tick, Value
 from tests.support.ticks import HEAP, HOUR, REQUESTS, START, tick
 
 KINDS = {HEAP.metric: Kind.GAUGE, REQUESTS.metric: Kind.COUNTER, "jvm.version": Kind.INFO}
@@ -173,6 +174,23 @@ def test_an_hour_is_the_same_however_its_ticks_are_grouped(values: list[int], da
     mixed = data.draw(st.permutations(ticks))
     assert aggregate(mixed, HOUR, expected=30, kinds=KINDS) == aggregate(ticks, HOUR, expected=30, kinds=KINDS)
     assert START + timedelta(seconds=HOUR.length_s) == HOUR.end
+
+
+def test_counts_speak_rather_than_estimates() -> None:
+    """In an hour with both, the figures are of what was counted, and the row says so; estimates count as not due."""
+    series = Series("jmx", "jira.guardrail.issues")
+
+    def by(minute: int, value: int, **facts: Value) -> Tick:
+        return replace(tick(minute, {}), samples=(Sample(series, value, tuple(facts.items())),))
+
+    estimate = {"method": "estimate", "as_of": "2026-11-22T18:00:00Z"}
+    mixed = [by(0, 900, **estimate), by(2, 1000, method="exact"), by(4, 900, **estimate)]
+    (row,) = aggregate(mixed, HOUR, expected=3, kinds={})
+    assert (row.figures["min"], row.figures["max"], row.figures["method"]) == (1000, 1000, "exact")
+    assert "as_of" not in row.figures
+    assert (row.samples, row.expected, row.failed) == (1, 1, {})
+    (only_estimates,) = aggregate([mixed[0], mixed[2]], HOUR, expected=2, kinds={})
+    assert (only_estimates.figures["method"], only_estimates.samples) == ("estimate", 2)
 
 
 def test_cut_beans_have_a_row_though_others_are_there() -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from agent.catalog import DataType, TagTreatment, load_catalog, products
+from agent.catalog import DataType, Level, TagTreatment, Threshold, load_catalog, products
 from agent.model import ConsentLevel, EntryType
 
 # Tag names that may hold what a person typed: never kept as they are under Basic.
-TYPED = ("lock", "server", "query", "path", "task", "template", "context")
+TYPED = ("lock", "server", "query", "path", "task", "template", "context", "pool", "map")
+# Key properties of beans that can hold them: where Jira says nothing else, they are not read at all.
+TYPED_PROPERTIES = ("query", "path", "action", "taskName", "templateName", "entityType", "subCategory")
 
 
 @pytest.mark.parametrize("product", products())
@@ -71,3 +73,67 @@ def test_references_can_be_followed(product: str) -> None:
     for metric in load_catalog(product).metrics.values():
         assert metric.reference.startswith("https://"), metric.name
         assert metric.description.endswith("."), metric.name
+
+
+@pytest.mark.parametrize("product", products())
+def test_typed_properties_are_not_read(product: str) -> None:
+    """What people typed into queries, paths and names of tasks is not even kept in the tick."""
+    for metric in load_catalog(product).of_source("jmx"):
+        assert metric.jmx is not None
+        keys = {key.removeprefix("tag.") for key in metric.jmx.tags}
+        assert not keys & set(TYPED_PROPERTIES), metric.name
+
+
+@pytest.mark.parametrize("product", products())
+def test_open_patterns_have_what_tells_beans_apart(product: str) -> None:
+    """A pattern with further properties merges what its tags do not tell apart, or keeps a tag for each."""
+    for metric in load_catalog(product).of_source("jmx"):
+        assert metric.jmx is not None
+        if metric.jmx.bean.endswith(",*"):
+            assert metric.jmx.merge is not None or metric.jmx.tags, metric.name
+
+
+@pytest.mark.parametrize("product", products())
+def test_slow_counts_say_how_often(product: str) -> None:
+    """A count that can slide may say so in its row; one that can be estimated may say that too."""
+    catalog = load_catalog(product)
+    for metric in catalog.of_source("guardrails"):
+        assert metric.sql is not None
+        if metric.cost != "S":
+            assert metric.attributes["every_s"].data_type is DataType.MEASUREMENT, metric.name
+        estimate = catalog.queries[metric.sql.query].estimate
+        if estimate is not None and estimate.column == metric.sql.column:
+            assert {"method", "as_of"} <= metric.attributes.keys(), metric.name
+
+
+def test_jira_covers_its_apps() -> None:
+    """Jira, Service Management and Assets each have their counts, and the published thresholds stand beside them."""
+    catalog = load_catalog("jira")
+    names = [metric.name.partition(".guardrail.")[0] for metric in catalog.of_source("guardrails")]
+    assert names.count("jira") > 60
+    assert names.count("jsm") > 10
+    assert names.count("assets") >= 8
+    published = {
+        metric.name: (metric.threshold.warn, metric.threshold.limit)
+        for metric in catalog.metrics.values()
+        if metric.threshold is not None
+    }
+    assert published["jira.guardrail.projects.active"] == (5250, 7000)
+    assert published["jira.guardrail.users"] == (75_000, 100_000)
+    assert published["jira.guardrail.epics"] == (None, 100_000)
+    assert published["jira.guardrail.links.per_issue.incoming.max"] == (None, 1000)
+
+
+@pytest.mark.parametrize(
+    ("value", "level"),
+    [(0, Level.OPTIMAL), (9, Level.OPTIMAL), (10, Level.APPROACHING), (20, Level.APPROACHING), (21, Level.EXCEEDING)],
+)
+def test_levels(value: float, level: Level) -> None:
+    """At the warning it approaches, at the limit still; only above it exceeds."""
+    assert Threshold(20, "https://example.com", 10).level(value) is level
+
+
+def test_without_a_warning_nothing_approaches() -> None:
+    """Only a limit is published for some: up to it all is well."""
+    assert Threshold(0, "https://example.com").level(0) is Level.OPTIMAL
+    assert Threshold(0, "https://example.com").level(1) is Level.EXCEEDING

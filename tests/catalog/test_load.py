@@ -73,7 +73,26 @@ def test_missing_key_is_a_fault(root: Path, key: str) -> None:
     [
         ('consent = "basic"', 'consent = "basik"', "Did you mean 'basic'?"),
         ('unit = "{thing}"', 'unit = "{thing}"\ncolour = "red"', "is not a known key"),
-        ('kind = "gauge"', 'kind = "gauge"\ncost = "XL"', "must be one of S, M, L"),
+        ('kind = "gauge"', 'kind = "gauge"\ncost = "XXL"', "must be one of S, M, L, XL"),
+        ('kind = "gauge"', 'kind = "gauge"\nthreshold = { warn = 1, limit = 2 }', "source: is missing"),
+        ('kind = "gauge"', 'kind = "gauge"\nthreshold = { source = "https://example.com" }', "limit: is missing"),
+        (
+            'kind = "gauge"',
+            'kind = "gauge"\nthreshold = { warn = 2, limit = 2, source = "https://example.com" }',
+            "must be below limit",
+        ),
+        (
+            'kind = "gauge"',
+            'kind = "gauge"\nthreshold = { limit = "many", source = "https://example.com" }',
+            "a number",
+        ),
+        ('kind = "gauge"', 'kind = "gauge"\nthreshold = { limit = 2, source = "a colleague" }', "https:// address"),
+        (
+            'kind = "gauge"',
+            'kind = "counter"\nthreshold = { limit = 2, source = "https://example.com" }',
+            "belongs to gauges",
+        ),
+        ('attribute = "Value"', 'attribute = "Value"\nmerge = "mean"', "must be one of sum, max"),
         ('data_type = "count"', 'data_type = "name"', "a gauge or counter is a count"),
         ('source = "jmx"', 'source = "guardrails"', "belongs to entries"),
         ('name = "jira.planted"', 'name = "Jira planted"', "dotted words"),
@@ -131,7 +150,26 @@ def test_all_faults_at_once(root: Path) -> None:
             "-- counts: x\n-- cost: S\n-- versions: all\nwith x as (delete from project returning 1) select 1 as total",
             "only reads; it says 'delete'",
         ),
-        ("projects.db2.sql", "select 1 as total", "must be NAME.sql or NAME.DIALECT.sql"),
+        ("projects.db2.sql", "select 1 as total", "must be NAME[.restricted][.DIALECT].sql"),
+        ("projects.restricted.db2.sql", "select 1 as total", "must be NAME[.restricted][.DIALECT].sql"),
+        (
+            "projects.restricted.sql",
+            "-- counts: x\n-- cost: S\n-- versions: all\nselect 1 as n",
+            "projects.restricted.sql gives no column named total",
+        ),
+        (
+            "projects.sql",
+            "-- counts: x\n-- cost: S\n-- versions: all\n-- estimate: project\nselect 1 as total",
+            "must be: TABLE as COLUMN",
+        ),
+        (
+            "projects.sql",
+            "-- counts: x\n-- cost: S\n-- versions: all\n-- estimate: project as n\nselect 1 as total",
+            "no entry uses the estimated column n",
+        ),
+        ("../../common/estimates/db2.sql", "select 1 as n, 2 as as_of, :wanted", "must be DIALECT.sql"),
+        ("../../common/estimates/mysql.sql", "select 1 as n, 2 as as_of", "must have :wanted"),
+        ("../../common/estimates/mysql.sql", "select 1 as total, :wanted as as_of", "must have as n"),
     ],
 )
 def test_statements_are_checked(root: Path, file: str, text: str, words: str) -> None:

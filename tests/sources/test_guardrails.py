@@ -4,22 +4,35 @@ from __future__ import annotations
 
 import os
 import re
+import sqlite3
 import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 import psycopg
 import pytest
-from sqlalchemy import create_engine, event
+from sqlalchemy import Engine, create_engine, event, text
 
-from agent.catalog import Catalog, NullMeans, SqlBinding, SqlQuery
+from agent.catalog import Catalog, DataType, Estimate, NullMeans, SqlBinding, SqlQuery
 from agent.errors import SourceError
-from agent.model import Kind, Reading
+from agent.model import EntryType, Kind, Reading, Sample
 from agent.sources.governor import CostGovernor
 from agent.sources.guardrails import Guardrails
-from tests.support.jira_database import COUNTS, fill_postgres, fill_sqlite
+from tests.support.jira_database import COUNTS, fill_mariadb, fill_postgres, fill_sqlite
+from tests.support.mariadb import MariaDbServer
 from tests.support.postgres import PostgresServer
-from tests.support.sources import catalog, guardrails_source, jmx_metric, postgres_engine, sqlite_engine
+from tests.support.sources import (
+    catalog,
+    guardrails_source,
+    jmx_metric,
+    mariadb_engine,
+    postgres_engine,
+    sqlite_engine,
+)
 
 INSTANCE = {
     "product.version": "9.12.4",
@@ -55,7 +68,7 @@ def test_counts_on_sqlite(tmp_path: Path) -> None:
     """Every guardrail is right on the embedded database."""
     reading = guardrails_source(fill_sqlite(tmp_path / "jira.db")).read(30)
     found = counts(reading)
-    assert {name: found.get(name) for name in COUNTS} == COUNTS
+    assert {name: value for name, value in found.items() if name not in (*INSTANCE, "database.version")} == COUNTS
     assert reading.failures == ()
     assert reading.costs_s.keys() == {metric.sql.query for metric in catalog().of_source("guardrails") if metric.sql}
 
@@ -65,12 +78,30 @@ def test_counts_on_postgresql(postgres: PostgresServer) -> None:
     name = fill_postgres(postgres)
     reading = Guardrails(catalog(), lambda: postgres_engine(postgres, name)).read(30)
     found = counts(reading)
-    assert {metric: found.get(metric) for metric in COUNTS} == COUNTS
     assert reading.failures == ()
     assert re.match(r"\d+\.\d+", str(found.pop("database.version")))
     texts = {metric: found.pop(metric) for metric in INSTANCE}
     assert texts == INSTANCE | {"database.kind": "postgresql"}
+    assert found == COUNTS
     assert {type(value) for value in found.values()} == {int}
+
+
+def test_counts_on_mariadb(mariadb: MariaDbServer) -> None:
+    """Every guardrail is right on MariaDB in MySQL's words: back-ticks, tinyint for booleans, Decimal sums as ints."""
+    name = fill_mariadb(mariadb)
+    reading = Guardrails(catalog(), lambda: mariadb_engine(mariadb, name)).read(30)
+    found = counts(reading)
+    assert reading.failures == ()
+    assert re.match(r"\d+\.\d+", str(found.pop("database.version")))
+    texts = {metric: found.pop(metric) for metric in INSTANCE}
+    assert texts == INSTANCE | {"database.kind": "mariadb"}
+    assert found == COUNTS
+    assert {type(value) for value in found.values()} == {int}
+
+
+def test_counts_are_those_of_the_catalog() -> None:
+    """What is counted by hand for the tests is every guardrail there is, none left out."""
+    assert COUNTS.keys() == {m.name for m in catalog().of_source("guardrails") if m.type is EntryType.GUARDRAILS}
 
 
 def test_both_databases_agree(tmp_path: Path, postgres: PostgresServer) -> None:
@@ -89,7 +120,19 @@ def test_empty_database_gives_zeros(tmp_path: Path) -> None:
     assert found.pop("database.kind") == "sqlite"
     assert found.pop("database.version")
     assert set(found.values()) == {0}
-    assert reasons(reading) == dict.fromkeys(INSTANCE.keys() - {"database.kind"}, "not-present")
+    unknown = {*(INSTANCE.keys() - {"database.kind"}), "jira.guardrail.epics"}
+    unknown |= {f"jira.guardrail.index.missing.{what}" for what in ("issues", "comments", "worklogs")}
+    assert reasons(reading) == dict.fromkeys(unknown, "not-present")
+
+
+def test_index_is_not_judged_before_jira_9(tmp_path: Path) -> None:
+    """A healthy 8.11 has many issues without an index version, so there they are not counted at all."""
+    path = fill_sqlite(tmp_path / "jira.db")
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("update propertystring set propertyvalue = '811001' where id = 4")
+        connection.commit()
+    found = reasons(guardrails_source(path).read(30))
+    assert found["jira.guardrail.index.missing.issues"] == "not-present"
 
 
 def test_missing_table_is_not_present(tmp_path: Path) -> None:
@@ -282,3 +325,209 @@ def test_dialect_without_a_statement_is_not_supported(tmp_path: Path) -> None:
     path = fill_sqlite(tmp_path / "jira.db")
     reading = Guardrails(own, lambda: create_engine(f"sqlite:///{os.fspath(path)}")).read(30)
     assert reasons(reading) == {"test.odd": "not-supported"}
+
+
+def test_missing_apps_cost_postgresql_no_error(postgres: PostgresServer) -> None:
+    """Tables of apps that are not installed are looked up, not asked for: the server's log stays free of errors."""
+    name = fill_postgres(postgres)
+    for table in ("AO_54307E_QUEUE", "AO_8542F1_IFJ_OBJ", "AO_8542F1_IFJ_OBJ_TYPE", "AO_319474_MESSAGE"):
+        postgres.execute(name, f'drop table "{table}"')
+    with engine_with_errors(postgres_engine(postgres, name)) as (engine, errors):
+        source = Guardrails(catalog(), lambda: engine)
+        found = reasons(source.read(30))
+        assert set(found.values()) == {"not-present"}
+        assert {metric.split(".")[0] for metric in found} == {"jsm", "assets"}
+        assert len(found) == 9
+        later = reasons(source.read(30))
+        assert {metric for metric, reason in later.items() if reason == "not-present"} == found.keys()
+    assert errors == []
+    postgres.execute(name, 'create table "AO_54307E_QUEUE" ("ID" integer, "PROJECT_ID" bigint)')
+    assert counts(Guardrails(catalog(), lambda: postgres_engine(postgres, name)).read(30))["jsm.guardrail.queues"] == 0
+
+
+def test_missing_apps_on_mariadb(mariadb: MariaDbServer) -> None:
+    """Without the tables of an app its guardrails are not-present, the others stand, and each is asked for once."""
+    name = fill_mariadb(mariadb)
+    mariadb.execute(f"drop table {name}.AO_54307E_SERVICEDESK", f"alter table {name}.customfield drop issueswithvalue")
+    with engine_with_errors(mariadb_engine(mariadb, name)) as (engine, errors):
+        source = Guardrails(catalog(), lambda: engine)
+        first = source.read(30)
+        second = source.read(30)
+    assert reasons(first).items() <= reasons(second).items()
+    assert reasons(first) == dict.fromkeys(
+        ("jsm.guardrail.service_desks", "jsm.guardrail.service_desks.active", "jira.guardrail.custom_fields.unused"),
+        "not-present",
+    )
+    assert counts(first)["jsm.guardrail.queues"] == 14
+    assert len(errors) == 2
+
+
+def test_filtered_views_stand_in_for_forbidden_tables(postgres: PostgresServer) -> None:
+    """An account that may not read mixed tables or authors counts the same through the views of its role script."""
+    name = fill_postgres(postgres)
+    reader, password = f"narrow_{name}", f"pw-{name}"
+    epic = "GreenHopper.Epic.Default.issuetype.id"
+    postgres.execute(
+        name,
+        f"create role {reader} login password '{password}'",
+        f"grant select on all tables in schema public to {reader}",
+        f"revoke select on propertyentry, propertystring, jiraaction from {reader}",
+        f"grant select (id, issueid, actiontype) on jiraaction to {reader}",
+        "create schema dc_view",
+        f"grant usage on schema dc_view to {reader}",
+        "create view dc_view.dc_props as select e.property_key as k, p.propertyvalue as v from propertyentry e"
+        f" join propertystring p on p.id = e.id where e.property_key in ('{epic}', 'jira.version',"
+        " 'jira.version.patched', 'jira.baseurl', 'jira.sid.key', 'jvm.system.timezone')",
+        "create view dc_view.dc_archived_project as select entity_id as project_id from propertyentry"
+        " where property_key = 'jira.archiving.projects'",
+        "create view dc_view.dc_comments_per_author as select count(*) as n from jiraaction"
+        " where actiontype = 'comment' group by author order by 1 desc limit 50",
+        f"grant select on all tables in schema dc_view to {reader}",
+    )
+    reading = Guardrails(catalog(), lambda: postgres_engine(postgres, name, user=reader, password=password)).read(30)
+    assert reasons(reading) == {}
+    found = counts(reading)
+    assert found.pop("product.version") == "9.12.4"
+    assert found.pop("product.build") == "9120004"
+    assert found == COUNTS
+
+
+def estimating(costly: str) -> Catalog:
+    """A catalog of one costly count whose table can be estimated."""
+    own = small(costly=costly)
+    (metric,) = own.metrics.values()
+    listed = {"method": DataType.STATE, "as_of": DataType.STATE, "every_s": DataType.MEASUREMENT}
+    query = replace(own.queries["costly"], cost="L", estimate=Estimate("jiraissue", "n"))
+    return replace(
+        own,
+        metrics={metric.name: replace(metric, attributes=listed)},
+        queries={"costly": query},
+        estimates=catalog().estimates,
+    )
+
+
+def only(reading: Reading) -> Sample:
+    """The one sample there is."""
+    (sample,) = reading.samples
+    return sample
+
+
+def test_exact_says_so(postgres: PostgresServer) -> None:
+    """A count that could be estimated says that it was counted, and how often at most."""
+    name = fill_postgres(postgres)
+    governor = CostGovernor(tick_s=120)
+    own = estimating("select count(*) as n from jiraissue")
+    sample = only(Guardrails(own, lambda: postgres_engine(postgres, name), governor=governor).read(30))
+    assert sample.value == 3000
+    assert dict(sample.attributes) == {"method": "exact", "every_s": 120}
+
+
+def test_estimate_after_a_timeout(postgres: PostgresServer) -> None:
+    """A count that the statement timeout ended is estimated in the same tick and until it is due again."""
+    name = fill_postgres(postgres)
+    postgres.execute(name, "analyze jiraissue")
+    governor = CostGovernor(tick_s=120)
+    own = estimating("select count(*) as n from jiraissue, (select pg_sleep(60)) x")
+    later = [0.0]
+    source = Guardrails(
+        own,
+        lambda: postgres_engine(postgres, name, timeout_s=0.3),
+        governor=governor,
+        clock=lambda: time.monotonic() + later[0],
+    )
+    for later[0] in (0.0, 10.0):
+        sample = only(source.read(30))
+        assert sample.value == 3000
+        facts = dict(sample.attributes)
+        assert facts["method"] == "estimate"
+        assert str(facts["as_of"]).endswith("Z")
+        assert str(facts["as_of"])[:4].isdigit()
+    (cost,) = governor.remember(time.monotonic(), datetime.now(UTC))
+    assert cost.timeouts == 1
+    assert cost.estimated
+
+
+def test_estimate_when_the_budget_allows_less_than_hourly(postgres: PostgresServer) -> None:
+    """A count of 40 s may run each 67 minutes: in between the planner speaks, then the count again."""
+    name = fill_postgres(postgres)
+    postgres.execute(name, "analyze jiraissue")
+    now = [100_000.0]
+    governor = CostGovernor(tick_s=120)
+    governor.note("costly", 99_000.0, 40.0)
+    own = estimating("select count(*) as n from jiraissue")
+    source = Guardrails(own, lambda: postgres_engine(postgres, name), governor=governor, clock=lambda: now[0])
+    assert dict(only(source.read(60)).attributes)["method"] == "estimate"
+    assert dict(only(source.read(60)).attributes)["every_s"] == 4080
+    now[0] = 103_000.0
+    assert dict(only(source.read(60)).attributes) == {"method": "exact", "every_s": 120}
+
+
+def test_no_estimate_is_not_present(postgres: PostgresServer) -> None:
+    """A table that was never analysed has -1 rows for the planner: nobody knows, and that is no number."""
+    name = fill_postgres(postgres)
+    postgres.execute(
+        name, "create table bare (id integer) with (autovacuum_enabled = off)", "insert into bare values (1), (2)"
+    )
+    governor = CostGovernor()
+    governor.note("costly", time.monotonic(), 60.0)
+    own = estimating("select count(*) as n from bare")
+    own = replace(own, queries={"costly": replace(own.queries["costly"], estimate=Estimate("bare", "n"))})
+    reading = Guardrails(own, lambda: postgres_engine(postgres, name), governor=governor).read(30)
+    assert reading.samples == ()
+    assert reasons(reading) == {"test.costly": "not-present"}
+
+
+def test_estimate_on_mariadb(mariadb: MariaDbServer) -> None:
+    """InnoDB's own number, quoted upper-case tables too; it does not tell since when it believes so."""
+    name = fill_mariadb(mariadb)
+    mariadb.execute(f"analyze table {name}.jiraissue")
+    governor = CostGovernor(tick_s=120)
+    governor.note("costly", time.monotonic(), 60.0)
+    own = estimating("select count(*) as n from jiraissue")
+    sample = only(Guardrails(own, lambda: mariadb_engine(mariadb, name), governor=governor).read(30))
+    assert isinstance(sample.value, int)
+    assert 1500 < sample.value < 4500
+    assert dict(sample.attributes) == {"method": "estimate", "as_of": "unknown", "every_s": 6000}
+
+
+def test_without_an_estimate_the_reason_stays(tmp_path: Path) -> None:
+    """SQLite has no idea of its tables: what is not due stays not due."""
+    path = fill_sqlite(tmp_path / "jira.db")
+    governor = CostGovernor()
+    governor.note("costly", time.monotonic(), 60.0)
+    own = estimating("select count(*) as n from jiraissue")
+    assert reasons(Guardrails(own, lambda: sqlite_engine(path), governor=governor).read(30)) == {
+        "test.costly": "not-due"
+    }
+
+
+@pytest.mark.parametrize("query", [name for name, query in catalog().queries.items() if query.estimate is not None])
+def test_estimated_tables_exist(postgres: PostgresServer, mariadb: MariaDbServer, query: str) -> None:
+    """Each table that the catalog would estimate is found by PostgreSQL and MariaDB under that very name."""
+    estimate = catalog().queries[query].estimate
+    assert estimate is not None
+    for engine, dialect in ((shared_postgres(postgres), "postgresql"), (shared_mariadb(mariadb), "mysql")):
+        with engine.connect() as connection:
+            sql = text(catalog().estimates[dialect])
+            assert len(connection.execute(sql, {"wanted": estimate.table}).all()) == 1, dialect
+
+
+@cache
+def shared_postgres(server: PostgresServer) -> Engine:
+    """One filled database for many small questions."""
+    return postgres_engine(server, fill_postgres(server))
+
+
+@cache
+def shared_mariadb(server: MariaDbServer) -> Engine:
+    """One filled database for many small questions."""
+    return mariadb_engine(server, fill_mariadb(server))
+
+
+@contextmanager
+def engine_with_errors(engine: Engine) -> Iterator[tuple[Engine, list[str]]]:
+    """The engine, and every error that a statement on it made the server report."""
+    errors: list[str] = []
+    event.listen(engine, "handle_error", lambda context: errors.append(str(context.statement)))
+    yield engine, errors
+    engine.dispose()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from agent.catalog import Merge
 from agent.catalog.reasons import REASONS
 from agent.errors import SourceError
 from agent.jmx import BeanQuery, JmxError, JmxSample, JmxValue, ReadFailure
@@ -150,6 +151,37 @@ def test_beans_that_cannot_be_told_apart() -> None:
         reading = Jmx(own, lambda queries, answer=answer: Canned(answer)).read(1)  # type: ignore[misc]  # bound default
         assert [sample.value for sample in reading.samples] == [1]
         assert [failure.reason for failure in reading.failures] == ["ambiguous"]
+
+
+@pytest.mark.parametrize(("merge", "value"), [(Merge.SUM, 10), (Merge.MAX, 7)])
+def test_beans_that_must_not_be_told_apart_are_merged(merge: Merge, value: int) -> None:
+    """What only a query tells apart becomes one series: counts added, or the highest, and nothing is ambiguous."""
+    own = catalog_of(jmx_metric("a.one", "d:type=X,*", "One", merge=merge))
+    beans: dict[str, dict[str, JmxValue]] = {f"d:type=X,query={n}": {"One": n} for n in (1, 7, 2)}
+    reading = Jmx(own, lambda queries: Canned(JmxSample(beans))).read(1)
+    assert [(sample.series.tags, sample.value) for sample in reading.samples] == [((), value)]
+    assert reading.failures == ()
+
+
+def test_app_metrics_are_read_by_app_and_without_what_was_typed(reading: Reading) -> None:
+    """SQL times of two statements of one app are one series; the statements are nowhere in the reading."""
+    assert values(reading, "jira.app.db.core.count") == {
+        (("pluginKey", "com.atlassian.public"),): 5,
+        (("pluginKey", "com.customer.private"),): 100,
+    }
+    assert values(reading, "jira.app.db.core.mean")[(("pluginKey", "com.atlassian.public"),)] == 9.5
+    assert values(reading, "jira.app.long_running_task.active") == {(("pluginKey", "com.customer.private"),): 1}
+    assert values(reading, "jira.app.http.rest.count") == {(("pluginKey", "com.atlassian.public"),): 8}
+    assert "planted" not in str(reading.samples)
+
+
+def test_pools_and_cluster_memory(reading: Reading) -> None:
+    """HikariCP, C3P0, DBCP and Hazelcast by the names that they share between products."""
+    assert values(reading, "pool.hikari.waiting") == {(("pool", "Pool (HikariPool-1)"),): 2}
+    assert values(reading, "pool.c3p0.busy") == {(("pool", "crowd"),): 3}
+    assert values(reading, "pool.dbcp.active") == {(("pool", "jdbc/JiraDS"),): 5}
+    assert values(reading, "hazelcast.map.entries.owned") == {(("map", "com.example.cache"),): 70}
+    assert values(reading, "hazelcast.partitions") == {(): 271}
 
 
 def test_transport_error_becomes_source_error() -> None:

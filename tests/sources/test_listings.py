@@ -83,6 +83,7 @@ def test_nodes(engine: Callable[[], Engine]) -> None:
     """Nodes with state, version and build."""
     assert rows(listing("nodes", engine).read(30), "cluster.node") == {
         "node-one": ("active", {"version": "9.12.4", "build": "9120004"}),
+        "node-three": ("active", {"version": "9.12.4", "build": "9120004"}),
         "node-two": ("offline", {"version": "9.12.4", "build": "9120004"}),
     }
 

@@ -1,4 +1,4 @@
--- A small invented Jira: 12 projects, 3,000 issues, 250 accounts. Runs on SQLite and PostgreSQL.
+-- A small invented Jira: 12 projects, 3,000 issues, 250 accounts. Runs on SQLite, PostgreSQL and, with ANSI quotes, MariaDB.
 insert into project (id, pname, pkey, lead, pcounter, projecttype) with recursive n(i) as (select 1 union all select i + 1 from n where i < 12) select 10000 + i, 'Project ' || i, 'PRJ' || i, 'user' || i, 250, 'software' from n;
 insert into jiraissue (id, issuenum, project, reporter, assignee, issuetype, summary, priority, issuestatus, created, updated, workflow_id, archived) with recursive n(i) as (select 1 union all select i + 1 from n where i < 3000) select 20000 + i, i, 10001 + (i * i) % 12, 'user' || (i % 250), 'user' || (i % 90), '' || (10000 + i % 5), 'Issue ' || i, '3', '' || (1 + i % 6), '2026-01-05 10:00:00', '2026-02-05 10:00:00', i, case when i % 50 = 0 then 'Y' else 'N' end from n;
 insert into jiraaction (id, issueid, author, actiontype, actionbody, created) with recursive n(i) as (select 1 union all select i + 1 from n where i < 7000) select 50000 + i, 20001 + (i * 7) % 1500, 'user' || (i % 250), 'comment', 'Text ' || i, '2026-01-06 10:00:00' from n;
@@ -37,3 +37,41 @@ insert into propertystring (id, propertyvalue) values (1, 'BDEM-0000-TEST-0000')
 insert into pluginversion (id, pluginname, pluginkey, pluginversion, created) values (1, 'Demo app', 'com.example.demo', '1.0.0', '2026-01-01 10:00:00'), (2, 'Jira Software', 'com.pyxis.greenhopper.jira', '9.12.4', '2026-01-01 10:00:00');
 insert into "AO_60DB71_RAPIDVIEW" ("ID", "NAME", "OWNER_USER_NAME", "SAVED_FILTER_ID", "SPRINTS_ENABLED") with recursive n(i) as (select 1 union all select i + 1 from n where i < 14) select i, 'Board ' || i, 'user' || i, i, true from n;
 insert into "AO_60DB71_SPRINT" ("ID", "NAME", "RAPID_VIEW_ID", "STARTED", "CLOSED") with recursive n(i) as (select 1 union all select i + 1 from n where i < 120) select i, 'Sprint ' || i, 1 + i % 14, true, i <= 100 from n;
+-- Archived projects, epics, an issue a bot talks on, what the index lacks, webhooks, automation, service desks, Assets.
+insert into propertyentry (id, entity_name, entity_id, property_key, propertytype) values (6, 'Project', 10001, 'jira.archiving.projects', 1), (7, 'Project', 10002, 'jira.archiving.projects', 1), (8, 'Project', 10002, 'firstIssueCreated', 1), (9, 'GreenHopper.properties', 1, 'GreenHopper.Epic.Default.issuetype.id', 5);
+insert into propertystring (id, propertyvalue) values (9, '10000');
+insert into jiraaction (id, issueid, author, actiontype, actionbody, created) with recursive n(i) as (select 1 union all select i + 1 from n where i < 1100) select 58000 + i, 20002, 'bot', 'comment', 'Build ' || i, '2026-01-06 10:00:00' from n;
+insert into changeitem (id, groupid, fieldtype, field, oldstring, newstring) with recursive n(i) as (select 1 union all select i + 1 from n where i < 18000) select 100000 + i, 70001 + i % 9000, 'jira', 'status', 'Open', 'Closed' from n;
+insert into customfieldvalue (id, issue, customfield, stringvalue) with recursive n(i) as (select 1 union all select i + 1 from n where i < 500) select 130000 + i, 20000 + i, 10101, 'Value ' || i from n;
+insert into worklog (id, issueid, author, timeworked) with recursive n(i) as (select 1 union all select i + 1 from n where i < 120) select 140000 + i, 20000 + i, 'user1', 3600 from n;
+insert into issuelink (id, linktype, source, destination, sequence) with recursive n(i) as (select 1 union all select i + 1 from n where i < 30) select 91000 + i, 10000, 21000 + i, 20100, i from n;
+insert into issue_version (issue_id, index_version, deleted) with recursive n(i) as (select 1 union all select i + 1 from n where i < 2993) select 20000 + i, 1, 'N' from n;
+insert into comment_version (comment_id, index_version, deleted) select id, 1, 'N' from jiraaction where id > 50011;
+insert into worklog_version (worklog_id, index_version, deleted) select id, 1, 'N' from worklog where id > 140003;
+insert into fieldscreenscheme (id, name) values (1, 'Default'), (2, 'Bug'), (3, 'Epic'), (4, 'Request');
+insert into clusternode (node_id, node_state, "timestamp", ip, node_build_number, node_version) values ('node-three', 'ACTIVE', 1770000000000, '192.0.2.13', 9120004, '9.12.4');
+insert into replicatedindexoperation (id, index_time, node_id, operation) with recursive n(i) as (select 1 union all select i + 1 from n where i < 5) select 500 + i, '2026-02-01 10:00:00', 'node-three', 'UPDATE' from n;
+insert into nodeindexcounter (id, node_id, sending_node_id, index_operation_id) values (1, 'node-three', 'node-one', 460), (2, 'node-two', 'node-one', 10), (3, 'node-one', 'node-one', 100), (4, 'node-one', 'node-three', 0);
+insert into "AO_A0B856_WEBHOOK" ("ID", "NAME", "URL", "ACTIVE", "PASSWORD") with recursive n(i) as (select 1 union all select i + 1 from n where i < 6) select i, 'Hook ' || i, 'https://hooks.example.com/' || i, i > 2, 'planted-secret' from n;
+insert into "AO_A0B856_WEB_HOOK_LISTENER_AO" ("ID", "ENABLED", "NAME", "URL") with recursive n(i) as (select 1 union all select i + 1 from n where i < 3) select i, i = 1, 'Listener ' || i, 'https://hooks.example.com/' || i from n;
+insert into "AO_4AEACD_WEBHOOK_DAO" ("ID", "ENABLED", "NAME", "URL") with recursive n(i) as (select 1 union all select i + 1 from n where i < 2) select i, true, 'Old hook ' || i, 'https://hooks.example.com/' || i from n;
+insert into "AO_589059_RULE_CONFIG" ("ID", "NAME", "STATE") with recursive n(i) as (select 1 union all select i + 1 from n where i < 9) select i, 'Rule ' || i, case when i <= 5 then 'ENABLED' when i <= 8 then 'DISABLED' else 'DRAFT' end from n;
+insert into "AO_589059_AUTOMATION_QUEUE" ("ID", "CREATED") with recursive n(i) as (select 1 union all select i + 1 from n where i < 17) select i, '2026-02-01 10:00:00' from n;
+insert into "AO_54307E_SERVICEDESK" ("ID", "PROJECT_ID", "PROJECT_KEY", "DISABLED") with recursive n(i) as (select 1 union all select i + 1 from n where i < 5) select i, 10000 + i, 'PRJ' || i, case when i = 1 then true when i = 2 then null else false end from n;
+insert into "AO_54307E_VIEWPORT" ("ID", "KEY", "NAME", "PROJECT_ID") values (1, 'one', 'Portal 1', 10001), (2, 'two', 'Portal 2', 10002), (3, 'three', 'Portal 3', 10002);
+insert into "AO_54307E_VIEWPORTFORM" ("ID", "KEY", "NAME", "VIEWPORT_ID") with recursive n(i) as (select 1 union all select i + 1 from n where i < 20) select i, 'form' || i, 'Request ' || i, case when i <= 9 then 1 when i <= 15 then 2 else 3 end from n;
+insert into "AO_54307E_QUEUE" ("ID", "NAME", "JQL", "PROJECT_ID") with recursive n(i) as (select 1 union all select i + 1 from n where i < 14) select i, 'Queue ' || i, 'assignee = user1', case when i <= 10 then 10001 else 10002 end from n;
+insert into "AO_54307E_TIMEMETRIC" ("ID", "NAME", "SERVICE_DESK_ID") with recursive n(i) as (select 1 union all select i + 1 from n where i < 4) select i, 'Time to answer ' || i, i from n;
+insert into "AO_54307E_GOAL" ("ID", "JQL_QUERY", "TARGET_DURATION", "TIME_METRIC_ID") with recursive n(i) as (select 1 union all select i + 1 from n where i < 13) select i, 'priority = High', 3600000, 1 + i % 4 from n;
+insert into "AO_9B2E3B_RULESET" ("ID", "ACTIVE_REVISION_ID") values (1, 11), (2, 12), (3, 13);
+insert into "AO_9B2E3B_RULE" ("ID", "ENABLED", "RULESET_REVISION_ID") values (1, true, 11), (2, true, 11), (3, false, 12), (4, true, 13), (5, true, 5), (6, true, 5), (7, true, 5), (8, true, 5);
+insert into "AO_319474_QUEUE" ("ID", "NAME", "MESSAGE_COUNT") values (1, 'one', 10), (2, 'two', 5), (3, 'three', null);
+insert into "AO_319474_MESSAGE" ("ID", "QUEUE_ID", "MSG_DATA") with recursive n(i) as (select 1 union all select i + 1 from n where i < 14) select i, case when i <= 7 then 1 when i <= 12 then 2 else 3 end, 'planted-secret' from n;
+insert into "AO_8542F1_IFJ_OBJ_TYPE" ("ID", "NAME", "OBJECT_SCHEMA_ID") with recursive n(i) as (select 1 union all select i + 1 from n where i < 6) select i, 'Type ' || i, case when i <= 4 then 1 else 2 end from n;
+insert into "AO_8542F1_IFJ_OBJ" ("ID", "NAME", "LABEL", "OBJECT_TYPE_ID") with recursive n(i) as (select 1 union all select i + 1 from n where i < 100) select i, 'Laptop ' || i, 'Laptop', 1 + i % 6 from n;
+insert into "AO_8542F1_IFJ_OBJ_ATTR" ("ID", "OBJECT_ID") with recursive n(i) as (select 1 union all select i + 1 from n where i < 250) select i, 1 + i % 100 from n;
+insert into "AO_8542F1_IFJ_OBJ_ATTR_VAL" ("ID", "OBJECT_ATTRIBUTE_ID", "TEXT_VALUE") with recursive n(i) as (select 1 union all select i + 1 from n where i < 400) select i, 1 + i % 250, 'Value ' || i from n;
+insert into "AO_8542F1_IFJ_OBJ_HIST" ("ID", "OBJECT_ID") with recursive n(i) as (select 1 union all select i + 1 from n where i < 320) select i, 1 + i % 100 from n;
+insert into "AO_8542F1_IFJ_OBJ_JIRAISSUE" ("ID", "OBJECT_ID", "JIRA_ISSUE_ID") with recursive n(i) as (select 1 union all select i + 1 from n where i < 45) select i, i, 20000 + i from n;
+insert into propertyentry (id, entity_name, entity_id, property_key, propertytype) values (20, 'jira.properties', 1, 'jvm.system.timezone', 5);
+insert into propertystring (id, propertyvalue) values (20, 'Etc/UTC');

@@ -17,7 +17,10 @@ from agent.product.model import DatabaseAccess
 from agent.settings import Dialect, Secret
 from agent.sources.guardrails import Guardrails
 from agent.sources.jmx import Jmx
+from tests.support.mariadb import MariaDbServer
 from tests.support.postgres import PostgresServer
+
+READER_PASSWORD = "reads-only"  # of a server that lives for one test session on the loopback
 
 
 def catalog() -> Catalog:
@@ -47,6 +50,16 @@ def postgres_engine(
     address = DatabaseAddress(Dialect.POSTGRESQL, ((server.host, server.port),), database)
     secret = Secret(password or server.password)
     return open_engine(DatabaseAccess(address, user or server.superuser, secret), timeout_s)
+
+
+def mariadb_engine(server: MariaDbServer, database: str, timeout_s: float = 10.0) -> Engine:
+    """The read-only engine on a MariaDB database, as an account that may only read it."""
+    server.execute(
+        f"create user if not exists 'reader'@'127.0.0.1' identified by '{READER_PASSWORD}'",
+        f"grant select on {database}.* to 'reader'@'127.0.0.1'",
+    )
+    address = DatabaseAddress(Dialect.MYSQL, ((server.host, server.port),), database)
+    return open_engine(DatabaseAccess(address, "reader", Secret(READER_PASSWORD)), timeout_s)
 
 
 def guardrails_source(path: Path) -> Guardrails:

@@ -2,6 +2,7 @@
 -- cost: L
 -- versions: 8.3 and later
 -- null: zero
+-- estimate: fileattachment as total
 select
   count(*) as total,
   sum(filesize) as bytes,

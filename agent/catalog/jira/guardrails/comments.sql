@@ -1,4 +1,5 @@
 -- counts: comments; no index on actiontype, so it reads the whole table
 -- cost: L
 -- versions: 8.3 and later
+-- estimate: jiraaction as total
 select count(*) as total from jiraaction where actiontype = 'comment'

@@ -7,5 +7,6 @@ select
   (select count(*) from workflowscheme) as workflow,
   (select count(*) from issuesecurityscheme) as security,
   (select count(*) from issuetypescreenscheme) as screen,
-  (select count(*) from fieldlayoutscheme) as field
+  (select count(*) from fieldlayoutscheme) as field,
+  (select count(*) from fieldscreenscheme) as screens
 from dual

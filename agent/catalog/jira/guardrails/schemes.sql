@@ -7,4 +7,5 @@ select
   (select count(*) from workflowscheme) as workflow,
   (select count(*) from issuesecurityscheme) as security,
   (select count(*) from issuetypescreenscheme) as screen,
-  (select count(*) from fieldlayoutscheme) as field
+  (select count(*) from fieldlayoutscheme) as field,
+  (select count(*) from fieldscreenscheme) as screens

@@ -1,0 +1,10 @@
+-- counts: request types of the project that has most
+-- cost: S
+-- versions: with Jira Service Management; the table is absent without it
+-- null: zero
+select max(n) as largest
+from (
+  select count(*) as n
+  from "AO_54307E_VIEWPORTFORM" f join "AO_54307E_VIEWPORT" v on v."ID" = f."VIEWPORT_ID"
+  group by v."PROJECT_ID"
+) x

@@ -1,0 +1,161 @@
+"""What each database would refuse, looked for in every text it is sent: there is no Oracle or SQL Server to ask.
+
+PostgreSQL, MariaDB and SQLite run every statement for real (tests/sources).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from agent.catalog import load_catalog, products
+from agent.catalog.queries import DIALECTS
+
+QUOTED = re.compile(r'"[^"]*"|`[^`]*`')
+TEXT = re.compile(r"'[^']*'")
+# Reserved as names of columns or tables in at least one of them, and tempting for a count.
+RESERVED = {
+    *("access", "comment", "current", "date", "file", "groups", "index", "key", "level", "lock", "mode", "number"),
+    *("open", "option", "order", "percent", "plan", "public", "rank", "resource", "row", "rows", "rule", "session"),
+    *("share", "size", "start", "system", "table", "user", "values", "window"),
+}
+
+
+def texts() -> Iterator[tuple[str, str, str]]:
+    """Every (dialect, name, statement) that would run."""
+    for product in products():
+        catalog = load_catalog(product)
+        for query in catalog.queries.values():
+            for dialect in DIALECTS:
+                for kind, text in (("", query.text(dialect)), (".restricted", query.restricted_text(dialect))):
+                    if text is not None:
+                        yield dialect, f"{product}/{query.name}{kind}", text
+        for dialect, text in catalog.estimates.items():
+            yield dialect, f"estimates/{dialect}", text
+
+
+def of(*wanted: str) -> list[tuple[str, str]]:
+    """(name, statement) of these dialects, texts in quotes emptied."""
+    return [(f"{name} ({dialect})", TEXT.sub("''", text)) for dialect, name, text in texts() if dialect in wanted]
+
+
+def listings() -> set[str]:
+    """The statements that give many rows."""
+    return {query.name for product in products() for query in load_catalog(product).queries.values() if query.rows > 1}
+
+
+def test_there_is_something_to_check() -> None:
+    """Each dialect has as many statements as the catalogs have queries."""
+    queries = sum(len(load_catalog(product).queries) for product in products())
+    for dialect in DIALECTS:
+        assert len(of(dialect)) >= queries
+
+
+def test_mysql_quotes_with_back_ticks() -> None:
+    """Double quotes are strings on MySQL: a table in them would be a syntax error, a column a constant."""
+    for name, text in of("mysql"):
+        assert '"' not in text, name
+
+
+def test_only_mysql_has_back_ticks() -> None:
+    """Nobody else understands them (SQLite does, but shares PostgreSQL's text)."""
+    for name, text in of("postgresql", "oracle", "sqlserver", "sqlite"):
+        assert "`" not in text, name
+
+
+def test_active_objects_are_quoted() -> None:
+    """PostgreSQL folds bare names to small letters: AO tables and their columns are found only in quotes."""
+    for name, text in of("postgresql", "oracle", "sqlserver", "mysql", "sqlite"):
+        assert not re.search(r"\bAO_\w+", QUOTED.sub("", text)), name
+
+
+def test_derived_tables_have_a_bare_alias() -> None:
+    """Oracle refuses AS before the alias of a table; the others take either."""
+    for name, text in of("oracle"):
+        from_on = " ".join(text.split())
+        for found in re.finditer(r"\bfrom\s*\(|\bjoin\s*\(", from_on):
+            rest = after_bracket(from_on, found.end())
+            assert not re.match(r"\s*as\b", rest), name
+            assert re.match(r"\s*[a-z]\w*", rest), f"{name}: SQL Server and MySQL want an alias"
+        assert not re.search(r"\b(?:from|join)\s+[\w\".]+\s+as\b", from_on), name
+
+
+def after_bracket(text: str, at: int) -> str:
+    """What follows the bracket that was opened just before `at`."""
+    depth = 1
+    while depth:
+        depth += {"(": 1, ")": -1}.get(text[at], 0)
+        at += 1
+    return text[at:]
+
+
+def test_no_limit_and_no_ordinals() -> None:
+    """LIMIT is known to PostgreSQL and MySQL only; GROUP BY 1 groups by a constant or fails elsewhere."""
+    for name, text in of("oracle", "sqlserver"):
+        assert not re.search(r"\blimit\b", text, re.IGNORECASE), name
+    for name, text in of(*DIALECTS):
+        assert not re.search(r"\bgroup\s+by\s+\d", text, re.IGNORECASE), name
+
+
+def test_booleans_are_compared_with_one() -> None:
+    """Neither Oracle nor SQL Server has TRUE and FALSE, nor takes a column for a condition; MySQL has tinyint."""
+    for name, text in of("oracle", "sqlserver", "mysql"):
+        assert not re.search(r"\b(?:true|false)\b", text, re.IGNORECASE), name
+        assert not re.search(r"\bwhen\s+[\w.\"`]+\s+then\b", text, re.IGNORECASE), name
+
+
+def test_oracle_selects_from_something() -> None:
+    """A SELECT without FROM is an error on Oracle before 23: scalar subqueries stand over DUAL."""
+    for name, text in of("oracle"):
+        outer = text
+        while (shorter := re.sub(r"\([^()]*\)", "", outer)) != outer:
+            outer = shorter
+        assert re.search(r"\bfrom\b", outer, re.IGNORECASE), name
+
+
+def test_functions_of_one_database_only() -> None:
+    """length and substr are len and substring on SQL Server; a text without a length limit is cast before comparing."""
+    for name, text in of("sqlserver"):
+        assert not re.search(r"\b(?:length|substr|to_char)\s*\(", text, re.IGNORECASE), name
+        if "propertyvalue" in text:
+            assert len(re.findall("propertyvalue", text)) == len(re.findall(r"cast\(s\.propertyvalue as", text)), name
+    for name, text in of("oracle"):
+        if "propertyvalue" in text:
+            assert len(re.findall("propertyvalue", text)) == len(re.findall(r"to_char\(s\.propertyvalue\)", text)), name
+
+
+def test_like_needs_no_escape() -> None:
+    """An underscore in LIKE matches anything, and its escape differs: no pattern has one, no guardrail uses LIKE."""
+    listed = listings()
+    for dialect, name, text in texts():
+        patterns = re.findall(r"\blike\s+(\S+)", text, re.IGNORECASE)
+        assert not [pattern for pattern in patterns if "_" in pattern], f"{name} ({dialect})"
+        assert not patterns or name.rpartition("/")[2] in listed, f"{name} ({dialect})"
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_aliases_are_no_reserved_words(dialect: str) -> None:
+    """A column or table is called nothing that one of the databases keeps for itself."""
+    for name, text in of(dialect):
+        aliases = {word.lower() for word in re.findall(r"\bas\s+(\w+)\b(?!\s*\()", text)}
+        assert not aliases & RESERVED, name
+
+
+def test_no_star_but_in_count() -> None:
+    """A statement names what it reads: tables hold credentials and text beside the figures."""
+    for name, text in of(*DIALECTS):
+        assert not re.search(r"(?<!count\()\*", text), name
+
+
+@pytest.mark.parametrize(
+    "word",
+    ["credential", "password", "license", "url", "jql", "actionbody", "summary", "msg_data", "user_name", "email"],
+)
+def test_what_must_not_be_read(word: str) -> None:
+    """No statement so much as names a column of secrets, content or persons."""
+    # An application link is an address, and so is the base URL: both are cut to scheme, host and path.
+    addresses = ("application_links", "instance") if word == "url" else ()
+    for name, text in of(*DIALECTS):
+        assert word not in text.lower() or name.rpartition("/")[2].startswith(addresses), name
