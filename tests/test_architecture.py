@@ -143,6 +143,8 @@ RESIDENT = (
     "agent.sources.host",
     "agent.sources.jmx",
     "agent.sources.guardrails",
+    "agent.sources.listings",
+    "agent.runtime.level",
     "agent.jmx.transport",
     "agent.jmx.jmxquery",
     "agent.jmx.jolokia",  # brings httpx when it takes its first sample, so only where an admin chose it
