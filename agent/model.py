@@ -68,6 +68,7 @@ class Kind(StrEnum):
     GAUGE = "gauge"
     COUNTER = "counter"
     INFO = "info"
+    EVENT = "event"
 
 
 class Outcome(StrEnum):
@@ -178,7 +179,8 @@ class Tick:
 class HourlyAggregate:
     """One series over one hour, unfiltered: `figures` are the entry's attributes before consent.
 
-    gauge: min max mean last p50 p95; counter: delta resets last; info: value.
+    gauge: min max mean last p50 p95; counter: delta resets last; info: value;
+    event: count observed_from observed_to, where samples and expected are the number of times it was noticed.
     All: samples, expected, failed (a mapping reason -> ticks).
     """
 

@@ -144,6 +144,8 @@ RESIDENT = (
     "agent.sources.clientside",
     "agent.sources.jmx",
     "agent.sources.guardrails",
+    "agent.sources.listings",
+    "agent.runtime.level",
     "agent.jmx.transport",
     "agent.jmx.jmxquery",
     "agent.jmx.jolokia",  # brings httpx when it takes its first sample, so only where an admin chose it
@@ -184,7 +186,7 @@ def test_opening_sources_imports_only_what_is_on() -> None:
         "from agent.settings import *\nfrom agent.sources import open_sources\n"
         "place = InstanceSettings(ProductType.JIRA, Path('/nowhere'), Path('/nowhere'))\n"
         "off = Settings(place, database=DatabaseSettings(enabled=False), host=HostSettings(enabled=False))\n"
-        "print([source.name for source in open_sources(off, load_catalog('jira'))])\n"
+        "print([source.name for source in open_sources(off, load_catalog('jira'), lambda: None)])\n"
         "print(sorted(set(sys.modules) & {'sqlalchemy', 'psutil'}))"
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)

@@ -1,5 +1,9 @@
-"""Third stage: the ticks of one closed hour become one aggregate per series. Pure functions."""
+"""Third stage: the ticks of one closed hour become one aggregate per series, what changed in it becomes events.
 
+Pure functions: no clock, no database.
+"""
+
+from agent.aggregation.events import Event, Seen, Snapshot, acts, watch, with_events
 from agent.aggregation.hourly import aggregate
 
-__all__ = ["aggregate"]
+__all__ = ["Event", "Seen", "Snapshot", "acts", "aggregate", "watch", "with_events"]

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from fractions import Fraction
 
 from agent.model import Hour, HourlyAggregate, Kind, Outcome, Series, Tick, Value
 
@@ -65,7 +66,7 @@ def aggregate(
             entry.points.append((sample.value, tick.epochs.get(sample.series.source, "")))
             entry.attributes.append(dict(sample.attributes))
             entry.seen_in.add(position)
-    for series in _still_expected(known, ordered):
+    for series in _still_expected((row for row in known if kinds.get(row.series.metric) is not Kind.EVENT), ordered):
         collected.setdefault(series, _Collected())
     for series in _failed_only(ordered, collected):
         collected.setdefault(series, _Collected())
@@ -74,9 +75,15 @@ def aggregate(
     rows = []
     for series in sorted(collected, key=lambda item: (item.source, item.metric, item.tags)):
         entry = collected[series]
+        kind = kinds.get(series.metric, Kind.GAUGE)
+        if kind is Kind.EVENT:
+            # Nobody expects an event: what was noticed is all there is.
+            latest = entry.attributes[-1] if entry.attributes else {}
+            figures = {**latest, **event_figures([value for value, _ in entry.points], entry.attributes)}
+            rows.append(HourlyAggregate(series, hour, figures, len(entry.points), len(entry.points), {}))
+            continue
         failed, not_due = failures.of(series, entry.seen_in)
         not_due += entry.drop_estimates()
-        kind = kinds.get(series.metric, Kind.GAUGE)
         latest = entry.attributes[-1] if entry.attributes else {}
         figures = {**_figures(kind, entry.points, start.get(series)), **latest}
         rows.append(HourlyAggregate(series, hour, figures, len(entry.points), max(expected - not_due, 0), dict(failed)))
@@ -162,6 +169,17 @@ def _figures(
     return gauge_figures([value for value, _ in numbers])
 
 
+def event_figures(values: Sequence[Value], windows: Sequence[Mapping[str, Value]]) -> dict[str, Value | None]:
+    """How often it was noticed, from the first instant it may have happened to the last. Instants sort as text."""
+    begins = [str(window["observed_from"]) for window in windows if "observed_from" in window]
+    ends = [str(window["observed_to"]) for window in windows if "observed_to" in window]
+    return {
+        "count": sum(int(value) for value in values if isinstance(value, int)),
+        "observed_from": min(begins, default=None),
+        "observed_to": max(ends, default=None),
+    }
+
+
 def gauge_figures(values: Sequence[float | int]) -> dict[str, Value | None]:
     """min, max, mean, last, p50 and p95 (nearest rank) of at least one value; values in time order."""
     ordered = sorted(values)
@@ -180,7 +198,7 @@ def mean_of(values: Sequence[float | int]) -> float:
     try:
         return math.fsum(values) / len(values)
     except OverflowError:
-        return math.fsum(float(value) / len(values) for value in values)
+        return float(sum(map(Fraction, values)) / len(values))
 
 
 def nearest_rank(ordered: Sequence[float | int], percent: int) -> float | int:

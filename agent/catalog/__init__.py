@@ -1,6 +1,7 @@
 """What may be read and what may leave, as data: TOML entries and `.sql` files, never Python.
 
-In:   `common/` and one folder a product: `*.toml` with [[metric]] tables, `guardrails/*.sql`, `public_apps.toml`.
+In:   `common/` and one folder a product: `*.toml` with [[metric]] tables, `guardrails/*.sql` (one row each),
+      `listings/*.sql` (many rows each), `public_apps.toml`.
 Out:  a `Catalog`: each metric with unit, kind, category, consent level, data type and a rule for each tag.
       A field without a class is a fault: the catalog does not load and the wheel is not built.
 """
@@ -11,9 +12,11 @@ from agent.catalog.model import (
     Catalog,
     DataType,
     Estimate,
+    Every,
     FolderBinding,
     FolderFigure,
     JmxBinding,
+    JoinedQuery,
     Level,
     Merge,
     Metric,
@@ -31,9 +34,11 @@ __all__ = [
     "CatalogError",
     "DataType",
     "Estimate",
+    "Every",
     "FolderBinding",
     "FolderFigure",
     "JmxBinding",
+    "JoinedQuery",
     "Level",
     "Merge",
     "Metric",

@@ -13,6 +13,7 @@ from agent.catalog.model import (
     FolderBinding,
     FolderFigure,
     JmxBinding,
+    JoinedQuery,
     Merge,
     Metric,
     Place,
@@ -24,7 +25,9 @@ from agent.catalog.model import (
 from agent.errors import Mistake
 from agent.model import Category, ConsentLevel, EntryType, Kind
 
-SOURCES = ("jmx", "guardrails", "host", "folders", "clientside")
+LISTINGS = ("apps", "flags", "links", "nodes")  # sources whose statements give many rows
+DATABASE = ("guardrails", *LISTINGS)
+SOURCES = ("jmx", "host", "folders", "clientside", "events", *DATABASE)
 PLACE = re.compile(r"(local|shared):([\w-]+(?:/[\w-]+)*)")
 COSTS = ("S", "M", "L", "XL")
 TEXTS = ("name", "source", "unit", "reference")
@@ -151,6 +154,20 @@ class _Reader:
             return str(value)
         return words[0]
 
+    def switch(self, key: str) -> bool:
+        value = self.table.get(key, False)
+        if not isinstance(value, bool):
+            self.fault(key, "must be true or false")
+        return value is True
+
+    def columns(self, key: str) -> dict[str, str]:
+        """A table from columns of a statement to names."""
+        value = self.table.get(key, {})
+        if isinstance(value, dict) and all(COLUMN.fullmatch(k) and isinstance(v, str) for k, v in value.items()):
+            return value
+        self.fault(key, "must map columns to names")
+        return {}
+
     def below(self, key: str) -> _Reader | None:
         """The table under `key`, None when there is none."""
         value = self.table.get(key)
@@ -171,20 +188,36 @@ def _tags(reader: _Reader) -> dict[str, TagRule]:
             continue
         if not TAG.fullmatch(name):
             rule.fault("name", "must be letters and digits, first a small letter")
-        rule.only(("basic", "extended", "data_type"))
-        basic, extended = rule.choice("basic", TagTreatment), rule.choice("extended", TagTreatment)
-        data_type = rule.choice("data_type", DataType)
-        rules[name] = TagRule(TagTreatment(basic), TagTreatment(extended), DataType(data_type))
-        if data_type == DataType.NAME and basic == TagTreatment.KEEP:
-            rule.fault("basic", "a name must not be kept under basic")
+        rules[name] = _rule(rule)
     return rules
 
 
-def _attributes(reader: _Reader) -> dict[str, DataType]:
+def _rule(rule: _Reader) -> TagRule:
+    rule.only(("basic", "extended", "data_type"))
+    basic, extended = rule.choice("basic", TagTreatment), rule.choice("extended", TagTreatment)
+    data_type = rule.choice("data_type", DataType)
+    if data_type == DataType.NAME and basic == TagTreatment.KEEP:
+        rule.fault("basic", "a name must not be kept under basic")
+    return TagRule(TagTreatment(basic), TagTreatment(extended), DataType(data_type))
+
+
+def _attributes(reader: _Reader) -> dict[str, TagRule]:
+    """A data type alone means: kept under both levels; a table says more, as for a tag."""
     attributes = reader.below("attributes")
-    if attributes is None:
-        return {}
-    return {name: DataType(attributes.choice(name, DataType)) for name in attributes.table}
+    rules: dict[str, TagRule] = {}
+    for name in () if attributes is None else attributes.table:
+        if attributes is None:
+            continue
+        if isinstance(attributes.table[name], dict):
+            below = attributes.below(name)
+            if below is not None:
+                rules[name] = _rule(below)
+            continue
+        data_type = DataType(attributes.choice(name, DataType))
+        rules[name] = TagRule(TagTreatment.KEEP, TagTreatment.KEEP, data_type)
+        if data_type is DataType.NAME:
+            attributes.fault(name, "a name needs a rule of its own")
+    return rules
 
 
 def _jmx(reader: _Reader) -> JmxBinding | None:
@@ -213,11 +246,32 @@ def _sql(reader: _Reader) -> SqlBinding | None:
     sql = reader.below("sql")
     if sql is None:
         return None
-    sql.only(("query", "column"))
-    column = sql.text("column", required=True)
+    sql.only(("query", "column", "rows", "count", "tags", "attributes", "also"))
+    rows, count = sql.switch("rows"), sql.switch("count")
+    column = sql.text("column", required=not count)
     if column and not COLUMN.fullmatch(column):
         sql.fault("column", "must be small letters, digits and _")
-    return SqlBinding(sql.text("query", required=True), column)
+    if count and (rows or column):
+        sql.fault("count", "is the number of rows: it has no column and no rows of its own")
+    also = []
+    for number, table in enumerate(sql.table.get("also", []), start=1):
+        joined = _Reader(table, sql.file, f"{sql.label}.also.{number}", sql.faults)
+        joined.only(("query", "attributes"))
+        also.append(JoinedQuery(joined.text("query", required=True), joined.columns("attributes")))
+    binding = SqlBinding(
+        query=sql.text("query", required=True),
+        column=column,
+        rows=rows,
+        count=count,
+        tags=sql.columns("tags"),
+        attributes=sql.columns("attributes"),
+        also=tuple(also),
+    )
+    if rows != bool(binding.tags):
+        sql.fault("tags", "belongs to entries with rows = true, and to each of them")
+    if not rows and (binding.attributes or binding.also):
+        sql.fault("attributes", "belongs to entries with rows = true")
+    return binding
 
 
 def _folder(reader: _Reader) -> FolderBinding | None:
@@ -266,10 +320,14 @@ def _check(metric: Metric, reader: _Reader) -> None:
         reader.fault("source", f"must be one of {', '.join(SOURCES)}", metric.source, SOURCES)
     if (metric.source == "jmx") != (metric.jmx is not None):
         reader.fault("jmx", "belongs to entries with source = 'jmx', and to each of them")
-    if (metric.source == "guardrails") != (metric.sql is not None):
-        reader.fault("sql", "belongs to entries with source = 'guardrails', and to each of them")
+    if (metric.source in DATABASE) != (metric.sql is not None):
+        reader.fault("sql", f"belongs to entries with one of the sources {', '.join(DATABASE)}, and to each of them")
+    if metric.sql is not None:
+        _check_sql(metric, metric.sql, reader)
     if (metric.source == "folders") != (metric.folder is not None):
         reader.fault("folder", "belongs to entries with source = 'folders', and to each of them")
+    if (metric.source == "events") != (metric.kind is Kind.EVENT):
+        reader.fault("kind", "event belongs to entries with source = 'events', and to each of them")
     if metric.jmx is not None:
         for tag in set(metric.jmx.tags.values()) - metric.tags.keys():
             reader.fault(f"tags.{tag}", "this tag has no rule, so it could never leave and must not be read")
@@ -279,3 +337,18 @@ def _check(metric: Metric, reader: _Reader) -> None:
         reader.fault("threshold", "belongs to gauges")
     if metric.data_type is DataType.NAME and metric.consent is ConsentLevel.BASIC:
         reader.fault("consent", "a name needs extended")
+
+
+def _check_sql(metric: Metric, sql: SqlBinding, reader: _Reader) -> None:
+    """A listing's rows and their columns: what is read has a rule, or must not be read."""
+    if (metric.source in LISTINGS) != (sql.rows or sql.count):
+        reader.fault("sql", f"rows or count belongs to entries of {', '.join(LISTINGS)}, and to each of them")
+    if sql.rows and metric.kind is Kind.COUNTER:
+        reader.fault("kind", "rows are gauges or info")
+    if sql.count and metric.kind is not Kind.GAUGE:
+        reader.fault("kind", "a number of rows is a gauge")
+    for tag in set(sql.tags.values()) - metric.tags.keys():
+        reader.fault(f"tags.{tag}", "this tag has no rule, so it could never leave and must not be read")
+    named = [*sql.attributes.values(), *(name for joined in sql.also for name in joined.attributes.values())]
+    for name in set(named) - metric.attributes.keys():
+        reader.fault(f"attributes.{name}", "this attribute has no rule, so it could never leave and must not be read")

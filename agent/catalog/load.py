@@ -16,12 +16,14 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from agent.catalog.entry import Faults, parse_metric
-from agent.catalog.model import Catalog, Metric, SqlQuery
+from agent.catalog.model import Catalog, DataType, Metric, SqlQuery, TagTreatment
 from agent.catalog.queries import file_name, read_estimates, read_queries
 from agent.errors import ConfigError, Mistake
+from agent.model import ConsentLevel
 
 COMMON = "common"
 APPS_FILE = "public_apps.toml"
+STATEMENTS = ("guardrails", "listings")  # one row each; many rows each
 DO = "Correct the files named above; nothing that is not classified may be read or sent."
 
 
@@ -55,7 +57,12 @@ def load_catalog(product: str, root: Traversable | Path | None = None) -> Catalo
     queries: dict[str, SqlQuery] = {}
     for folder in (COMMON, product):
         own = _read_folder(base / folder, folder, metrics, faults)
-        found = read_queries(base / folder / "guardrails", f"{folder}/guardrails", faults)
+        found: dict[str, SqlQuery] = {}
+        for place in STATEMENTS:
+            here = read_queries(base / folder / place, f"{folder}/{place}", faults)
+            for name in here.keys() & (queries.keys() | found.keys()):
+                faults.add(f"{folder}/{place}", f"{name}.sql", "another statement has this name")
+            found |= here
         _match(own, found, folder, faults)
         queries |= found
     estimates = read_estimates(base / COMMON / "estimates", f"{COMMON}/estimates", faults)
@@ -78,7 +85,7 @@ def field_list_version(
             metric.consent,
             metric.data_type,
             sorted([name, rule.basic, rule.extended, rule.data_type] for name, rule in metric.tags.items()),
-            sorted([name, kind] for name, kind in metric.attributes.items()),
+            sorted([name, rule.basic, rule.extended, rule.data_type] for name, rule in metric.attributes.items()),
         ]
         for metric in metrics
     )
@@ -140,27 +147,58 @@ def _read_apps(file: Traversable | Path, faults: Faults) -> tuple[tuple[str, ...
 
 
 def _match(metrics: list[Metric], queries: dict[str, SqlQuery], folder: str, faults: Faults) -> None:
-    """Every entry has its statement and column, every statement its entry, and both name the same cost."""
-    where = f"{folder}/guardrails"
-    used = set()
+    """Every entry has its statement and columns, every statement its entry, and both name the same cost."""
+    used: set[str] = set()
     for metric in metrics:
         if metric.sql is None:
             continue
-        used.add(metric.sql.query)
-        query = queries.get(metric.sql.query)
-        if query is None:
-            faults.add(where, metric.name, f"there is no file {metric.sql.query}.sql")
+        where = f"{folder}/{metric.sql.query}.sql"
+        used.update(metric.sql.queries)
+        for name in metric.sql.queries:
+            if name not in queries:
+                faults.add(where, metric.name, f"there is no file {name}.sql")
+        if any(name not in queries for name in metric.sql.queries):
             continue
+        query = queries[metric.sql.query]
         if query.cost != metric.cost:
             faults.add(where, metric.name, f"cost is {metric.cost} here and {query.cost} in {query.name}.sql")
-        for restricted, texts in ((False, query.texts), (True, query.restricted)):
-            for dialect, text in texts.items():
-                if f" as {metric.sql.column}" not in " ".join(text.split()):
-                    variant = file_name(query.name, dialect, restricted=restricted)
-                    faults.add(where, metric.name, f"{variant} gives no column named {metric.sql.column}")
+        if query.consent is ConsentLevel.EXTENDED and metric.consent is ConsentLevel.BASIC:
+            faults.add(where, metric.name, "the statement is for consent extended, the entry is for basic")
+        columns = [*([metric.sql.column] if metric.sql.column else []), *metric.sql.tags, *metric.sql.attributes]
+        _gives(metric, query, columns, where, faults)
+        for joined in metric.sql.also:
+            _gives(metric, queries[joined.query], [*metric.sql.tags, *joined.attributes], where, faults)
+        _names_need_extended(metric, queries, where, faults)
     for name in queries.keys() - used:
-        faults.add(where, f"{name}.sql", "no entry uses it")
-    columns = {(metric.sql.query, metric.sql.column) for metric in metrics if metric.sql is not None}
+        faults.add(folder, f"{name}.sql", "no entry uses it")
+
+    bound = {(metric.sql.query, metric.sql.column) for metric in metrics if metric.sql is not None}
     for name, query in queries.items():
-        if query.estimate is not None and (name, query.estimate.column) not in columns:
-            faults.add(where, f"{name}.sql", f"no entry uses the estimated column {query.estimate.column}")
+        if query.estimate is not None and (name, query.estimate.column) not in bound:
+            faults.add(folder, f"{name}.sql", f"no entry uses the estimated column {query.estimate.column}")
+
+
+def _gives(metric: Metric, query: SqlQuery, columns: list[str], where: str, faults: Faults) -> None:
+    """Each variant of a statement names each column."""
+    for restricted, texts in ((False, query.texts), (True, query.restricted)):
+        for dialect, text in texts.items():
+            for column in columns:
+                if f" as {column}" not in " ".join(text.split()):
+                    variant = file_name(query.name, dialect, restricted=restricted)
+                    faults.add(where, metric.name, f"{variant} gives no column named {column}")
+
+
+def _names_need_extended(metric: Metric, queries: dict[str, SqlQuery], where: str, faults: Faults) -> None:
+    """A name comes from a statement for consent extended, or from one that asks for public apps only."""
+    if metric.sql is None:
+        return
+    given = [(metric.sql.query, metric.sql.attributes), *((item.query, item.attributes) for item in metric.sql.also)]
+    for name, attributes in given:
+        query = queries[name]
+        for attribute in attributes.values():
+            rule = metric.attributes[attribute]
+            may = query.consent is ConsentLevel.EXTENDED or query.of_public_apps
+            if rule.data_type is DataType.NAME and not may:
+                faults.add(where, metric.name, f"'{attribute}' is a name, and {name}.sql is run under basic")
+            if query.consent is ConsentLevel.EXTENDED and rule.basic is TagTreatment.KEEP:
+                faults.add(where, metric.name, f"'{attribute}' is kept under basic, but {name}.sql needs extended")

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from agent.model import Category, ConsentLevel, EntryType, Kind
+
+PUBLIC_APPS = ":public_apps"  # the one parameter a statement may have: the keys of public apps that were found
+_KEY = re.compile(r"[A-Za-z0-9._\-]{1,200}", re.ASCII)  # what people type into a key's place is no key
 
 
 class DataType(StrEnum):
@@ -20,6 +24,7 @@ class DataType(StrEnum):
     HASH = "hash"
     STATE = "state"
     NAME = "name"
+    INSTANT = "instant"
 
 
 class TagTreatment(StrEnum):
@@ -29,11 +34,12 @@ class TagTreatment(StrEnum):
     HASH = "hash"
     DROP = "drop"
     KEEP_PUBLIC = "keep-public"  # an app key: kept when `public_apps.toml` names it, else hashed
+    WITH_PUBLIC_APP = "with-public-app"  # kept when the tag pluginKey beside it is of a public app, else dropped
 
 
 @dataclass(frozen=True, slots=True)
 class TagRule:
-    """How one tag leaves under each level. A tag without a rule never leaves."""
+    """How one tag or attribute leaves under each level. Without a rule it never leaves."""
 
     basic: TagTreatment
     extended: TagTreatment
@@ -93,10 +99,40 @@ class JmxBinding:
 
 @dataclass(frozen=True, slots=True)
 class SqlBinding:
-    """Where a guardrail is read: a named `.sql` file (dialect variants beside it) and a column of its one row."""
+    """Where a metric is read in the database: a named `.sql` file (dialect variants beside it) and a column of it.
+
+    A guardrail's statement gives one row. With `rows` each row is a series of its own: `tags` maps columns to tag
+    names, `attributes` columns to attribute names, and the rows of `also` add attributes to the series with the
+    same tags. `count` is the number of rows; it has no column and is there only when every row was read.
+    """
 
     query: str
-    column: str
+    column: str = ""
+    rows: bool = False
+    count: bool = False
+    tags: Mapping[str, str] = field(default_factory=dict)
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    also: tuple[JoinedQuery, ...] = ()
+
+    @property
+    def queries(self) -> tuple[str, ...]:
+        """Every statement this binding reads, its own first."""
+        return (self.query, *(joined.query for joined in self.also))
+
+
+@dataclass(frozen=True, slots=True)
+class JoinedQuery:
+    """A further statement whose rows have the same tag columns and add attributes (column -> attribute name)."""
+
+    query: str
+    attributes: Mapping[str, str]
+
+
+class Every(StrEnum):
+    """How often a statement that gives rows is asked."""
+
+    TICK = "tick"
+    HOUR = "hour"
 
 
 class FolderFigure(StrEnum):
@@ -147,8 +183,10 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class SqlQuery:
-    """One read-only statement with one row of named numbers: its text by dialect, "" for every other dialect.
+    """One read-only statement: its text by dialect, "" for every other dialect.
 
+    `consent` EXTENDED: it reads names and is run under that level only. `rows`: the most rows that are taken.
+    `every`: whether it is asked at each tick or once an hour (statements that give rows).
     `restricted` are texts for an account that may not read the table itself, only a filtered view of it.
     """
 
@@ -160,6 +198,14 @@ class SqlQuery:
     null_means: NullMeans = NullMeans.NOT_PRESENT
     estimate: Estimate | None = None
     restricted: Mapping[str, str] = field(default_factory=dict)
+    consent: ConsentLevel = ConsentLevel.BASIC
+    rows: int = 1
+    every: Every = Every.TICK
+
+    @property
+    def of_public_apps(self) -> bool:
+        """Whether it asks for named apps only, by the parameter of that name."""
+        return any(PUBLIC_APPS in text for text in self.texts.values())
 
     def text(self, dialect: str) -> str | None:
         """The statement for `dialect`; None when this query has none for it."""
@@ -191,7 +237,7 @@ class Metric:
     cost: str = "S"
     versions: str = ""
     tags: Mapping[str, TagRule] = field(default_factory=dict)
-    attributes: Mapping[str, DataType] = field(default_factory=dict)
+    attributes: Mapping[str, TagRule] = field(default_factory=dict)
     jmx: JmxBinding | None = None
     sql: SqlBinding | None = None
     folder: FolderBinding | None = None
@@ -218,3 +264,11 @@ class Catalog:
     def of_source(self, source: str) -> tuple[Metric, ...]:
         """The entries that `source` reads, in the order of the files."""
         return tuple(metric for metric in self.metrics.values() if metric.source == source)
+
+    def is_public(self, app_key: str) -> bool:
+        """Whether anyone can get the app with this key, as far as the catalog knows."""
+        return (
+            _KEY.fullmatch(app_key) is not None
+            and app_key.startswith(self.public_apps)
+            and not app_key.startswith(self.private_apps)
+        )

@@ -3,6 +3,8 @@
 The header comment of each file says `counts:`, `cost:` and `versions:`; `null:` may say that NULL means zero, and
 `estimate: TABLE as COLUMN` that the database's own idea of the table's rows may stand in for a slow count.
 How each dialect is asked for that idea stands in `estimates/DIALECT.sql`, with the table as parameter `:wanted`.
+A statement that reads names says `consent: extended`; one that gives rows says how many at most (`rows:`) and how often
+it is asked (`every:`).
 """
 
 from __future__ import annotations
@@ -12,14 +14,15 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from agent.catalog.entry import COSTS, Faults
-from agent.catalog.model import Estimate, NullMeans, SqlQuery
+from agent.catalog.model import Estimate, Every, NullMeans, SqlQuery
+from agent.model import ConsentLevel
 
 DIALECTS = ("postgresql", "mysql", "oracle", "sqlserver", "sqlite")
 RESTRICTED = "restricted"
 HEADER = re.compile(r"^--\s*(\w+):\s*(.*\S)\s*$", re.MULTILINE)
 NEEDED = ("counts", "cost", "versions")
-KNOWN = (*NEEDED, "null", "estimate")
-SAME = ("cost", "null", "estimate")
+MAY = ("null", "estimate", "consent", "rows", "every")
+MOST_ROWS = 5000
 ESTIMATE = re.compile(r"(\w+) as ([a-z][a-z0-9_]*)")
 ESTIMATE_COLUMNS = (" as n", " as as_of")
 FORBIDDEN = re.compile(
@@ -73,30 +76,41 @@ def _query(name: str, variants: Variants, where: str, faults: Faults) -> SqlQuer
         for key in NEEDED:
             if not own.get(key):
                 faults.add(where, file, f"the header comment does not say '{key}:'")
-        for key in own.keys() - set(KNOWN):
-            faults.add(where, file, f"'{key}:' is not a known header", key, KNOWN)
-        if headers and any(own.get(key) != headers.get(key) for key in SAME):
-            faults.add(where, file, f"{', '.join(SAME)}: one of them differs from the other variant")
+        for key in own.keys() - {*NEEDED, *MAY}:
+            faults.add(where, file, f"'{key}:' is not a known header", key, (*NEEDED, *MAY))
+        if headers and any(own.get(key) != headers.get(key) for key in ("cost", *MAY)):
+            faults.add(where, file, f"one of cost, {', '.join(MAY)} differs from the other variant")
         headers = headers or own
         _check_statement(statement(text), file, where, faults)
     if headers.get("cost", "S") not in COSTS:
         faults.add(where, f"{name}.sql", f"cost must be one of {', '.join(COSTS)}")
-    null = headers.get("null", NullMeans.NOT_PRESENT.value)
-    if null not in [item.value for item in NullMeans]:
-        faults.add(where, f"{name}.sql", f"null must be one of {', '.join(NullMeans)}", null, list(NullMeans))
-        null = NullMeans.NOT_PRESENT.value
     estimate = ESTIMATE.fullmatch(headers.get("estimate", ""))
     if "estimate" in headers and estimate is None:
         faults.add(where, f"{name}.sql", "estimate must be: TABLE as COLUMN")
+
+    def choice(key: str, words: tuple[str, ...]) -> str:
+        word = headers.get(key, words[0])
+        if word not in words:
+            faults.add(where, f"{name}.sql", f"{key} must be one of {', '.join(words)}", word, words)
+            return words[0]
+        return word
+
+    rows = headers.get("rows", "1")
+    if not rows.isascii() or not rows.isdigit() or not 1 <= int(rows) <= MOST_ROWS:
+        faults.add(where, f"{name}.sql", f"rows must be a number from 1 to {MOST_ROWS}")
+        rows = "1"
     return SqlQuery(
         name=name,
         texts={dialect: statement(text) for (restricted, dialect), text in variants.items() if not restricted},
         counts=headers.get("counts", ""),
         cost=headers.get("cost", "S"),
         versions=headers.get("versions", ""),
-        null_means=NullMeans(null),
+        null_means=NullMeans(choice("null", (NullMeans.NOT_PRESENT.value, NullMeans.ZERO.value))),
         estimate=Estimate(estimate[1], estimate[2]) if estimate is not None else None,
         restricted={dialect: statement(text) for (restricted, dialect), text in variants.items() if restricted},
+        consent=ConsentLevel(choice("consent", (ConsentLevel.BASIC.value, ConsentLevel.EXTENDED.value))),
+        rows=int(rows),
+        every=Every(choice("every", (Every.TICK.value, Every.HOUR.value))),
     )
 
 
@@ -118,4 +132,4 @@ def _check_statement(sql: str, file: str, where: str, faults: Faults) -> None:
     bare = re.sub(r"'[^']*'|\"[^\"]*\"|`[^`]*`|\[[^\]]*\]", "''", sql)
     word = FORBIDDEN.search(bare)
     if word:
-        faults.add(where, file, f"a guardrail only reads; it says '{word.group(0)}'")
+        faults.add(where, file, f"a statement only reads; it says '{word.group(0)}'")

@@ -13,6 +13,7 @@ CUT = "cut"
 PERMISSION_DENIED = "permission-denied"
 TIMEOUT = "timeout"
 DEADLINE = "deadline"
+ROWS_CUT = "rows-cut"
 OTHER = "other"
 
 # The codes of agent.jmx.errors.JmxError and of its ReadFailure, written out: the catalog imports no stage.
@@ -86,6 +87,7 @@ REASONS = (
             PERMISSION_DENIED,
             TIMEOUT,
             DEADLINE,
+            ROWS_CUT,
             OTHER,
         }
     )

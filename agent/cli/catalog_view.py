@@ -12,7 +12,7 @@ from agent.model import ConsentLevel
 def as_document(catalog: Catalog, level: ConsentLevel | None, *, sql: bool) -> dict[str, Any]:
     """Everything the catalog says, or only what may leave under `level`; `sql` adds the statements' text."""
     metrics = [metric for metric in catalog.metrics.values() if level is None or explain_metric(metric, level).sent]
-    used = {metric.sql.query for metric in metrics if metric.sql is not None}
+    used = {name for metric in metrics if metric.sql is not None for name in metric.sql.queries}
     document: dict[str, Any] = {
         "product": catalog.product,
         "fieldListVersion": catalog.field_list_version,
@@ -25,6 +25,7 @@ def as_document(catalog: Catalog, level: ConsentLevel | None, *, sql: bool) -> d
                 "query": query.name,
                 "counts": query.counts,
                 "cost": query.cost,
+                "consent": str(query.consent),
                 "versions": query.versions,
                 "sql": {dialect or "any": text for dialect, text in query.texts.items()}
                 | {f"restricted {dialect}".rstrip(): text for dialect, text in query.restricted.items()},
@@ -65,7 +66,8 @@ def _metric(metric: Metric) -> dict[str, Any]:
             "merge": None if metric.jmx.merge is None else str(metric.jmx.merge),
         }
     if metric.sql is not None:
-        entry["sql"] = {"query": metric.sql.query, "column": metric.sql.column}
+        column = "number of rows" if metric.sql.count else metric.sql.column
+        entry["sql"] = {"query": metric.sql.query, "column": column, "also": list(metric.sql.queries[1:])}
     if metric.folder is not None:
         entry["folder"] = {
             "places": [f"{place.home}:{place.path}" for place in metric.folder.places],
@@ -115,7 +117,8 @@ def _places(entry: dict[str, Any]) -> list[str]:
         never = [f"never {pattern}" for pattern in entry["jmx"]["excluding"]]
         return [f"{bean} {entry['jmx']['attribute']}" for bean in entry["jmx"]["beans"]] + never
     if "sql" in entry:
-        return [f"{entry['sql']['query']}.sql, column {entry['sql']['column']}"]
+        further = [f"{name}.sql" for name in entry["sql"]["also"]]
+        return [f"{entry['sql']['query']}.sql, column {entry['sql']['column']}", *further]
     if "folder" in entry:
         return [f"{place} below the product's home, {entry['folder']['figure']}" for place in entry["folder"]["places"]]
-    return ["this machine"]
+    return ["comparing what was read"] if entry["source"] == "events" else ["this machine"]

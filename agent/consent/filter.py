@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from agent.catalog import Catalog, Metric
 from agent.catalog.reasons import OTHER, REASONS
 from agent.consent.pseudonym import Pseudonyms
-from agent.consent.rules import FIGURES, Kept, metric_rule, tag_out, value_out
+from agent.consent.rules import Kept, attribute_out, figure_type, metric_rule, tag_out, value_out
 from agent.model import Consent, ConsentedRecord, HourlyAggregate, Scalar, Withheld
 
 # Set by the door itself; a figure of the same name could otherwise speak for it.
@@ -65,17 +65,18 @@ class _Door:
 
     def _attributes(self, metric: Metric, aggregate: HourlyAggregate) -> dict[str, Scalar | Mapping[str, int]]:
         attributes: dict[str, Scalar | Mapping[str, int]] = {}
+        read = dict(aggregate.series.tags)
         for name, value in aggregate.figures.items():
             if value is None:
                 continue
+            data_type = figure_type(metric, name)
             if name in OWN_ATTRIBUTES:
-                data_type = None
-            else:
-                data_type = metric.data_type if name in FIGURES[metric.kind] else metric.attributes.get(name)
-            if data_type is None:
                 self._keep(metric.name, name, Kept(f"it is not on the list for a {metric.kind}"))
                 continue
-            out = value_out(value, data_type, f"metric:{metric.name}", self._pseudonyms)
+            if data_type is not None:
+                out = value_out(value, data_type, f"metric:{metric.name}", self._pseudonyms)
+            else:
+                out = attribute_out(metric, name, value, read, self._level, self._catalog, self._pseudonyms)
             if isinstance(out, Kept):
                 self._keep(metric.name, name, out)
             else:
@@ -90,8 +91,9 @@ class _Door:
 
     def _tags(self, metric: Metric, aggregate: HourlyAggregate) -> dict[str, str]:
         tags: dict[str, str] = {}
+        read = dict(aggregate.series.tags)
         for tag, value in aggregate.series.tags:
-            out = tag_out(metric, tag, value, self._level, self._catalog, self._pseudonyms)
+            out = tag_out(metric, tag, read, self._level, self._catalog, self._pseudonyms)
             if isinstance(out, Kept):
                 self._keep(metric.name, f"tags.{tag}", out)
             else:

@@ -40,7 +40,9 @@ class Pseudonyms:
         return self.of(APP, key)
 
     def tag(self, tag: str, value: str) -> str:
-        """The pseudonym of a tag's value; app keys are the same wherever they stand."""
+        """The pseudonym of a tag's value; app keys and nodes are the same wherever they stand."""
+        if tag == NODE:
+            return self.node(value)
         return self.app(value) if tag == "pluginKey" else self.of(f"tag:{tag}", value)
 
     def __repr__(self) -> str:

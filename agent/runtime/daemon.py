@@ -29,6 +29,7 @@ from agent.model import Outcome, Tick, hour_of
 from agent.runtime.account import act_as_owner
 from agent.runtime.child import HourlyChild
 from agent.runtime.faults import FaultLog
+from agent.runtime.level import LinkLevel
 from agent.runtime.notify import Notifier
 from agent.sampling import Sampler
 from agent.settings import Settings
@@ -89,7 +90,7 @@ def run(settings: Settings, config: Path, stopping: threading.Event) -> int:
         store = open_store(settings.agent.state_dir)
         governor = governor_of(settings, catalog)
         governor.recall(load_costs(store), time.monotonic(), datetime.now(UTC))
-        sampler = Sampler(open_sources(settings, catalog, governor))
+        sampler = Sampler(open_sources(settings, catalog, LinkLevel(settings), governor))
         child = HourlyChild(config, settings.delivery.retry_for_s)
         log(LOG, logging.INFO, "agent.started", version=__version__, product=settings.instance.product)
         try:

@@ -17,14 +17,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from agent.aggregation import aggregate
+from agent.aggregation import acts, aggregate, watch, with_events
 from agent.errors import AgentError, AlreadyRunning, StoreError
 from agent.log import log, logger
 from agent.model import ConsentLevel, Hour, HourlyAggregate, Tick
 from agent.runtime.pipeline import Pipeline
+from agent.runtime.snapshots import put_snapshot, remove_snapshots, snapshot_before
 from agent.runtime.standing import standings_of
 from agent.settings import Settings
-from agent.store import Store, outbox
+from agent.store import Store, audit, outbox
 from agent.store.hours import ClosedHour, aggregates_of, closed_hours, hours_with_new_ticks, put_hour, remove_hours
 from agent.store.levels import put_standings
 from agent.store.state import count_loss
@@ -87,11 +88,14 @@ def late_for(settings: Settings) -> timedelta:
 
 def _close(pipeline: Pipeline, hour: Hour, revision: int, now: datetime, closed: Closed) -> int:
     ticks = ticks_of(pipeline.store, hour)
-    aggregates = _aggregate(pipeline, hour, ticks)
+    changed, snapshot = watch(snapshot_before(pipeline.store, hour), ticks)
+    done, snapshot = acts(snapshot, audit.entries(pipeline.store), hour)
+    aggregates = _aggregate(pipeline, hour, with_events(ticks, (*changed, *done)))
     record = ClosedHour(hour, revision, now, max(tick.number for tick in ticks), len(ticks))
     batches = pipeline.batches(hour, revision, aggregates, now) if _may_seal(pipeline, hour) else []
     with pipeline.store.transaction() as connection:
         put_hour(connection, record, aggregates)
+        put_snapshot(connection, hour, snapshot)
         put_standings(pipeline.store, connection, standings_of(aggregates, pipeline.catalog))
         for batch in batches:
             outbox.put(connection, batch)
@@ -106,6 +110,7 @@ def _close(pipeline: Pipeline, hour: Hour, revision: int, now: datetime, closed:
         ticks=len(ticks),
         series=len(aggregates),
         batches=len(batches),
+        events=len(changed) + len(done),
     )
     return len(batches)
 
@@ -173,6 +178,7 @@ def tidy(pipeline: Pipeline, now: datetime) -> None:
     try:
         with pipeline.store.transaction() as connection:
             remove_ticks(connection, int(before.timestamp()))
+            remove_snapshots(connection, before)
             remove_hours(connection, now - keep)
             outbox.forget_settled(connection, now - keep)
             outbox.remove_settled(connection, now - 2 * keep)

@@ -16,6 +16,7 @@ from agent.link.record import read_link
 from agent.log import printable
 from agent.model import ConsentLevel, Outcome, Tick
 from agent.product.instance import read_instance
+from agent.runtime.level import LinkLevel
 from agent.sampling import Sampler
 from agent.settings import Settings
 from agent.sources import CostGovernor, governor_of, open_sources
@@ -66,7 +67,7 @@ def read_once(settings: Settings) -> Taken:
     record = read_link(settings.link_dir, owners=trusted_owners(settings.agent.state_dir))
     level = record.consent.level if record is not None else ConsentLevel.BASIC
     pseudonyms = Pseudonyms(read_instance(settings.link_dir).pseudonym_key.reveal())
-    sampler = Sampler(open_sources(settings, catalog, _with_known_costs(settings, catalog)))
+    sampler = Sampler(open_sources(settings, catalog, LinkLevel(settings), _with_known_costs(settings, catalog)))
     try:
         tick = sampler.take(datetime.now(UTC), settings.sampling.deadline_s)
     finally:

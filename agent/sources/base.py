@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable
 from typing import Protocol
+from urllib.parse import urlsplit
 
 from agent.model import Failure, Reading
 
 TEXT_LIMIT = 200  # characters of a text value or tag; longer ones are cut, nothing the catalog names is that long
+
+
+HOST = re.compile(r"[A-Za-z0-9._:\-]{1,253}", re.ASCII)
+PATH = re.compile(r"[A-Za-z0-9._~/\-]*", re.ASCII)
+VERSION = re.compile(r"\d{1,9}(\.\d{1,9}){0,5}", re.ASCII)
 
 
 class Source(Protocol):
@@ -32,6 +39,27 @@ class Source(Protocol):
 def clean_text(text: str, limit: int = TEXT_LIMIT) -> str:
     """`text` without control, format and surrogate characters, cut to `limit`."""
     return "".join(sign for sign in text[: limit * 4] if unicodedata.category(sign)[0] != "C")[:limit]
+
+
+def clean_url(text: str) -> str:
+    """Scheme, host, port and path of a web address; "" when it is none. User, query and fragment may hold secrets."""
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        return ""
+    host = parts.hostname or ""
+    if parts.scheme not in ("http", "https") or not HOST.fullmatch(host):
+        return ""
+    shown = f"[{host}]" if ":" in host else host
+    path = parts.path.split(";")[0].rstrip("/")
+    return f"{parts.scheme}://{shown}{'' if port is None else f':{port}'}{path if PATH.fullmatch(path) else ''}"
+
+
+def clean_version(text: str) -> str:
+    """The leading numbers of a version, "" when it does not begin with one."""
+    found = VERSION.match(text)
+    return found.group(0) if found else ""
 
 
 def once_each(failures: Iterable[Failure]) -> tuple[Failure, ...]:

@@ -22,7 +22,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from agent.catalog import Catalog, Metric, NullMeans, SqlQuery
+from agent.catalog import Catalog, DataType, Metric, NullMeans, SqlQuery
 from agent.catalog.reasons import (
     DEADLINE,
     NOT_A_NUMBER,
@@ -38,12 +38,11 @@ from agent.model import Failure, Kind, Reading, Sample, Series, Value
 from agent.product.database_errors import DeadlinePassed, map_database_error
 from agent.settings import Settings
 from agent.sources import presence
-from agent.sources.base import once_each
+from agent.sources.base import clean_text, clean_url, once_each
 from agent.sources.governor import CostGovernor, governor_of
 
 NAME = "guardrails"
 DIALECTS = {"mariadb": "mysql", "mssql": "sqlserver"}  # SQLAlchemy's word -> the catalog's
-TEXT_LIMIT = 200
 LEAST_S = 0.05  # with less time left a query is not begun
 EXACT, ESTIMATE, UNKNOWN = "exact", "estimate", "unknown"
 
@@ -299,7 +298,11 @@ def _sample(
             return Sample(Series(NAME, metric.name), 0, attributes)
         return Failure(metric.name, NOT_PRESENT, "NULL")
     if metric.kind is Kind.INFO:
-        return Sample(Series(NAME, metric.name), str(value).strip()[:TEXT_LIMIT], attributes)
+        words = clean_text(str(value)).strip()
+        words = clean_url(words) if metric.data_type is DataType.URL else words
+        if not words:
+            return Failure(metric.name, NOT_PRESENT, "no text")
+        return Sample(Series(NAME, metric.name), words, attributes)
     if isinstance(value, str | bytes):
         try:
             value = Decimal(value if isinstance(value, str) else value.decode("ascii"))

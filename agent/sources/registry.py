@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from agent.catalog import Catalog
+from agent.model import ConsentLevel
 from agent.settings import Settings
 from agent.sources.base import Source
 from agent.sources.governor import CostGovernor
 
+LISTINGS = ("apps", "flags", "links", "nodes")
 
-def open_sources(settings: Settings, catalog: Catalog, governor: CostGovernor | None = None) -> list[Source]:
+
+def open_sources(
+    settings: Settings, catalog: Catalog, level: Callable[[], ConsentLevel], governor: CostGovernor | None = None
+) -> list[Source]:
     """The sources this configuration asks for, host first; opening one connects to nothing.
 
+    `level` tells the consent level in force whenever it is called: names are read under Extended only.
     `governor` holds what the guardrail queries cost in earlier processes; without it that is learnt anew.
     """
     sources: list[Source] = []
@@ -30,6 +38,9 @@ def open_sources(settings: Settings, catalog: Catalog, governor: CostGovernor | 
         from agent.sources.guardrails import open_guardrails
 
         sources.append(open_guardrails(settings, catalog, governor))
+        from agent.sources.listings import open_listing
+
+        sources += [open_listing(name, settings, catalog, level) for name in LISTINGS if catalog.of_source(name)]
     if settings.clientside.enabled and settings.clientside.install is not None:
         from agent.sources.clientside import open_clientside
 

@@ -1,6 +1,6 @@
 """The store's tables, as numbered steps on `PRAGMA user_version`; a step is never edited once released.
 
-Plain `sqlite3` rather than SQLAlchemy: seven tables, one writer, and `status` must answer in 150 ms, which importing
+Plain `sqlite3` rather than SQLAlchemy: ten tables, one writer, and `status` must answer in 150 ms, which importing
 SQLAlchemy alone would use up.
 """
 
@@ -84,5 +84,9 @@ STEPS: tuple[tuple[str, ...], ...] = (
              count INTEGER NOT NULL,
              first_ms INTEGER NOT NULL,
              last_ms INTEGER NOT NULL) WITHOUT ROWID""",
+    ),
+    (
+        # What each watched list held at the end of an hour: what the next hour is compared with to find events.
+        "CREATE TABLE snapshot (hour_s INTEGER PRIMARY KEY, body BLOB NOT NULL)",
     ),
 )

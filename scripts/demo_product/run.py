@@ -32,6 +32,7 @@ DEADLINE_S = 3
 WANTED_HOURS = 2
 KEY = "demo-key-0123456789abcdefghijklmnop"
 # Invented content of the demo's product that no consent level of the demo allows to leave.
+BASE_URL = "https://jira.example.com"
 FORBIDDEN = re.compile(r"customer-z|Mustermann|Confidential|Secret|salaries|example\.com|never-read|/rest/secret", re.I)
 
 
@@ -168,7 +169,8 @@ class Demo:
                 texts.append(name)
                 texts.append((gzip.decompress(content) if name.endswith(".gz") else content).decode("utf-8"))
         for text in texts:
-            if found := FORBIDDEN.search(text):
+            # The base URL is agreed metadata and leaves under Basic; every other mention of the site is a leak.
+            if found := FORBIDDEN.search(text.replace(BASE_URL, "")):
                 raise Failed(f"something private left: {found.group()!r} in {text[:80]}...")
         return sum(len(batch["entries"]) for batch in self.received())
 

@@ -24,11 +24,16 @@ def test_loads(product: str) -> None:
 def test_jira_has_each_kind_of_source() -> None:
     """JMX, guardrails and host each give Jira their type of entry."""
     catalog = load_catalog("jira")
-    types = {source: {metric.type for metric in catalog.of_source(source)} for source in ("jmx", "guardrails", "host")}
+    types = {
+        source: {metric.type for metric in catalog.of_source(source)}
+        for source in ("jmx", "guardrails", "host", "apps", "events")
+    }
     assert types == {
         "jmx": {EntryType.JMX_METRIC},
         "guardrails": {EntryType.GUARDRAILS, EntryType.SYSTEM_METRIC},
-        "host": {EntryType.SYSTEM_METRIC, EntryType.GUARDRAILS},
+        "host": {EntryType.SYSTEM_METRIC},
+        "apps": {EntryType.APP_USAGE},
+        "events": {EntryType.SYSTEM_EVENT},
     }
 
 
@@ -95,7 +100,7 @@ def test_slow_counts_say_how_often(product: str) -> None:
     for metric in catalog.of_source("guardrails"):
         assert metric.sql is not None
         if metric.cost != "S":
-            assert metric.attributes.get("every_s") is DataType.MEASUREMENT, metric.name
+            assert metric.attributes["every_s"].data_type is DataType.MEASUREMENT, metric.name
         estimate = catalog.queries[metric.sql.query].estimate
         if estimate is not None and estimate.column == metric.sql.column:
             assert {"method", "as_of"} <= metric.attributes.keys(), metric.name

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import agent.catalog
-from agent.catalog import CatalogError, TagTreatment, load_catalog, products
+from agent.catalog import CatalogError, Every, TagTreatment, load_catalog, products
 from agent.catalog.load import field_list_version
 from agent.model import ConsentLevel
 
@@ -202,6 +202,123 @@ def test_field_list_version_follows_what_leaves(root: Path) -> None:
     name, rule = next(iter(tagged.tags.items()))
     loose = replace(tagged, tags={**tagged.tags, name: replace(rule, extended=TagTreatment.DROP)})
     assert field_list_version([loose if metric is tagged else metric for metric in metrics]) != before
+
+
+LISTING = """
+[[metric]]
+name = "test.app"
+source = "apps"
+type = "APP_USAGE"
+category = "apps-and-integrations"
+consent = "basic"
+data_type = "version"
+unit = "1"
+kind = "info"
+reference = "https://example.com"
+[metric.sql]
+query = "planted"
+column = "version"
+rows = true
+tags = { app = "pluginKey" }
+attributes = { state = "state" }
+also = [{ query = "planted_names", attributes = { name = "name" } }]
+[metric.tags.pluginKey]
+basic = "keep-public"
+extended = "keep"
+data_type = "technical-id"
+[metric.attributes]
+state = "state"
+name = { basic = "with-public-app", extended = "keep", data_type = "name" }
+"""
+HEAD = "-- counts: x\n-- cost: S\n-- versions: all\n-- rows: 10\n-- every: hour\n"
+APPS = HEAD + "select a as app, b as version, c as state from t"
+NAMES = HEAD + "-- consent: extended\nselect a as app, d as name from t"
+
+
+def plant_listing(root: Path, entry: str = LISTING, apps: str = APPS, names: str = NAMES) -> None:
+    plant(root, entry)
+    (root / "jira" / "listings" / "planted.sql").write_text(apps)
+    (root / "jira" / "listings" / "planted_names.sql").write_text(names)
+
+
+def test_a_listing_loads(root: Path) -> None:
+    """Rows, tags, attributes and a joined statement for names; the header's consent, rows and rate are kept."""
+    plant_listing(root)
+    catalog = load_catalog("jira", root)
+    sql = catalog.metrics["test.app"].sql
+    assert sql is not None
+    assert sql.queries == ("planted", "planted_names")
+    names = catalog.queries["planted_names"]
+    assert (names.consent, names.rows, names.every) == (ConsentLevel.EXTENDED, 10, Every.HOUR)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ('tags = { app = "pluginKey" }', 'tags = { app = "owner" }', "tags.owner: this tag has no rule"),
+        ('attributes = { state = "state" }', 'attributes = { state = "what" }', "what: this attribute has no rule"),
+        ("rows = true\n", "", "tags: belongs to entries with rows = true"),
+        ('tags = { app = "pluginKey" }\n', "", "tags: belongs to entries with rows = true"),
+        ('source = "apps"', 'source = "guardrails"', "rows or count belongs to entries of apps"),
+        ('tags = { app = "pluginKey" }', 'tags = { other = "pluginKey" }', "gives no column named other"),
+        ("rows = true", 'rows = "yes"', "rows: must be true or false"),
+        ('name = { basic = "with-public-app"', 'name = { basic = "keep"', "a name must not be kept under basic"),
+        ('state = "state"\nname', 'state = "name"\nname', "a name needs a rule of its own"),
+        ('column = "version"', 'column = "version"\ncount = true', "count: is the number of rows"),
+        ('source = "apps"', 'source = "events"', "event belongs to entries with source = 'events'"),
+    ],
+)
+def test_each_fault_of_a_listing_is_named(root: Path, old: str, new: str, words: str) -> None:
+    """One wrong thing in a listing's entry is found and told."""
+    assert old in LISTING
+    plant_listing(root, LISTING.replace(old, new, 1))
+    assert any(words in fault for fault in faults(root)), faults(root)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("-- consent: extended\n", "", "'name' is a name, and planted_names.sql is run under basic"),
+        ("consent: extended", "consent: basic", "'name' is a name, and planted_names.sql is run under basic"),
+        ("consent: extended", "consent: all", "consent must be one of basic, extended"),
+        ("rows: 10", "rows: 0", "rows must be a number"),
+        ("rows: 10", "rows: 100000", "rows must be a number"),
+        ("every: hour", "every: day", "every must be one of tick, hour"),
+    ],
+)
+def test_names_are_read_under_extended_only(root: Path, old: str, new: str, words: str) -> None:
+    """A statement that gives names without being for consent extended does not load."""
+    assert old in NAMES
+    plant_listing(root, names=NAMES.replace(old, new))
+    assert any(words in fault for fault in faults(root)), faults(root)
+
+
+def test_main_statement_for_extended_needs_an_entry_for_extended(root: Path) -> None:
+    """An entry that leaves under basic is not read by a statement that is for extended."""
+    plant_listing(root, apps=APPS.replace("-- rows", "-- consent: extended\n-- rows"))
+    assert any("the entry is for basic" in fault for fault in faults(root))
+
+
+def test_two_statements_of_one_name_are_a_fault(root: Path) -> None:
+    """Guardrails and listings share their names."""
+    plant_listing(root)
+    (root / "jira" / "listings" / "projects.sql").write_text(APPS)
+    assert any("another statement has this name" in fault for fault in faults(root))
+
+
+@pytest.mark.parametrize(
+    ("key", "public"),
+    [
+        ("com.atlassian.jira.x", True),
+        ("com.atlassian.tutorial.mine", False),
+        ("com.example.x", False),
+        ("com.atlassian.x of Quibble", False),
+        ("", False),
+    ],
+)
+def test_public_apps(key: str, public: bool) -> None:
+    """A public prefix, no private one, and the form of a key."""
+    assert load_catalog("jira").is_public(key) is public
 
 
 FOLDER = (

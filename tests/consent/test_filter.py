@@ -30,6 +30,7 @@ HOUR = Hour(datetime(2026, 1, 5, 19, tzinfo=UTC))
 KEY = Pseudonyms(b"k" * 32)
 SHIPPED = load_catalog("jira")
 GAUGE: dict[str, Value | None] = {"min": 1, "max": 3, "mean": 2.0, "last": 2, "p50": 2, "p95": 3}
+KEPT_STATE = TagRule(TagTreatment.KEEP, TagTreatment.KEEP, DataType.STATE)
 RULES = {
     "role": TagRule(TagTreatment.KEEP, TagTreatment.KEEP, DataType.STATE),
     "server": TagRule(TagTreatment.HASH, TagTreatment.KEEP, DataType.NAME),
@@ -43,7 +44,7 @@ def metric(
     consent: ConsentLevel = ConsentLevel.BASIC,
     kind: Kind = Kind.GAUGE,
     data_type: DataType = DataType.MEASUREMENT,
-    attributes: Mapping[str, DataType] | None = None,
+    attributes: Mapping[str, TagRule] | None = None,
 ) -> Metric:
     return Metric(
         name=name,
@@ -138,14 +139,14 @@ def test_figure_that_is_not_on_the_list(name: str) -> None:
 @pytest.mark.parametrize("name", ["unit", "samples", "expected", "failed"])
 def test_figure_cannot_speak_for_the_door(name: str) -> None:
     """A figure named like one of the door's own attributes is not believed."""
-    own = metric(attributes={name: DataType.STATE})
+    own = metric(attributes={name: KEPT_STATE})
     (record,) = pass_through(aggregate({**GAUGE, name: "planted"}), of=own).records
     assert "planted" not in repr(record)
 
 
 def test_declared_attribute_leaves() -> None:
     """An attribute that the catalog declares leaves with its own data type."""
-    own = metric(attributes={"method": DataType.STATE})
+    own = metric(attributes={"method": KEPT_STATE})
     (record,) = pass_through(aggregate({**GAUGE, "method": "estimate"}), of=own).records
     assert record.attributes["method"] == "estimate"
 

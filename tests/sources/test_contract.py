@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine
 
 from agent.catalog.reasons import REASONS
 from agent.errors import SourceError
@@ -19,9 +20,21 @@ from tests.sources.test_folders import homes
 from tests.support.access_logs import make_install
 from tests.support.jira_database import fill_sqlite
 from tests.support.jvm_beans import Jvm, free_port
-from tests.support.sources import catalog, clientside_source, guardrails_source, jmx_source
+from tests.support.listings import jira_sqlite, listing
+from tests.support.sources import catalog, clientside_source, guardrails_source, jmx_source, sqlite_engine
 
-KINDS = ("host", "folders", "jmx", "jmxquery", "guardrails", "clientside")
+LISTINGS = ("apps", "flags", "links", "nodes")
+KINDS = ("host", "folders", "jmx", "jmxquery", "guardrails", "clientside", *LISTINGS)
+
+
+def lister(name: str, engine: Callable[[], Engine]) -> Callable[[], Source]:
+    """Opens one listing source."""
+    return lambda: listing(name, engine)
+
+
+def filled(path: Path) -> Callable[[], Engine]:
+    """Opens engines on a database that is made when it is first asked for."""
+    return lambda: sqlite_engine(path if path.exists() else jira_sqlite(path))
 
 
 @pytest.fixture(params=KINDS)
@@ -33,6 +46,7 @@ def source(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Source]:
         "jmxquery": lambda: jmx_source(request.getfixturevalue("jvm").port, transport=TransportName.JMXQUERY),
         "guardrails": lambda: guardrails_source(fill_sqlite(tmp_path / "jira.db")),
         "clientside": lambda: clientside_source(make_install(tmp_path / "install").parent),
+        **{name: lister(name, filled(tmp_path / "jira.db")) for name in LISTINGS},
     }
     opened = makers[request.param]()
     yield opened
@@ -81,7 +95,7 @@ def test_reads_again_after_close(source: Source) -> None:
     assert source.read(30).samples
     source.close()
     source.close()
-    assert source.read(30).samples or source.name in ("guardrails", "folders")
+    assert source.read(30).samples or source.name in ("guardrails", "folders", *LISTINGS)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -94,6 +108,7 @@ def test_dead_source_says_why(kind: str, tmp_path: Path) -> None:
         "jmxquery": lambda: jmx_source(free_port(), transport=TransportName.JMXQUERY),
         "guardrails": lambda: guardrails_source(tmp_path / "missing.db"),
         "clientside": lambda: clientside_source(tmp_path),
+        **{name: lister(name, lambda: sqlite_engine(tmp_path / "missing.db")) for name in LISTINGS},
     }
     with pytest.raises(SourceError) as caught:
         makers[kind]().read(0 if kind in ("host", "folders") else 30)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -33,6 +34,15 @@ from tests.support.sources import (
     sqlite_engine,
 )
 
+INSTANCE = {
+    "product.version": "9.12.4",
+    "product.build": "9120004",
+    "instance.base_url": "https://jira.example.com",
+    "instance.server_id": "BDEM-0000-TEST-0000",
+    "instance.time_zone": "Etc/UTC",
+    "database.kind": "sqlite",
+}
+
 
 def counts(reading: Reading) -> dict[str, object]:
     return {sample.series.metric: sample.value for sample in reading.samples}
@@ -58,9 +68,9 @@ def test_counts_on_sqlite(tmp_path: Path) -> None:
     """Every guardrail is right on the embedded database."""
     reading = guardrails_source(fill_sqlite(tmp_path / "jira.db")).read(30)
     found = counts(reading)
-    assert {name: value for name, value in found.items() if not name.startswith("product.")} == COUNTS
+    assert {name: value for name, value in found.items() if name not in (*INSTANCE, "database.version")} == COUNTS
     assert reading.failures == ()
-    assert reading.costs_s.keys() == catalog().queries.keys()
+    assert reading.costs_s.keys() == {metric.sql.query for metric in catalog().of_source("guardrails") if metric.sql}
 
 
 def test_counts_on_postgresql(postgres: PostgresServer) -> None:
@@ -69,8 +79,9 @@ def test_counts_on_postgresql(postgres: PostgresServer) -> None:
     reading = Guardrails(catalog(), lambda: postgres_engine(postgres, name)).read(30)
     found = counts(reading)
     assert reading.failures == ()
-    versions = {metric: found.pop(metric) for metric in ("product.version", "product.build")}
-    assert versions == {"product.version": "9.12.4", "product.build": "9120004"}
+    assert re.match(r"\d+\.\d+", str(found.pop("database.version")))
+    texts = {metric: found.pop(metric) for metric in INSTANCE}
+    assert texts == INSTANCE | {"database.kind": "postgresql"}
     assert found == COUNTS
     assert {type(value) for value in found.values()} == {int}
 
@@ -81,8 +92,9 @@ def test_counts_on_mariadb(mariadb: MariaDbServer) -> None:
     reading = Guardrails(catalog(), lambda: mariadb_engine(mariadb, name)).read(30)
     found = counts(reading)
     assert reading.failures == ()
-    versions = {metric: found.pop(metric) for metric in ("product.version", "product.build")}
-    assert versions == {"product.version": "9.12.4", "product.build": "9120004"}
+    assert re.match(r"\d+\.\d+", str(found.pop("database.version")))
+    texts = {metric: found.pop(metric) for metric in INSTANCE}
+    assert texts == INSTANCE | {"database.kind": "mariadb"}
     assert found == COUNTS
     assert {type(value) for value in found.values()} == {int}
 
@@ -96,15 +108,19 @@ def test_both_databases_agree(tmp_path: Path, postgres: PostgresServer) -> None:
     """SQLite and PostgreSQL give the same for the same rows, every metric of the catalog."""
     name = fill_postgres(postgres)
     ours = counts(guardrails_source(fill_sqlite(tmp_path / "jira.db")).read(30))
-    assert ours == counts(Guardrails(catalog(), lambda: postgres_engine(postgres, name)).read(30))
-    assert len(ours) == len(catalog().of_source("guardrails"))
+    theirs = counts(Guardrails(catalog(), lambda: postgres_engine(postgres, name)).read(30))
+    assert {metric for metric in ours if ours[metric] != theirs.get(metric)} == {"database.kind", "database.version"}
+    assert len(ours) == len(theirs) == len(catalog().of_source("guardrails"))
 
 
 def test_empty_database_gives_zeros(tmp_path: Path) -> None:
     """Tables without rows count 0, sums too where the header says so; nothing fails."""
     reading = guardrails_source(fill_sqlite(tmp_path / "jira.db", rows=False)).read(30)
-    assert set(counts(reading).values()) == {0}
-    unknown = {"product.version", "product.build", "jira.guardrail.epics"}
+    found = counts(reading)
+    assert found.pop("database.kind") == "sqlite"
+    assert found.pop("database.version")
+    assert set(found.values()) == {0}
+    unknown = {*(INSTANCE.keys() - {"database.kind"}), "jira.guardrail.epics"}
     unknown |= {f"jira.guardrail.index.missing.{what}" for what in ("issues", "comments", "worklogs")}
     assert reasons(reading) == dict.fromkeys(unknown, "not-present")
 
@@ -361,7 +377,7 @@ def test_filtered_views_stand_in_for_forbidden_tables(postgres: PostgresServer) 
         f"grant usage on schema dc_view to {reader}",
         "create view dc_view.dc_props as select e.property_key as k, p.propertyvalue as v from propertyentry e"
         f" join propertystring p on p.id = e.id where e.property_key in ('{epic}', 'jira.version',"
-        " 'jira.version.patched')",
+        " 'jira.version.patched', 'jira.baseurl', 'jira.sid.key', 'jvm.system.timezone')",
         "create view dc_view.dc_archived_project as select entity_id as project_id from propertyentry"
         " where property_key = 'jira.archiving.projects'",
         "create view dc_view.dc_comments_per_author as select count(*) as n from jiraaction"
@@ -371,8 +387,8 @@ def test_filtered_views_stand_in_for_forbidden_tables(postgres: PostgresServer) 
     reading = Guardrails(catalog(), lambda: postgres_engine(postgres, name, user=reader, password=password)).read(30)
     assert reasons(reading) == {}
     found = counts(reading)
-    assert found.pop("product.version") == "9.12.4"
-    assert found.pop("product.build") == "9120004"
+    assert found.pop("database.version")
+    assert {metric: found.pop(metric) for metric in INSTANCE} == INSTANCE | {"database.kind": "postgresql"}
     assert found == COUNTS
 
 

@@ -32,7 +32,7 @@ def test_every_statement_names_a_table() -> None:
     for query in catalog().queries.values():
         sql = query.text("postgresql")
         assert sql is not None
-        assert tables_of(sql), query.name
+        assert tables_of(sql) or query.name == "database", query.name  # the server's own version stands in no table
 
 
 def test_what_postgresql_lacks(postgres: PostgresServer) -> None:

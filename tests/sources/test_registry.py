@@ -9,6 +9,7 @@ import pytest
 
 from agent.catalog import load_catalog
 from agent.errors import SourceError
+from agent.model import ConsentLevel
 from agent.settings import (
     AgentSettings,
     ClientsideSettings,
@@ -36,10 +37,11 @@ def settings(tmp_path: Path, port: int, **jmx: object) -> Settings:
 
 
 def test_all_sources_read(tmp_path: Path, jvm: Jvm) -> None:
-    """One configuration, four sources, samples from each."""
+    """One configuration, every source, samples from each; a listing without rows has its count."""
     (tmp_path / "caches" / "indexesV2").mkdir(parents=True)
-    sources = open_sources(settings(tmp_path, jvm.port), load_catalog("jira"))
-    assert [source.name for source in sources] == ["host", "folders", "jmx", "guardrails"]
+    sources = open_sources(settings(tmp_path, jvm.port), load_catalog("jira"), lambda: ConsentLevel.BASIC)
+    names = ["host", "folders", "jmx", "guardrails", "apps", "flags", "links", "nodes"]
+    assert [source.name for source in sources] == names
     for source in sources:
         assert source.read(30).samples
         source.close()
@@ -53,13 +55,14 @@ def test_logs_are_read_only_where_the_install_is_known(tmp_path: Path) -> None:
         (ClientsideSettings(install=tmp_path), True),
         (ClientsideSettings(enabled=False, install=tmp_path), False),
     ):
-        names = [source.name for source in open_sources(replace(own, clientside=given), load_catalog("jira"))]
+        sources = open_sources(replace(own, clientside=given), load_catalog("jira"), lambda: ConsentLevel.BASIC)
+        names = [source.name for source in sources]
         assert ("clientside" in names) == there
 
 
 def test_opening_connects_to_nothing(tmp_path: Path) -> None:
     """Sources open while the product is down; only reading finds out."""
-    sources = open_sources(settings(tmp_path, free_port()), load_catalog("jira"))
+    sources = open_sources(settings(tmp_path, free_port()), load_catalog("jira"), lambda: ConsentLevel.BASIC)
     with pytest.raises(SourceError):
         next(source for source in sources if source.name == "jmx").read(10)
 
@@ -70,7 +73,9 @@ def test_password_with_jmxquery_is_refused_at_reading(tmp_path: Path) -> None:
     secret.write_text("planted-word\n")
     secret.chmod(0o600)
     own = settings(tmp_path, 1, transport="jmxquery", user="monitor", password_file=secret)
-    source = next(source for source in open_sources(own, load_catalog("jira")) if source.name == "jmx")
+    source = next(
+        source for source in open_sources(own, load_catalog("jira"), lambda: ConsentLevel.BASIC) if source.name == "jmx"
+    )
     with pytest.raises(SourceError, match="cannot log in") as caught:
         source.read(10)
     assert caught.value.reason == "transport-unusable"

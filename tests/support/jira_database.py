@@ -128,8 +128,7 @@ def fill_sqlite(path: Path, *, without: str = "", rows: bool = True) -> Path:
 def fill_postgres(server: PostgresServer) -> str:
     """The name of a new PostgreSQL database with the demo's tables and rows."""
     name = server.create_database("jira")
-    for file in (SCHEMA, ROWS):
-        server.execute(name, file.read_text())
+    server.execute(name, SCHEMA.read_text(), ROWS.read_text())
     return name
 
 

@@ -37,6 +37,7 @@ class PostgresServer:
     superuser: str
     password: str
     pid: int
+    log_file: Path
 
     @property
     def superuser_dsn(self) -> str:
@@ -57,6 +58,10 @@ class PostgresServer:
                 cursor = connection.execute(statement.encode())
                 rows = cursor.fetchall() if cursor.description else []
         return rows
+
+    def log(self) -> str:
+        """What the server has logged so far."""
+        return self.log_file.read_text(errors="replace")
 
     def create_database(self, prefix: str = "test") -> str:
         """A new empty database with a name of its own."""
@@ -131,7 +136,7 @@ def _started(folder: Path, home: Path, account: tuple[int, int]) -> Iterator[Pos
             **rights,
         )
     try:
-        server = PostgresServer("127.0.0.1", port, "super", password, process.pid)
+        server = PostgresServer("127.0.0.1", port, "super", password, process.pid, home / "log")
         _wait_ready(server, process, home / "log")
         yield server
     finally:

@@ -1,0 +1,241 @@
+"""Third stage: what changed between two readings becomes an event with its observation window. Pure functions.
+
+In:   the ticks of an hour, the snapshot as of the end of the hour before, what the audit table says of this hour.
+Out:  Events, and the snapshot after this hour. A first reading gives no event: there is nothing to compare it with.
+      A list that was not read completely (no count beside it) is not compared, so nothing is taken for gone that was
+      only not seen. What changed and changed back between two readings is not seen.
+When another node of the cluster reads a list, its snapshot is forgotten here: that node tells its events.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+from agent.model import ConsentLevel, Hour, Sample, Series, Tick, Value
+from agent.store.audit import AuditEntry
+
+SOURCE = "events"
+JMX = "jmx"
+JVM = "jvm"
+PRODUCT = "product"
+ELSEWHERE = "other-node"
+INSTALLED = "user-installed"  # in place of a version, where the database has none
+INSTANT = "%Y-%m-%dT%H:%M:%SZ"
+
+Items = Mapping[str, tuple[str, ...]]
+Attributes = tuple[tuple[str, Value], ...]
+Change = tuple[str, str, Attributes]  # metric, value of its tag ("" for none), attributes
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What one list held when it was last read completely: for each key the facts that may change."""
+
+    at: datetime
+    items: Items
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Every list as last read, and the number of the last audit row that became an event (None: none looked at)."""
+
+    seen: Mapping[str, Seen] = field(default_factory=dict)
+    audit: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One change: its metric, its tags, and between which two instants it happened."""
+
+    metric: str
+    observed_from: datetime
+    observed_to: datetime
+    tags: tuple[tuple[str, str], ...] = ()
+    attributes: Attributes = ()
+
+    def sample(self) -> Sample:
+        """The event as a sample, which an hour counts."""
+        window = (
+            ("observed_from", self.observed_from.astimezone(UTC).strftime(INSTANT)),
+            ("observed_to", self.observed_to.astimezone(UTC).strftime(INSTANT)),
+        )
+        return Sample(Series(SOURCE, self.metric, self.tags), 1, (*self.attributes, *window))
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """A list of the catalog whose changes are events: its metric, its count's metric, its tag, what tells a change."""
+
+    metric: str
+    count: str
+    tag: str
+    facts: Callable[[Sample], tuple[str, ...]]
+    changes: Callable[[Items, Items], Iterator[Change]]
+
+
+def _attribute(sample: Sample, name: str) -> str:
+    return str(dict(sample.attributes).get(name, ""))
+
+
+def _app_changes(before: Items, after: Items) -> Iterator[Change]:
+    for key in sorted(before.keys() - after.keys()):
+        yield "event.app.removed", key, _given(from_version=before[key][0])
+    for key in sorted(after.keys() - before.keys()):
+        yield "event.app.installed", key, _given(to_version=after[key][0])
+    for key in sorted(before.keys() & after.keys()):
+        (old, old_state), (new, new_state) = before[key], after[key]
+        if old != new:
+            yield "event.app.updated", key, (("from_version", old), ("to_version", new))
+        if (old_state == "disabled") != (new_state == "disabled"):
+            yield ("event.app.disabled" if new_state == "disabled" else "event.app.enabled"), key, ()
+
+
+def _given(**versions: str) -> Attributes:
+    return tuple((name, version) for name, version in versions.items() if version)
+
+
+def _state_changes(before: Items, after: Items) -> Iterator[Change]:
+    """Of a list that holds only what differs from the default, which is taken to be enabled."""
+    for key in sorted(before.keys() | after.keys()):
+        was, now = (items.get(key) == ("disabled",) for items in (before, after))
+        if was != now:
+            yield ("event.app.disabled" if now else "event.app.enabled"), key, ()
+
+
+def _flag_changes(before: Items, after: Items) -> Iterator[Change]:
+    for key in sorted(after.keys() - before.keys()):
+        yield "event.feature_flag.set", key, ()
+    for key in sorted(before.keys() - after.keys()):
+        yield "event.feature_flag.cleared", key, ()
+
+
+def _node_changes(before: Items, after: Items) -> Iterator[Change]:
+    was, now = ({key for key, facts in items.items() if facts == ("active",)} for items in (before, after))
+    for key in sorted(now - was):
+        yield "event.node.joined", key, ()
+    for key in sorted(was - now):
+        yield "event.node.left", key, ()
+
+
+LISTS = (
+    Watched(
+        "app.installed",
+        "app.installed.count",
+        "pluginKey",
+        lambda sample: ("" if sample.value == INSTALLED else str(sample.value), _attribute(sample, "state")),
+        _app_changes,
+    ),
+    Watched("app.state", "app.state.count", "pluginKey", lambda sample: (str(sample.value),), _state_changes),
+    Watched("feature_flag.site", "feature_flag.site.count", "flag", lambda sample: (), _flag_changes),
+    Watched("cluster.node", "cluster.nodes", "node", lambda sample: (str(sample.value),), _node_changes),
+)
+ACTS = {
+    "link.made": "event.agent.linked",
+    "link.removed": "event.agent.unlinked",
+    "consent.set": "event.agent.consent_changed",
+}
+
+
+def watch(snapshot: Snapshot, ticks: Iterable[Tick]) -> tuple[tuple[Event, ...], Snapshot]:
+    """The events of these ticks compared with `snapshot` and with each other, and the snapshot after them."""
+    seen = dict(snapshot.seen)
+    events: list[Event] = []
+    for tick in sorted(ticks, key=lambda item: (item.taken_at, item.number)):
+        by_metric: dict[str, list[Sample]] = {}
+        for sample in tick.samples:
+            by_metric.setdefault(sample.series.metric, []).append(sample)
+        elsewhere = {
+            failure.metric for report in tick.reports for failure in report.failures if failure.reason == ELSEWHERE
+        }
+        for watched in LISTS:
+            if {watched.metric, watched.count} & elsewhere:
+                seen.pop(watched.metric, None)
+                continue
+            items = _items(watched, by_metric)
+            if items is not None:
+                events += _compare(seen, watched.metric, watched.tag, Seen(tick.taken_at, items), watched.changes)
+        events += _product(seen, by_metric, tick.taken_at)
+        events += _jvm(seen, tick)
+    return tuple(events), replace(snapshot, seen=seen)
+
+
+def acts(snapshot: Snapshot, rows: Iterable[AuditEntry], hour: Hour) -> tuple[tuple[Event, ...], Snapshot]:
+    """The events that the audit table tells up to the end of `hour`, and the snapshot after them.
+
+    What was done while no hour was closed is told late rather than not at all; the first look goes back to the start
+    of its hour only.
+    """
+    events: list[Event] = []
+    last = snapshot.audit
+    for row in sorted(rows, key=lambda item: item.number):
+        if row.at >= hour.end or (snapshot.audit is not None and row.number <= snapshot.audit):
+            continue
+        last = row.number
+        metric = ACTS.get(row.event)
+        if metric is None or (snapshot.audit is None and row.at < hour.start):
+            continue
+        level = row.detail.get("consent", row.detail.get("new"))
+        known = isinstance(level, str) and level in tuple(ConsentLevel)
+        events.append(Event(metric, row.at, row.at, (), (("level", str(level)),) if known else ()))
+    return tuple(events), replace(snapshot, audit=last or 0)
+
+
+def _items(watched: Watched, by_metric: Mapping[str, Sequence[Sample]]) -> Items | None:
+    """The list as this tick read it; None when it was not read, or not completely."""
+    counts = by_metric.get(watched.count, ())
+    items = {
+        dict(sample.series.tags).get(watched.tag, ""): watched.facts(sample)
+        for sample in by_metric.get(watched.metric, ())
+    }
+    return items if len(counts) == 1 and counts[0].value == len(items) else None
+
+
+def _compare(
+    seen: dict[str, Seen], name: str, tag: str, now: Seen, changes: Callable[[Items, Items], Iterator[Change]]
+) -> Iterator[Event]:
+    before = seen.get(name)
+    seen[name] = now
+    if before is not None:
+        for metric, key, attributes in changes(before.items, now.items):
+            yield Event(metric, before.at, now.at, ((tag, key),) if key else (), attributes)
+
+
+def _product(seen: dict[str, Seen], by_metric: Mapping[str, Sequence[Sample]], at: datetime) -> Iterator[Event]:
+    """Another version or build. One that was not read this time keeps its last value."""
+    before = seen.get(PRODUCT)
+    facts = dict(before.items) if before is not None else {}
+    found = {
+        name: (str(samples[0].value),) for name in ("version", "build") if (samples := by_metric.get(f"product.{name}"))
+    }
+    if not found:
+        return
+    now = {**facts, **found}
+    seen[PRODUCT] = Seen(at, now)
+    changed = [name for name in found if name in facts and facts[name] != found[name]]
+    if before is not None and changed:
+        attributes = tuple(
+            (f"{side}_{name}", items[name][0]) for name in changed for side, items in (("from", facts), ("to", now))
+        )
+        yield Event("event.product.upgraded", before.at, at, (), attributes)
+
+
+def _jvm(seen: dict[str, Seen], tick: Tick) -> Iterator[Event]:
+    """Another start time of the JVM. An epoch that was not read says nothing."""
+    epoch = tick.epochs.get(JMX, "")
+    if not epoch:
+        return
+    before = seen.get(JVM)
+    seen[JVM] = Seen(tick.taken_at, {"epoch": (epoch,)})
+    if before is not None and before.items != seen[JVM].items:
+        yield Event("event.jvm.restarted", before.at, tick.taken_at)
+
+
+def with_events(ticks: Sequence[Tick], events: Iterable[Event]) -> list[Tick]:
+    """The same ticks, the last of them with the events as further samples; an hour counts them like any other."""
+    samples = tuple(event.sample() for event in events)
+    if not samples or not ticks:
+        return list(ticks)
+    last = max(ticks, key=lambda item: (item.taken_at, item.number))
+    return [replace(tick, samples=tick.samples + samples) if tick is last else tick for tick in ticks]

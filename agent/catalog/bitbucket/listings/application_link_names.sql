@@ -1,0 +1,10 @@
+-- counts: names that people gave to application links
+-- cost: S
+-- versions: all
+-- consent: extended
+-- rows: 500
+-- every: hour
+select substr(p.key_name, 16, 36) as link, p.key_value as name
+from plugin_setting p
+where p.key_name like 'applinks.admin.%.name'
+order by substr(p.key_name, 16, 36)

@@ -1,0 +1,14 @@
+-- counts: application links: address and product family
+-- cost: S
+-- versions: all
+-- rows: 500
+-- every: hour
+select substr(p.key_name, 16, 36) as link,
+       coalesce(max(case when p.key_name like '%.display.url' then p.key_value end),
+                max(case when p.key_name like '%url' then p.key_value end)) as url,
+       coalesce(max(case when p.key_name like '%.type' and p.key_value in ('jira', 'confluence', 'stash', 'bitbucket', 'bamboo', 'fecru', 'crowd', 'generic', 'refapp') then p.key_value end), 'other') as family
+from plugin_setting p
+where (p.key_name like 'applinks.admin.%.type' or p.key_name like 'applinks.admin.%url')
+group by substr(p.key_name, 16, 36)
+having max(case when p.key_name like '%url' then p.key_value end) is not null
+order by substr(p.key_name, 16, 36)

@@ -1,0 +1,4 @@
+-- counts: nothing; it reads kind and version of the server
+-- cost: S
+-- versions: all
+select case when locate('mariadb', lower(version())) > 0 then 'mariadb' else 'mysql' end as kind, version() as version

@@ -1,0 +1,4 @@
+-- counts: nothing; it reads kind and version of the server
+-- cost: S
+-- versions: all
+select 'oracle' as kind, max(version) as version from product_component_version where substr(product, 1, 6) = 'Oracle'

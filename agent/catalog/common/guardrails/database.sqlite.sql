@@ -1,0 +1,4 @@
+-- counts: nothing; it reads kind and version of the server
+-- cost: S
+-- versions: all
+select 'sqlite' as kind, sqlite_version() as version

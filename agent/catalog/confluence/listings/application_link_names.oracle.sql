@@ -1,0 +1,10 @@
+-- counts: names that people gave to application links
+-- cost: S
+-- versions: 6.1 and later
+-- consent: extended
+-- rows: 500
+-- every: hour
+select substr(b.bandanakey, 16, 36) as link, replace(replace(to_char(substr(b.bandanavalue, 1, 1000)), '<string>', ''), '</string>', '') as name
+from bandana b
+where b.bandanacontext = '_GLOBAL' and b.bandanakey like 'applinks.admin.%.name'
+order by substr(b.bandanakey, 16, 36)

@@ -1,0 +1,10 @@
+-- counts: names that people gave to application links
+-- cost: S
+-- versions: 8.3 and later
+-- consent: extended
+-- rows: 500
+-- every: hour
+select substr(e.property_key, 16, 36) as link, to_char(s.propertyvalue) as name
+from propertyentry e join propertystring s on s.id = e.id
+where e.entity_name = 'jira.properties' and e.property_key like 'applinks.admin.%.name'
+order by substr(e.property_key, 16, 36)

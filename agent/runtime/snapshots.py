@@ -1,0 +1,53 @@
+"""Keeps between hours what each watched list held, so that a restart of the agent loses no event and invents none.
+
+In and out: the `Snapshot` of the aggregation stage, one row for each closed hour, written in the transaction that
+closes it. A row that cannot be understood counts as no snapshot: the next reading then gives no event.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import zlib
+from datetime import datetime
+
+from agent.aggregation import Seen, Snapshot
+from agent.model import Hour
+from agent.store import Store
+from agent.store.database import from_ms, to_ms
+
+
+def snapshot_before(store: Store, hour: Hour) -> Snapshot:
+    """What was known at the start of `hour`: the snapshot of the newest hour before it that was closed."""
+    rows = store.execute(
+        "SELECT body FROM snapshot WHERE hour_s < ? ORDER BY hour_s DESC LIMIT 1", (int(hour.start.timestamp()),)
+    )
+    if not rows:
+        return Snapshot()
+    try:
+        document = json.loads(zlib.decompress(rows[0]["body"]))
+        seen = {
+            name: Seen(from_ms(at_ms), {key: tuple(facts) for key, facts in items.items()})
+            for name, (at_ms, items) in document["seen"].items()
+        }
+        return Snapshot(seen, document["audit"])
+    except (ValueError, KeyError, TypeError, AttributeError, zlib.error):
+        return Snapshot()
+
+
+def put_snapshot(connection: sqlite3.Connection, hour: Hour, snapshot: Snapshot) -> None:
+    """Store what is known at the end of `hour`, in place of an earlier revision; part of the caller's transaction."""
+    seen = {name: [to_ms(one.at), dict(one.items)] for name, one in snapshot.seen.items()}
+    text = json.dumps({"seen": seen, "audit": snapshot.audit}, separators=(",", ":"))
+    connection.execute(
+        "INSERT OR REPLACE INTO snapshot (hour_s, body) VALUES (?, ?)",
+        (int(hour.start.timestamp()), zlib.compress(text.encode(), 6)),
+    )
+
+
+def remove_snapshots(connection: sqlite3.Connection, before: datetime) -> None:
+    """Delete those of hours before `before` that no open hour can be compared with; the newest of them stays."""
+    before_s = int(before.timestamp())
+    connection.execute(
+        "DELETE FROM snapshot WHERE hour_s < (SELECT max(hour_s) FROM snapshot WHERE hour_s < ?)", (before_s,)
+    )
