@@ -35,7 +35,9 @@ def read(product: str, engine: Engine) -> Reading:
 
 
 def counts(reading: Reading) -> dict[str, object]:
-    return {sample.series.metric: sample.value for sample in reading.samples}
+    """What the product's tables gave; kind and version of the server are tested beside Jira."""
+    found = {sample.series.metric: sample.value for sample in reading.samples}
+    return {metric: value for metric, value in found.items() if not metric.startswith("database.")}
 
 
 def test_counts_on_sqlite(tmp_path: Path, product: str) -> None:
@@ -43,7 +45,8 @@ def test_counts_on_sqlite(tmp_path: Path, product: str) -> None:
     reading = read(product, sqlite_engine(fill_sqlite(product, tmp_path / "db")))
     assert counts(reading) == COUNTS[product]
     assert reading.failures == ()
-    assert {metric.name for metric in load_catalog(product).of_source("guardrails")} == COUNTS[product].keys()
+    own = {metric.name for metric in load_catalog(product).of_source("guardrails")}
+    assert {name for name in own if not name.startswith("database.")} == COUNTS[product].keys()
 
 
 def test_counts_on_postgresql(postgres: PostgresServer, product: str) -> None:
