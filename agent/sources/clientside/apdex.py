@@ -1,10 +1,10 @@
 """Jira's Apdex log: satisfaction with "ready for user", an hour and a kind of page a line.
 
 In:   `atlassian-jira-apdex.log` in the local home's `log` folder, one line an hour for each page and node.
-Out:  views by satisfaction for each page, and their Apdex from 0 to 100, computed from these counts. Each count grows by
-      `smallest` views or more at once; the score waits until each satisfaction it is over has none or as many.
-      A page whose key is not one of Jira's own words is counted as "other". Of "overall", the sum of all pages, only the
-      score is told: its views less those of the pages would tell of a page that is kept back.
+Out:  views by satisfaction for each page, and their Apdex from 0 to 100, computed from these counts. Each count grows
+      by `smallest` views or more at once; the score waits until each satisfaction it is over has none or as many.
+      A page whose key is not one of Jira's own words is counted as "other". Of "overall", the sum of all pages, only
+      the score is told: its views less those of the pages would tell of a page that is kept back.
 """
 
 from __future__ import annotations
