@@ -71,6 +71,8 @@ DATABASE_REASONS = frozenset(
 # Named by the source "clientside": the unit of a log's durations is not known; a group is smaller than the setting.
 UNIT_UNKNOWN = "unit-unknown"
 TOO_FEW = "too-few"
+# Named by the source "host": a file system that does not answer.
+HUNG = "hung"
 CLIENTSIDE_REASONS = frozenset({UNIT_UNKNOWN, TOO_FEW})
 # Named by sampling when it gives up on a source.
 SAMPLING_REASONS = frozenset({"deadline", "busy", "source-failed"})
@@ -88,6 +90,7 @@ REASONS = (
             TIMEOUT,
             DEADLINE,
             ROWS_CUT,
+            HUNG,
             OTHER,
         }
     )

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from agent import __version__
-from agent.catalog.reasons import CUT, PERMISSION_DENIED, QUARANTINED
+from agent.catalog.reasons import CUT, HUNG, PERMISSION_DENIED, QUARANTINED
 from agent.errors import AgentError
 from agent.link.private_file import trusted_owners
 from agent.link.record import LinkRecord, key_warning, read_link
@@ -35,7 +35,7 @@ LATE_TICK_INTERVALS = 2.5
 LATE_PUSH_HOURS = 2
 LEFT_OUT = frozenset({QUARANTINED, CUT})
 MOST_LEFT_OUT = 5
-FOR_A_PERSON = frozenset({PERMISSION_DENIED})
+FOR_A_PERSON = frozenset({HUNG, PERMISSION_DENIED})
 RUN = " Run: "  # in the detail of a failure: what a person can do about it
 
 

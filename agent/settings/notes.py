@@ -63,7 +63,7 @@ KEYS = {
     "database.password_credential": "Or the name of a systemd credential (LoadCredential= in the unit).",
     "database.statement_timeout": "A query that takes longer is ended, on the server too.",
     "host.enabled": "false: do not read the machine.",
-    "host.write_latency": "true: time a small file in the state folder and in <shared home>/portfolio-agent each tick.",
+    "host.write_latency": "false: write no small file each 10 minutes to time the disks of the state folder and the shared home.",
     "clientside.enabled": "false: do not read these logs.",
     "clientside.install": "Where the product is installed (with Tomcat's conf/server.xml); without it no log is read.",
     "clientside.access_log_dir": "Where the access logs lie, when it is not where server.xml says.",
