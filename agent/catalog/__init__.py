@@ -8,6 +8,7 @@ Out:  a `Catalog`: each metric with unit, kind, category, consent level, data ty
 from agent.catalog.check import check_all
 from agent.catalog.load import CatalogError, load_catalog, products
 from agent.catalog.model import (
+    CLUSTER_SOURCES,
     Catalog,
     DataType,
     JmxBinding,
@@ -17,9 +18,11 @@ from agent.catalog.model import (
     SqlQuery,
     TagRule,
     TagTreatment,
+    is_cluster_wide,
 )
 
 __all__ = [
+    "CLUSTER_SOURCES",
     "Catalog",
     "CatalogError",
     "DataType",
@@ -31,6 +34,7 @@ __all__ = [
     "TagRule",
     "TagTreatment",
     "check_all",
+    "is_cluster_wide",
     "load_catalog",
     "products",
 ]

@@ -116,6 +116,15 @@ class Metric:
     sql: SqlBinding | None = None
 
 
+# Sources that answer the same on every node: read once for all.
+CLUSTER_SOURCES = frozenset({"guardrails"})
+
+
+def is_cluster_wide(metric: Metric) -> bool:
+    """Whether a cluster has this once; what tells the product's version is every node's own affair."""
+    return metric.source in CLUSTER_SOURCES and metric.category is not Category.INSTANCE
+
+
 @dataclass(frozen=True, slots=True)
 class Catalog:
     """Every metric of one product by name, and the version of the field list an owner consents to.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 NOT_PRESENT = "not-present"
 NOT_DUE = "not-due"
+OTHER_NODE = "other-node"  # another node of the cluster counts this, once for all
 NOT_FINITE = "not-finite"
 NOT_A_NUMBER = "not-a-number"
 NOT_SUPPORTED = "not-supported"
@@ -56,6 +57,7 @@ DATABASE_REASONS = frozenset(
         "driver-missing",
         "password-encrypted",
         "login-unreadable",
+        "login-can-write",
     }
 )
 # Named by sampling when it gives up on a source.
@@ -66,6 +68,7 @@ REASONS = (
         {
             NOT_PRESENT,
             NOT_DUE,
+            OTHER_NODE,
             NOT_FINITE,
             NOT_A_NUMBER,
             NOT_SUPPORTED,
@@ -81,5 +84,5 @@ REASONS = (
     | SAMPLING_REASONS
 )
 
-# Expected on a healthy product: a feature that is off, a query that keeps within its budget.
-HARMLESS = frozenset({NOT_PRESENT, NOT_DUE})
+# Expected on a healthy product: a feature that is off, a query that keeps within its budget, a node on standby.
+HARMLESS = frozenset({NOT_PRESENT, NOT_DUE, OTHER_NODE})

@@ -16,6 +16,7 @@ import sys
 import threading
 import time
 from collections import deque
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
@@ -24,15 +25,17 @@ from agent import __version__
 from agent.catalog import load_catalog
 from agent.errors import AgentError, StoreError
 from agent.log import configure, log, logger
-from agent.model import Outcome, Tick, hour_of
+from agent.model import Outcome, Role, Tick, hour_of
+from agent.product.cluster import Turns
 from agent.runtime.account import act_as_owner
 from agent.runtime.child import HourlyChild
+from agent.runtime.closing import closes_after_s
 from agent.runtime.faults import FaultLog
 from agent.runtime.notify import Notifier
 from agent.sampling import Sampler
 from agent.settings import Settings
 from agent.settings.load import load_settings
-from agent.sources import open_sources
+from agent.sources import open_cluster_sources
 from agent.store import InstanceLock, Store, open_store
 from agent.store.state import count_loss
 from agent.store.ticks import TickWriter
@@ -82,14 +85,16 @@ def run(settings: Settings, config: Path, stopping: threading.Event) -> int:
     try:
         catalog = load_catalog(settings.instance.product)
         store = open_store(settings.agent.state_dir)
-        sampler = Sampler(open_sources(settings, catalog))
+        turns = Turns(settings)
+        sampler = Sampler(open_cluster_sources(settings, catalog, turns.turn))
         child = HourlyChild(config, settings.delivery.retry_for_s)
         log(LOG, logging.INFO, "agent.started", version=__version__, product=settings.instance.product)
         try:
-            Loop(settings, store, sampler, child, Notifier.from_environment()).run(stopping)
+            Loop(settings, store, sampler, child, Notifier.from_environment(), turns).run(stopping)
         finally:
             child.stop()
             sampler.close()
+            turns.close()
             store.close()
         log(LOG, logging.INFO, "agent.stopped")
     finally:
@@ -101,13 +106,21 @@ class Loop:
     """The scheduler: decides on monotonic time what is due, does it, sleeps until the next thing."""
 
     def __init__(
-        self, settings: Settings, store: Store, sampler: Sampler, child: HourlyChild, notifier: Notifier
+        self,
+        settings: Settings,
+        store: Store,
+        sampler: Sampler,
+        child: HourlyChild,
+        notifier: Notifier,
+        turns: Turns,
     ) -> None:
         self._settings = settings
         self._store = store
         self._sampler = sampler
         self._child = child
         self._notifier = notifier
+        self._turns = turns
+        self._role: Role | None = None
         self._writer = TickWriter(store, settings.hour.length_s)
         self._faults = FaultLog(LOG)
         self._waiting: deque[Tick] = deque()
@@ -140,7 +153,8 @@ class Loop:
         tick = self._sampler.take(datetime.now(UTC), self._settings.sampling.deadline_s, stopping)
         if stopping.is_set():
             return  # cut short: what is missing from it failed for no fault of the sources
-        self._waiting.append(tick)
+        self._waiting.append(replace(tick, turn=self._turns.last))
+        self._tell_turn()
         stored = self._store_waiting()
         now_s = time.monotonic()
         failed = 0
@@ -157,6 +171,13 @@ class Loop:
         if stored and not self._ready:
             self._ready = True
             self._notifier.ready()
+
+    def _tell_turn(self) -> None:
+        """One line whenever this node begins or ceases to count for its cluster."""
+        turn = self._turns.last
+        if turn is not None and turn.role is not self._role:
+            self._role = turn.role
+            log(LOG, logging.INFO, "cluster.turn_changed", role=turn.role.value)
 
     def _store_waiting(self) -> bool:
         """Write what waits, oldest first; keep it, within a bound, when the store refuses."""
@@ -190,7 +211,7 @@ class Loop:
             self._hour_done = due.start
 
     def _delay_s(self) -> float:
-        return self._settings.hour.close_after_s + self._spread_s
+        return closes_after_s(self._settings, clustered=self._turns.last is not None) + self._spread_s
 
     def _sleep_s(self, next_tick: float) -> float:
         now = datetime.now(UTC)

@@ -18,9 +18,11 @@ from agent.errors import AgentError
 from agent.link.private_file import trusted_owners
 from agent.link.record import LinkRecord, key_warning, read_link
 from agent.log import printable
-from agent.model import ConsentLevel, Outcome
+from agent.model import ConsentLevel, Outcome, Role
+from agent.runtime.closing import closes_after_s
 from agent.settings import Mode, Settings
 from agent.store import Store, delivery_state, open_store, outbox
+from agent.store.cluster import cluster_state
 from agent.store.database import FILE_NAME, LOCK_NAME
 from agent.store.delivery_state import DeliveryState
 from agent.store.hours import closed_hours, hours_with_new_ticks
@@ -29,8 +31,15 @@ from agent.store.ticks import last_tick
 
 OK, DEGRADED, NOT_DELIVERING, NOT_LINKED = 0, 1, 3, 4
 WORST_FIRST = (NOT_DELIVERING, NOT_LINKED, DEGRADED, OK)
+NOT_ASKED = ("not-due", "other-node")  # reasons that are no lack: nobody asked
 LATE_TICK_INTERVALS = 2.5
 LATE_PUSH_HOURS = 2
+CLOCKS_APART_S = 60.0
+CLUSTER_WORDS = {
+    Role.COUNTING.value: "this node counts for the cluster",
+    Role.STANDBY.value: "another node counts for the cluster; this one takes over when it stops",
+    Role.UNKNOWN.value: "not known who counts: the database could not be asked",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +66,7 @@ class Health:
     samples: int = 0
     interval_s: float = 0.0
     sources: list[dict[str, Any]] = field(default_factory=list)
+    cluster: str = ""
     last_hour: dict[str, Any] | None = None
     last_push: datetime | None = None
     last_answer: str = ""
@@ -172,6 +182,7 @@ def _sampling(health: Health, settings: Settings, store: Store) -> None:
                 "See: journalctl -u portfolio-agent -n 20 (a full disk is the usual cause)",
             )
         )
+    _cluster(health, store)
     _unclosed(health, settings, store)
     for state in source_states(store):
         _source(health, state)
@@ -185,9 +196,30 @@ def _sampling(health: Health, settings: Settings, store: Store) -> None:
         }
 
 
+def _cluster(health: Health, store: Store) -> None:
+    """Who counts for the cluster; the rule of who keeps an hour stands on the database's clock."""
+    state = cluster_state(store)
+    if state is None:
+        return
+    health.cluster = state.role.value
+    if state.role is not Role.UNKNOWN and abs(state.ahead_s) > CLOCKS_APART_S:
+        side = "ahead of" if state.ahead_s > 0 else "behind"
+        health.problems.append(
+            Problem(
+                f"This machine's clock is {abs(state.ahead_s):.0f} s {side} the database's.",
+                "Which node keeps an hour of the cluster is told by the database's clock; so far apart, none may.",
+                "Let this machine and the database server keep the same time (NTP).",
+            )
+        )
+
+
 def _unclosed(health: Health, settings: Settings, store: Store) -> None:
     """Hours that should have been closed long ago: the hourly run fails, and nothing else would tell."""
-    slack_s = settings.hour.close_after_s + settings.delivery.retry_for_s + settings.hour.length_s
+    slack_s = (
+        closes_after_s(settings, clustered=bool(health.cluster))
+        + settings.delivery.retry_for_s
+        + settings.hour.length_s
+    )
     open_hours = [hour for hour, _ in hours_with_new_ticks(store, settings.hour.length_s)]
     if open_hours and (health.now - open_hours[0].end).total_seconds() > slack_s:
         health.problems.append(
@@ -329,11 +361,13 @@ def _rows(health: Health) -> list[tuple[str, str]]:
     for source in health.sources:
         text = f"{source['outcome']} since {source['since']:%Y-%m-%d %H:%M} UTC, {source['samples']} samples"
         rows.append((f"  {source['name']}", f"{text}, {source['tookS']:g} s"))
-        missing = [item for item in source["failures"] if item["metric"] and item["reason"] != "not-due"]
+        missing = [item for item in source["failures"] if item["metric"] and item["reason"] not in NOT_ASKED]
         if missing and source["outcome"] != Outcome.FAILED.value:
             first = ", ".join(f"{item['metric']} ({item['reason']})" for item in missing[:3])
             more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
             rows.append(("", f"  without: {printable(first)}{more}"))
+    if health.cluster:
+        rows.append(("Cluster", CLUSTER_WORDS[health.cluster]))
     if health.last_hour is not None:
         hour = health.last_hour
         rows.append(("Last hour", f"{hour['start']:%Y-%m-%d %H:%M} UTC, {hour['ticks']} of {hour['expected']} ticks"))

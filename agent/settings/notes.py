@@ -61,6 +61,7 @@ KEYS = {
     "database.password_file": "A file of mode 0600 that holds the password and nothing else.",
     "database.password_credential": "Or the name of a systemd credential (LoadCredential= in the unit).",
     "database.statement_timeout": "A query that takes longer is ended, on the server too.",
+    "database.allow_writable_login": 'May the login write? true by default with login = "product", false with own.',
     "host.enabled": "false: do not read the machine.",
     "cloud.endpoint": "Address of the receiver; https only.",
     "cloud.ca_file": "A private authority to trust instead of the system's (PEM).",
@@ -77,7 +78,7 @@ KEYS = {
     "bundle.keep": "How many bundles are kept.",
 }
 
-EXAMPLES: dict[str, str | int] = {
+EXAMPLES: dict[str, str | int | bool] = {
     "jmx.connector_port": 8100,
     "jmx.url": "http://localhost:8778/jolokia",
     "jmx.user": "portfolio",
@@ -95,6 +96,7 @@ EXAMPLES: dict[str, str | int] = {
     "database.user": "portfolio_agent",
     "database.password_file": "/etc/portfolio-agent/database.password",
     "database.password_credential": "database.password",
+    "database.allow_writable_login": True,
     "cloud.endpoint": "https://collector.example.com",
     "cloud.ca_file": "/etc/portfolio-agent/ca.pem",
     "cloud.proxy": "http://proxy.example.com:3128",

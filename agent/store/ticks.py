@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from agent.model import Failure, Hour, Outcome, Sample, Series, SourceReport, Tick, hour_of
+from agent.store.cluster import record_turn
 from agent.store.database import Store, from_ms, to_ms
 
 COMPRESSION_LEVEL = 1  # a third of the time of the default, 10 % more bytes
@@ -44,6 +45,8 @@ class TickWriter:
             )
             for report in tick.reports:
                 _record_source(connection, report, to_ms(tick.taken_at))
+            if tick.turn is not None:
+                record_turn(connection, tick.turn)
         self._series, self._layout = series, layout
         return int(cursor.lastrowid or 0)
 
