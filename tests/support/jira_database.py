@@ -1,10 +1,12 @@
-"""A small invented Jira database, with the schema of the demo, on SQLite or PostgreSQL."""
+"""A small invented Jira database, with the schema of the demo, on SQLite, PostgreSQL or MariaDB."""
 
 from __future__ import annotations
 
 import sqlite3
+import uuid
 from pathlib import Path
 
+from tests.support.mariadb import MariaDbServer
 from tests.support.postgres import PostgresServer
 
 SCHEMA = Path(__file__).parents[2] / "scripts" / "demo_product" / "jira_schema.sql"
@@ -55,4 +57,24 @@ def fill_postgres(server: PostgresServer) -> str:
     name = server.create_database("jira")
     for file in (SCHEMA, ROWS):
         server.execute(name, file.read_text())
+    return name
+
+
+def fill_mariadb(server: MariaDbServer) -> str:
+    """The name of a new MariaDB database with the demo's tables and rows."""
+    import pymysql
+
+    name = f"jira_{uuid.uuid4().hex[:8]}"
+    server.execute(f"CREATE DATABASE {name} CHARACTER SET utf8mb4 COLLATE utf8mb4_bin")
+    with (
+        pymysql.connect(unix_socket=str(server.folder / "socket"), user="root", database=name) as connection,
+        connection.cursor() as cursor,
+    ):
+        cursor.execute("SET sql_mode = 'ANSI', max_recursive_iterations = 100000")
+        for file in (SCHEMA, ROWS):
+            for statement in file.read_text().split(";\n"):
+                lines = [line for line in statement.splitlines() if line and not line.startswith("--")]
+                if lines:
+                    cursor.execute("\n".join(lines))
+        connection.commit()
     return name
