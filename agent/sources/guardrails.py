@@ -165,9 +165,12 @@ def open_guardrails(settings: Settings, catalog: Catalog) -> Guardrails:
     """The guardrails of this configuration; where the database is and as whom is read for each connection."""
     from agent.product.database import read_login
     from agent.product.engine import open_engine
+    from agent.product.readonly import refuse_writable
 
     def engine() -> Engine:
-        return open_engine(read_login(settings), settings.database.statement_timeout_s, lambda: read_login(settings))
+        database = settings.database
+        opened = open_engine(read_login(settings), database.statement_timeout_s, lambda: read_login(settings))
+        return refuse_writable(opened) if database.refuses_writable_login else opened
 
     return Guardrails(catalog, engine)
 
