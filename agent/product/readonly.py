@@ -58,6 +58,10 @@ class WriteProof:
     too_wide: tuple[str, ...] = ()
     script: str = ""
 
+    def to_json(self) -> dict[str, object]:
+        """The same for scripts."""
+        return {"canWrite": self.can_write, "mayWrite": list(self.findings), "mayReadToo": list(self.too_wide)}
+
     def lines(self) -> list[str]:
         """For a person: the verdict, what it rests on, and the cure."""
         if not self.can_write:
@@ -83,6 +87,21 @@ def prove(connection: Connection) -> WriteProof:
         too_wide = tuple(sorted(set(_too_wide(connection))))
         connection.rollback()
     return WriteProof(bool(findings), findings, too_wide, SCRIPTS[dialect])
+
+
+def login_report(settings: Settings) -> tuple[list[str], dict[str, object]]:
+    """What to print about the login, and the same as JSON; also when the database cannot be asked now."""
+    if not settings.database.enabled:
+        return ["The database is not read."], {"asked": False, "why": "disabled"}
+    try:
+        proof = prove_login(settings)
+    except SourceError as error:
+        line = f"Whether the login can write was not asked: {error.what} {error.why}".rstrip()
+        return [line], {"asked": False, "why": error.reason}
+    lines = proof.lines()
+    if proof.can_write and settings.database.refuses_writable_login:
+        lines.append("The agent will not use it (allow_writable_login is false for an own account).")
+    return lines, {"asked": True, **proof.to_json()}
 
 
 def prove_login(settings: Settings, limit_s: float = 5.0) -> WriteProof:
@@ -192,7 +211,10 @@ HARMLESS_MYSQL = frozenset(
 )
 # Every account of a fresh MariaDB or old MySQL may do everything there; no product keeps anything in it.
 PLAYGROUND = frozenset({"test.*", "test\\_%.*"})
-_GRANT = re.compile(r"GRANT (?P<what>.+?) ON (?P<where>(?:\S|`[^`]*`)+?) TO (?P<rest>.+)", re.DOTALL)
+_GRANT = re.compile(
+    r"GRANT (?P<what>.+?) ON (?P<where>(?:(?:PROCEDURE|FUNCTION|PACKAGE|PACKAGE BODY) )?(?:\S|`[^`]*`)+?) TO (?P<rest>.+)",
+    re.DOTALL,
+)
 _ROLE = re.compile(r"GRANT (?P<roles>(?:`[^`]+`(?:@`[^`]*`)?(?:, ?)?)+) TO ", re.DOTALL)
 
 

@@ -20,7 +20,7 @@ from agent.link.record import LinkRecord, key_warning, read_link
 from agent.log import printable
 from agent.model import ConsentLevel, Outcome, Role
 from agent.runtime.closing import closes_after_s
-from agent.settings import Mode, Settings
+from agent.settings import DatabaseLogin, Mode, Settings
 from agent.store import Store, delivery_state, open_store, outbox
 from agent.store.cluster import cluster_state
 from agent.store.database import FILE_NAME, LOCK_NAME
@@ -67,6 +67,7 @@ class Health:
     interval_s: float = 0.0
     sources: list[dict[str, Any]] = field(default_factory=list)
     cluster: str = ""
+    database_login: str = ""
     last_hour: dict[str, Any] | None = None
     last_push: datetime | None = None
     last_answer: str = ""
@@ -92,6 +93,8 @@ def read_health(settings: Settings, now: datetime) -> Health:
     health = Health(now, settings.instance.product.value, settings.agent.mode.value)
     health.running = _lock_is_held(settings.agent.state_dir)
     health.interval_s = settings.sampling.interval_s
+    if settings.database.enabled:
+        health.database_login = settings.database.login.value
     record = _read_link(settings, health)
     if not (settings.agent.state_dir / FILE_NAME).exists():
         _never_ran(health, settings)
@@ -368,6 +371,9 @@ def _rows(health: Health) -> list[tuple[str, str]]:
             rows.append(("", f"  without: {printable(first)}{more}"))
     if health.cluster:
         rows.append(("Cluster", CLUSTER_WORDS[health.cluster]))
+    if health.database_login == DatabaseLogin.PRODUCT:
+        rows.append(("Database", "the product's own login, which may write; sessions are read-only"))
+        rows.append(("", '  a read-only account: config/database, then [database] login = "own"'))
     if health.last_hour is not None:
         hour = health.last_hour
         rows.append(("Last hour", f"{hour['start']:%Y-%m-%d %H:%M} UTC, {hour['ticks']} of {hour['expected']} ticks"))

@@ -52,15 +52,14 @@ def test_scripts_are_current(dialect: str) -> None:
     assert (FOLDER / f"{dialect}.sql").read_text() == render(dialect, load_readable())
 
 
-WORDS = frozenset(
-    (
-        "select from where and or not in is null as group by order having distinct union all join left inner "
-        "on case when then else end coalesce count sum max min avg substr substring to_char cast exists "
-        "between like escape desc asc limit dual with over partition numeric bigint integer decimal char "
-        "varchar false true lower upper trim length nullif extract epoch interval current_timestamp rows "
-        "fetch first only top outer cross using"
-    ).split()
+SQL_WORDS = (
+    "select from where and or not in is null as group by order having distinct union all join left inner "
+    "on case when then else end coalesce count sum max min avg substr substring to_char cast exists "
+    "between like escape desc asc limit dual with over partition numeric bigint integer decimal char "
+    "varchar false true lower upper trim length nullif extract epoch interval current_timestamp rows "
+    "fetch first only top outer cross using"
 )
+WORDS = frozenset(SQL_WORDS.split())
 
 
 def identifiers(sql: str) -> tuple[set[str], set[str]]:
