@@ -212,7 +212,8 @@ HARMLESS_MYSQL = frozenset(
 # Every account of a fresh MariaDB or old MySQL may do everything there; no product keeps anything in it.
 PLAYGROUND = frozenset({"test.*", "test\\_%.*"})
 _GRANT = re.compile(
-    r"GRANT (?P<what>.+?) ON (?P<where>(?:(?:PROCEDURE|FUNCTION|PACKAGE|PACKAGE BODY) )?(?:\S|`[^`]*`)+?) TO (?P<rest>.+)",
+    r"GRANT (?P<what>.+?) ON (?P<where>(?:(?:PROCEDURE|FUNCTION|PACKAGE|PACKAGE BODY) )?(?:\S|`[^`]*`)+?)"
+    r" TO (?P<rest>.+)",
     re.DOTALL,
 )
 _ROLE = re.compile(r"GRANT (?P<roles>(?:`[^`]+`(?:@`[^`]*`)?(?:, ?)?)+) TO ", re.DOTALL)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from agent.catalog import load_catalog
 from agent.errors import SourceError
 from agent.product.engine import open_engine
 from agent.product.jdbc import DatabaseAddress
@@ -22,6 +24,7 @@ from agent.product.readonly import (
 )
 from agent.settings import DatabaseLogin, DatabaseSettings, Dialect, InstanceSettings, ProductType, Secret, Settings
 from agent.settings.load import load_settings
+from agent.sources.guardrails import open_guardrails
 from tests.support.homes import write_home
 from tests.support.mariadb import MariaDbServer, mariadb
 from tests.support.postgres import PostgresServer, postgres
@@ -187,6 +190,35 @@ def test_an_own_login_is_refused_the_products_is_not() -> None:
     assert DatabaseSettings(login=DatabaseLogin.OWN).refuses_writable_login
     assert not DatabaseSettings(login=DatabaseLogin.OWN, allow_writable_login=True).refuses_writable_login
     assert DatabaseSettings(allow_writable_login=False).refuses_writable_login
+
+
+def test_the_guardrails_refuse_a_writable_account(
+    postgres: PostgresServer, database: str, role: str, tmp_path: Path
+) -> None:
+    """login = "own" with a right to write: the source fails and says which; with the key set it reads."""
+    postgres.execute(database, f"GRANT INSERT ON project TO {role}")
+    secret = tmp_path / "database.password"
+    secret.write_text(WORD)
+    secret.chmod(0o600)
+    own = DatabaseSettings(
+        login=DatabaseLogin.OWN,
+        dialect=Dialect.POSTGRESQL,
+        host=postgres.host,
+        port=postgres.port,
+        name=database,
+        user=role,
+        password_file=secret,
+    )
+    settings = Settings(InstanceSettings(ProductType.JIRA, tmp_path, tmp_path), database=own)
+    source = open_guardrails(settings, load_catalog("jira"))
+    with pytest.raises(SourceError) as caught:
+        source.read(10)
+    assert (caught.value.reason, "may insert on project" in caught.value.why) == ("login-can-write", True)
+    source.close()
+    allowed = replace(settings, database=replace(own, allow_writable_login=True))
+    source = open_guardrails(allowed, load_catalog("jira"))
+    assert [sample.series.metric for sample in source.read(10).samples] == ["jira.guardrail.projects"]
+    source.close()
 
 
 def test_the_report_says_what_and_how_to_mend_it(postgres: PostgresServer, database: str, tmp_path: Path) -> None:
