@@ -165,12 +165,15 @@ def open_guardrails(settings: Settings, catalog: Catalog) -> Guardrails:
     """The guardrails of this configuration; where the database is and as whom is read for each connection."""
     from agent.product.database import read_login
     from agent.product.engine import open_engine
-    from agent.product.readonly import refuse_writable
 
     def engine() -> Engine:
         database = settings.database
         opened = open_engine(read_login(settings), database.statement_timeout_s, lambda: read_login(settings))
-        return refuse_writable(opened) if database.refuses_writable_login else opened
+        if not database.refuses_writable_login:
+            return opened
+        from agent.product.readonly import refuse_writable
+
+        return refuse_writable(opened)
 
     return Guardrails(catalog, engine)
 
