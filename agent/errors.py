@@ -10,7 +10,8 @@ AgentError
 ├── NotDelivering      exit  3: a push did not arrive; all batches are kept
 │   ├── PushDeferred            try again later (network, 5xx, 429)
 │   ├── BatchRefused            set this batch aside, go on with the next (400, 422)
-│   └── BatchTooLarge           split this batch, push the parts (413)
+│   ├── BatchTooLarge           split this batch, push the parts (413)
+│   └── ConsentChanged          begin the run again: what waits passes consent once more
 ├── SourceError        exit  1: one source gave nothing; costs its own samples only
 ├── UsageError         exit  2: the command cannot do what was asked
 └── Degraded           exit  1: done in part; the text says what is missing
@@ -138,6 +139,10 @@ class BatchRefused(NotDelivering):
 
 class BatchTooLarge(NotDelivering):
     """The receiver wants smaller batches (413): split, push the parts under ids of their own."""
+
+
+class ConsentChanged(NotDelivering):
+    """Consent was lowered, or the link ended, while a run was at work."""
 
 
 class SourceError(AgentError):

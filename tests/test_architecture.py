@@ -145,6 +145,7 @@ RESIDENT = (
     "agent.sources.guardrails",
     "agent.jmx.transport",
     "agent.jmx.jmxquery",
+    "agent.jmx.jolokia",  # brings httpx when it takes its first sample, so only where an admin chose it
     "agent.product.engine",
     "agent.product.database",
     "agent.store.database",

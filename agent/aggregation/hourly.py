@@ -19,6 +19,7 @@ from agent.model import Hour, HourlyAggregate, Kind, Outcome, Series, Tick, Valu
 NOT_DUE = "not-due"
 OTHER_NODE = "other-node"
 NOT_PRESENT = "not-present"
+CUT = "cut"
 NOT_SEEN = "not-seen"
 Point = tuple[float | int, str]
 
@@ -113,17 +114,18 @@ def _still_expected(known: Iterable[HourlyAggregate], ticks: Sequence[Tick]) -> 
 def _failed_only(ticks: Sequence[Tick], collected: Mapping[Series, _Collected]) -> Iterable[Series]:
     """A metric that failed by name in this hour and gave no series at all gets a row of its own.
 
-    What this product simply does not have is left out: it would be the same hundred rows every hour.
+    What this product simply does not have is left out: it would be the same hundred rows every hour. A metric of which
+    beans were cut gets the row though others of its series are there: nothing else would tell (J16).
     """
     seen = {series.metric for series in collected}
     named = {
-        (report.source, failure.metric)
+        (report.source, failure.metric, failure.reason == CUT)
         for tick in ticks
         for report in tick.reports
         for failure in report.failures
         if failure.metric and failure.reason not in (NOT_DUE, NOT_PRESENT, OTHER_NODE)
     }
-    return [Series(source, metric) for source, metric in sorted(named) if metric not in seen]
+    return [Series(source, metric) for source, metric, cut in sorted(named) if cut or metric not in seen]
 
 
 def _baseline(before: Tick | None, hour: Hour, expected: int) -> dict[Series, tuple[Value, str]]:

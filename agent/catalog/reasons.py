@@ -9,6 +9,8 @@ NOT_FINITE = "not-finite"
 NOT_A_NUMBER = "not-a-number"
 NOT_SUPPORTED = "not-supported"
 AMBIGUOUS = "ambiguous"
+QUARANTINED = "quarantined"
+CUT = "cut"
 PERMISSION_DENIED = "permission-denied"
 TIMEOUT = "timeout"
 DEADLINE = "deadline"
@@ -36,6 +38,13 @@ JMX_REASONS = frozenset(
         "remote-failure",
         "not-answered",
         "not-supported",
+        "not-readable",
+        "not-plain",
+        "server-tls-missing",
+        "server-tls-unwanted",
+        # An attribute that broke a reply and is left alone for an hour; beans that [jmx] max_beans left out.
+        QUARANTINED,
+        CUT,
     }
 )
 # The codes of agent.product.database_errors and agent.product.database.

@@ -81,6 +81,11 @@ class HttpClient:
     ) -> None:
         self.close()
 
+    @property
+    def secured(self) -> str | None:
+        """Version, cipher suite and certificate of the last TLS connection in words; None before there was one."""
+        return self._flight.secured
+
     def close(self) -> None:
         """Close the connection."""
         self._client.close()

@@ -12,12 +12,14 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import sqlite3
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import TypeVar
 
 from tenacity import (
     RetryCallState,
@@ -33,7 +35,15 @@ from tenacity.stop import stop_base
 
 from agent.cloud import CloudAnswer, CloudClient
 from agent.delivery.answers import Action, Verdict, judge, problem_of, said
-from agent.errors import AgentError, BatchRefused, KeyRejected, KeyUnreadable, PushDeferred, StoreError
+from agent.errors import (
+    AgentError,
+    BatchRefused,
+    ConsentChanged,
+    KeyRejected,
+    KeyUnreadable,
+    PushDeferred,
+    StoreError,
+)
 from agent.log import log, logger
 from agent.model import Batch
 from agent.settings import Secret
@@ -41,6 +51,7 @@ from agent.store import Store, delivery_state, ledger, outbox, reserve
 from agent.store.delivery_state import DeliveryState
 
 LOG = logger("push")
+T = TypeVar("T")
 
 REFUSALS_BEFORE_ASIDE = 3
 PROBE_EVERY = timedelta(hours=1)
@@ -49,6 +60,7 @@ REMEMBER_WAITS_FROM_S = 1.0
 
 Split = Callable[[Batch, datetime], list[Batch]]
 Clock = Callable[[], datetime]
+Permits = Callable[[Batch], bool]
 
 
 class PushOutcome(StrEnum):
@@ -98,14 +110,17 @@ def push_waiting(
     stopping: threading.Event,
     split: Split,
     destination: str,
+    permits: Permits,
     pace: PushPace = PushPace(),
 ) -> PushReport:
     """Push everything that waits, for at most `pace.retry_for_s` of failing tries, until `stopping` is set.
 
+    `permits` says right before each request whether the consent in force lets this batch go: a run may retry for
+    minutes, and a consent that is lowered meanwhile holds at once. Raises ConsentChanged then.
     Never raises for what the receiver or the network does: that is the report's `problem`. StoreError and
     KeyUnreadable pass.
     """
-    run = _Run(store, client, key, clock, stopping, split, destination, pace)
+    run = _Run(store, client, key, clock, stopping, split, destination, permits, pace)
     held = run.held()
     if held is not None:
         return held
@@ -133,6 +148,7 @@ class _Run:
         stopping: threading.Event,
         split: Split,
         destination: str,
+        permits: Permits,
         pace: PushPace,
     ) -> None:
         self.store = store
@@ -142,6 +158,7 @@ class _Run:
         self.stopping = stopping
         self.split = split
         self.destination = destination
+        self.permits = permits
         self.pace = pace
         self.acknowledged = self.set_aside = self.refused = self.splits = self.requests = 0
         self.refusal: AgentError | None = None
@@ -206,6 +223,8 @@ class _Run:
     def _try(self, batch: Batch) -> None:
         """One request. Raises PushDeferred to try again, KeyRejected to hold everything."""
         self._keep_pace()
+        if not self.permits(batch):
+            raise ConsentChanged("Consent was lowered during this run.", do="Nothing: what waits is filtered again.")
         entry = self._open_ledger(batch)
         self.requests += 1
         try:
@@ -230,31 +249,32 @@ class _Run:
         self._settle(batch, entry, answer)
 
     def _open_ledger(self, batch: Batch) -> int:
-        """The number of this request's ledger row; on a full disk the reserve is given up for it."""
-        try:
-            return self._write_ledger(batch)
-        except StoreError:
-            if not reserve.release(self.store.folder):
-                raise
-            self._disk_is_full = True
-            return self._write_ledger(batch)
+        """The number of this request's ledger row."""
+        return self._write(
+            lambda connection: ledger.record(
+                connection, batch, way="push", destination=self.destination, at=self.clock()
+            )
+        )
 
-    def _write_ledger(self, batch: Batch) -> int:
+    def _write(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """One transaction; on a full disk the reserve is given up for it, and the log's room is used again."""
+        folder = self.store.folder
+        try:
+            with self.store.transaction() as connection:
+                return work(connection)
+        except StoreError:
+            if not reserve.release(folder) and reserve.free_bytes(folder) >= reserve.TIGHT_BELOW_BYTES:
+                raise  # it is not for want of space
+        self._disk_is_full = True
+        self.store.scrub()
         with self.store.transaction() as connection:
-            return ledger.record(connection, batch, way="push", destination=self.destination, at=self.clock())
+            return work(connection)
 
     def _settle(self, batch: Batch, entry: int, answer: CloudAnswer) -> None:
         now = self.clock()
         verdict = judge(answer, batch, now)
         if verdict.action is Action.ACKNOWLEDGE:
-            with self.store.transaction() as connection:
-                ledger.complete(connection, entry, verdict.why)
-                outbox.acknowledge(connection, batch.id, verdict.why, now)
-                delivery_state.save(
-                    connection, DeliveryState(last_success=now, last_answer=verdict.why, last_answer_at=now)
-                )
-                if self._disk_is_full:
-                    outbox.forget_settled(connection, now + timedelta(seconds=1))
+            self._write(lambda connection: self._acknowledge(connection, batch, entry, verdict, now))
             if self._disk_is_full:
                 self.store.scrub()
             self.acknowledged += 1
@@ -270,6 +290,15 @@ class _Run:
             self._hold(entry, verdict, now)
             raise problem
         self._not_taken(batch, entry, verdict, problem, now)
+
+    def _acknowledge(
+        self, connection: sqlite3.Connection, batch: Batch, entry: int, verdict: Verdict, now: datetime
+    ) -> None:
+        ledger.complete(connection, entry, verdict.why)
+        outbox.acknowledge(connection, batch.id, verdict.why, now)
+        delivery_state.save(connection, DeliveryState(last_success=now, last_answer=verdict.why, last_answer_at=now))
+        if self._disk_is_full:
+            outbox.forget_settled(connection, now + timedelta(seconds=1))
 
     def _not_taken(self, batch: Batch, entry: int, verdict: Verdict, problem: AgentError, now: datetime) -> None:
         """The receiver is well but will not take this batch as it is: split it, count the refusal, or set it aside."""

@@ -113,6 +113,16 @@ def check_connection(connection: ssl.SSLSocket | ssl.SSLObject, host: str) -> No
         )
 
 
+def described(connection: ssl.SSLSocket) -> str:
+    """Version, cipher suite, and who vouches for the certificate until when, for a person."""
+    certificate = connection.getpeercert() or {}
+    issuer = dict(pair for names in certificate.get("issuer", ()) for pair in names)  # type: ignore[misc]  # a tuple of tuples of pairs
+    name = issuer.get("commonName") or issuer.get("organizationName") or "unknown"
+    cipher = connection.cipher()
+    ends = certificate.get("notAfter", "unknown")
+    return f"{connection.version()}, {cipher[0] if cipher else 'none'}; certificate by {name}, valid to {ends}."
+
+
 def explain(error: ssl.SSLError, host: str) -> AgentError:
     """The PushDeferred that says in words what a failed handshake with `host` means and what mends it."""
     why, do = _words(error)

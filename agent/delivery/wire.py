@@ -35,6 +35,7 @@ class InFlight:
         self.aborted = False
         self.wrote_request = False
         self.cause: OSError | None = None
+        self.secured: str | None = None
 
     def start(self, seconds: float) -> None:
         """Begin the time of one request."""
@@ -159,6 +160,7 @@ class CheckedStream(httpcore.NetworkStream):
             secured.settimeout(self._flight.left_s())
             secured.do_handshake()
             tls.check_connection(secured, host)
+            self._flight.secured = tls.described(secured)
         except TimeoutError as error:
             secured.close()
             raise httpcore.ConnectTimeout("no TLS handshake in time") from error

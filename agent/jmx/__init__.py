@@ -2,6 +2,8 @@
 
 In:   a `Target` (where, how, as whom) and `BeanQuery`s (which beans, which attributes).
 Out:  one `JmxSample` a call: plain Python values by bean and attribute, and named failures.
+Own:  the standard library and this package, no more; `transport.open_transport` imports what a target names, and only
+      that: the jolokia and jmxquery transports bring a library of their own.
 """
 
 from agent.jmx.errors import JmxError

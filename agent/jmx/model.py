@@ -63,7 +63,7 @@ class Target:
 
     host: str
     port: int
-    transport: TransportName = TransportName.JMXQUERY
+    transport: TransportName = TransportName.RMI
     user: str | None = None
     password: Callable[[], str] | None = field(default=None, repr=False)
     tls: TlsOptions = field(default_factory=TlsOptions)
@@ -76,17 +76,26 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class ReadFailure:
-    """One bean or attribute that could not be read: `reason` is a short stable code, `detail` cut and cleaned text."""
+    """One bean or attribute that could not be read: `reason` is a short stable code, `detail` cut and cleaned text.
+
+    `left_alone`: it was not even asked for, since it broke a reply before; it is tried again hourly.
+    Reasons: no-bean, no-attribute, not-readable, not-answered (threw, or vanished), not-serializable, not-plain (a
+    class of the product's own), too-slow, timeout, permission-denied, remote-failure, connection-lost, protocol-error,
+    reply-too-large. Without an attribute the failure is the whole bean's, or a pattern's that matched none.
+    """
 
     bean: str
     attribute: str
     reason: str
     detail: str = ""
+    left_alone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class JmxSample:
     """What one call read. A bean or attribute that is absent was not read: nothing is ever filled in from before.
+
+    A value inside a collection whose class is not known is that class's name, as `values.Opaque`, a str.
 
     `beans`: bean -> attribute -> value (CompositeData is a mapping). `started_ms` is the JVM's start time in Unix
     milliseconds: when it changes, the JVM restarted and its counters began again. `cut` says how many beans the cap

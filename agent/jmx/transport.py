@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib import import_module
 
-from agent.jmx.errors import JmxError
 from agent.jmx.model import BeanQuery, Target, Transport, TransportName
+
+_CLASSES = {
+    TransportName.RMI: ("agent.jmx.rmi_transport", "RmiTransport"),
+    TransportName.JOLOKIA: ("agent.jmx.jolokia", "JolokiaTransport"),
+    TransportName.JMXQUERY: ("agent.jmx.jmxquery", "JmxqueryTransport"),
+}
 
 
 def open_transport(target: Target, queries: Sequence[BeanQuery]) -> Transport:
     """The transport for `target`; it connects when it is first asked."""
-    if target.transport is TransportName.JMXQUERY:
-        from agent.jmx.jmxquery import JmxqueryTransport
-
-        return JmxqueryTransport(target, queries)
-    raise JmxError(
-        "transport-unusable",
-        f"The JMX transport '{target.transport}' is not part of this build.",
-        do="Set in agent.toml: [jmx] transport = 'jmxquery'",
-    )
+    module_name, class_name = _CLASSES[target.transport]
+    opened: Transport = getattr(import_module(module_name), class_name)(target, queries)
+    return opened

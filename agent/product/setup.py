@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import grp
 import os
+import pwd
 import secrets
 import stat
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ from agent.product.documents import Malformed, read_octets
 from agent.product.home import read_home
 from agent.product.instance import ensure_instance, owner_of
 from agent.product.model import HomeFacts
+from agent.product.reach import barred
 from agent.product.setenv import JmxHint, parse_setenv
 from agent.settings import (
     AgentSettings,
@@ -38,8 +40,11 @@ from agent.settings import (
 )
 from agent.settings.load import parse_settings
 
-SERVICE_GROUP = "portfolio-agent"
+SERVICE_ACCOUNT = "portfolio-agent"
+SERVICE_STATE = Path("/var/lib")  # where systemd makes the state folders of services
 OWN_USER = "portfolio_agent"
+HIDDEN = (Path("/home"), Path("/root"), Path("/run/user"))  # ProtectHome= of the shipped unit
+DROP_INS = "/opt/portfolio-agent/share/systemd/drop-ins"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +84,7 @@ def set_up(wishes: SetupWishes) -> SetupReport:
     settings = _settings(wishes, home, hint)
     text = render_settings(settings)
     parse_settings(text, str(wishes.output))  # what is written must load
+    _make_state_folder(settings.agent.state_dir)
     ensure_instance(settings.link_dir, owner_of(settings.agent.state_dir))
     mode = _write(wishes.output, text, force=wishes.force)
     return SetupReport(
@@ -156,9 +162,7 @@ def _settings(wishes: SetupWishes, home: HomeFacts, hint: JmxHint | None) -> Set
     jmx = JmxSettings()
     if hint is not None and hint.port is not None:
         tls = JmxTlsSettings(server=hint.server_tls, registry=hint.registry_tls)
-        # jmxquery speaks neither TLS nor, for the sake of the password, with a login.
-        bare = not (hint.server_tls or hint.registry_tls)
-        jmx = replace(jmx, port=hint.port, tls=tls, transport="jmxquery" if bare else "rmi")
+        jmx = replace(jmx, port=hint.port, tls=tls)
     jmx = replace(jmx, host=wishes.jmx_host or jmx.host, port=wishes.jmx_port or jmx.port)
     agent = AgentSettings(mode=Mode.OFFLINE if wishes.offline else Mode.LINKED)
     return Settings(
@@ -224,6 +228,7 @@ def _hint_words(hint: JmxHint) -> str:
 
 def _next_steps(wishes: SetupWishes, settings: Settings, home: HomeFacts, hint: JmxHint | None) -> Iterator[str]:
     config = wishes.output
+    yield from _way_to_the_product(settings, home)
     if home.database.encrypted:
         yield (
             f"The product's database password is encrypted: create the read-only account '{OWN_USER}' and put its "
@@ -232,7 +237,7 @@ def _next_steps(wishes: SetupWishes, settings: Settings, home: HomeFacts, hint: 
     if hint is not None and hint.port is None:
         yield "Open a JMX port on loopback in the product's bin/setenv.sh and restart the product, or set jmx.enabled."
     if hint is not None and hint.port is not None and hint.authenticate:
-        yield 'The JVM asks for a login: set [jmx] transport = "rmi", user and password_file.'
+        yield "The JVM asks for a login: set [jmx] user and password_file."
     if settings.agent.mode is Mode.LINKED and settings.cloud.endpoint is None:
         yield "Set [cloud] endpoint, the address of the receiver."
     yield f"Check it: portfolio-agent config check --config {config}"
@@ -240,6 +245,53 @@ def _next_steps(wishes: SetupWishes, settings: Settings, home: HomeFacts, hint: 
     if settings.agent.mode is Mode.LINKED:
         yield f"Link it: portfolio-agent link --config {config}"
     yield "Start it: systemctl enable --now portfolio-agent"
+
+
+def _way_to_the_product(settings: Settings, home: HomeFacts) -> Iterator[str]:
+    """What keeps the service from the product's files: its account's rights, and the folders the unit hides."""
+    owner = owner_of(settings.agent.state_dir)
+    if owner is not None and owner.uid != 0:
+        wanted = [home.home / name for name in ("dbconfig.xml", "cluster.properties")]
+        commands = barred(owner, wanted, (home.home, settings.link_dir)).commands(_name_of(owner.uid))
+        if commands:
+            yield (
+                "Let the service account read the product's files, which it may not yet (setfacl: package acl): "
+                f"{commands}"
+            )
+    if any(path.is_relative_to(hidden) for path in (home.home, home.shared_home) for hidden in HIDDEN):
+        yield (
+            f"The service does not see {', '.join(map(str, HIDDEN))}: install -D -t "
+            f"/etc/systemd/system/portfolio-agent.service.d {DROP_INS}/home-read-only.conf && systemctl daemon-reload"
+        )
+
+
+def _make_state_folder(folder: Path) -> None:
+    """The state folder of one more instance, as its unit would make it at the first start.
+
+    What `init` and `link` write belongs to whom the state folder belongs to, so it has to be there first.
+    """
+    if os.geteuid() != 0 or folder.parent != SERVICE_STATE or os.path.lexists(folder):
+        return
+    try:
+        account = pwd.getpwnam(SERVICE_ACCOUNT)
+    except KeyError:
+        return  # not installed as a service
+    try:
+        folder.mkdir(mode=0o700)
+        os.chown(folder, account.pw_uid, account.pw_gid, follow_symlinks=False)
+    except OSError as error:
+        raise ConfigError(
+            f"The state folder {folder} cannot be made.",
+            why=f"{error.strerror} (uid {os.geteuid()}).",
+            do=f"Run: install -d -m 0700 -o {SERVICE_ACCOUNT} -g {SERVICE_ACCOUNT} {folder}",
+        ) from None
+
+
+def _name_of(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
 
 
 def _check_output(path: Path, *, force: bool) -> None:
@@ -298,7 +350,7 @@ def _service_group() -> int | None:
     if os.geteuid() != 0:
         return None
     try:
-        return grp.getgrnam(SERVICE_GROUP).gr_gid
+        return grp.getgrnam(SERVICE_ACCOUNT).gr_gid
     except KeyError:
         return None
 

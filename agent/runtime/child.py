@@ -14,7 +14,9 @@ from agent.log import log, logger
 LOG = logger("daemon")
 GRACE_S = 120.0  # beyond its retry time: closing hours, sealing, one last request
 STOP_WAIT_S = 5.0
+TOLD = frozenset({0, 3, 4, 10, 11, 12, 13})
 PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "CREDENTIALS_DIRECTORY", "TMPDIR")
+DAEMON = "PORTFOLIO_AGENT_DAEMON"  # tells the child whose it is: with that process it ends
 
 
 class HourlyChild:
@@ -33,6 +35,7 @@ class HourlyChild:
     def start(self, now_s: float) -> None:
         """Start one; the caller asked `running()` first."""
         environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+        environment[DAEMON] = str(os.getpid())
         try:
             self._process = subprocess.Popen(
                 self._command, stdin=subprocess.DEVNULL, stdout=sys.stderr.fileno(), env=environment
@@ -52,7 +55,8 @@ class HourlyChild:
                 self.stop()
             return
         code = self._process.returncode
-        level = logging.INFO if code == 0 else logging.WARNING
+        # A documented exit code was explained by the child itself, in a line of its own.
+        level = logging.INFO if code in TOLD else logging.WARNING
         log(LOG, level, "deliver.finished", exit_code=code, took_s=round(now_s - self._started_s, 1))
         self._process = None
 

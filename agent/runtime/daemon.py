@@ -36,7 +36,8 @@ from agent.sampling import Sampler
 from agent.settings import Settings
 from agent.settings.load import load_settings
 from agent.sources import open_cluster_sources
-from agent.store import InstanceLock, Store, open_store
+from agent.store import InstanceLock, Store, open_store, reserve
+from agent.store.database import disk_full
 from agent.store.state import count_loss
 from agent.store.ticks import TickWriter
 
@@ -53,6 +54,7 @@ def main(arguments: list[str] | None = None) -> int:
     config = parser.parse_args(arguments).config
     stopping = threading.Event()
     handle_signals(stopping)
+    faulthandler.enable()  # a process the watchdog aborts leaves its stacks in the journal
     try:
         settings = load_settings(config)
         configure(settings.agent.log_level)
@@ -166,7 +168,16 @@ class Loop:
             else:
                 self._faults.works(f"source.{report.source}", now_s)
         took_s = round(now_s - started, 3)
-        log(LOG, logging.INFO, "tick.finished", samples=len(tick.samples), failed=failed, stored=stored, took_s=took_s)
+        log(
+            LOG,
+            logging.INFO,
+            "tick.finished",
+            number=self._stored,
+            samples=len(tick.samples),
+            failed=failed,
+            stored=stored,
+            took_s=took_s,
+        )
         self._notifier.status(_status_line(tick, failed, stored))
         if stored and not self._ready:
             self._ready = True
@@ -182,6 +193,8 @@ class Loop:
     def _store_waiting(self) -> bool:
         """Write what waits, oldest first; keep it, within a bound, when the store refuses."""
         try:
+            if reserve.spent(self._store.folder):
+                raise disk_full(self._store.folder)
             while self._waiting:
                 self._stored = self._writer.append(self._waiting[0])
                 self._waiting.popleft()

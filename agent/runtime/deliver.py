@@ -6,35 +6,78 @@ What the cloud or the network does is the report's `problem`; only what makes th
 
 from __future__ import annotations
 
+import logging
+import os
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from agent import __version__
 from agent.batching import document_bytes, render_entry, reseal, split
 from agent.delivery.bundle import BundleContents, remove_old, write_bundle
-from agent.errors import AgentError, Degraded, NotLinked
+from agent.errors import AgentError, ConsentChanged, Degraded, NotLinked, StoreError
 from agent.link.clone import check_clone, read_machine_id
 from agent.link.private_file import trusted_owners
-from agent.link.record import reveal_key
+from agent.link.record import read_link, reveal_key
+from agent.log import log, logger
 from agent.model import Batch, BatchId, Category, Consent, ConsentedRecord, ConsentLevel
+from agent.runtime.child import DAEMON
 from agent.runtime.hourly import HourlyReport, close_hours, run_lock, tidy
 from agent.runtime.pipeline import Pipeline, open_pipeline
+from agent.runtime.process import die_with_parent, refuse_dumps
 from agent.runtime.stopping import on_stop
 from agent.settings import Mode, Settings
-from agent.store import audit, ledger, outbox
+from agent.store import Store, audit, delivery_state, ledger, outbox
 from agent.store.hours import aggregates_of, closed_hours
 from agent.store.outbox import BatchState
 from agent.store.state import meta, set_meta
 
+LOG = logger("deliver")
 LAST_BUNDLE = "last-bundle"
 
 
+def run_scheduled(settings: Settings, now: datetime, stopping: threading.Event) -> int:
+    """The hourly run as the daemon's child: ends with the daemon, tells a problem as one log line.
+
+    Returns the exit code; not being linked is no fault here, `status` tells it.
+    """
+    daemon = os.environ.get(DAEMON, "")
+    if daemon.isdecimal():
+        die_with_parent(int(daemon))
+    try:
+        problem = run_hourly(settings, now, push=True, stopping=stopping).problem
+    except AgentError as error:
+        problem = error
+    if problem is None or isinstance(problem, NotLinked) or stopping.is_set():
+        return 0
+    why = f"{problem.what} {problem.why}".strip()
+    log(LOG, logging.ERROR, "delivery.failed", why=why, do=problem.do, exit_code=problem.exit_code)
+    return problem.exit_code
+
+
 def run_hourly(settings: Settings, now: datetime, *, push: bool, stopping: threading.Event) -> HourlyReport:
-    """Everything that is due once an hour. Raises AgentError when nothing of it could be done."""
+    """Everything that is due once an hour. Raises AgentError when nothing of it could be done.
+
+    On a full disk no hour can be closed, but what waits is pushed all the same: that is what makes room.
+    When consent is lowered meanwhile, the run begins again under the new one.
+    """
+    while True:
+        try:
+            return _run_once(settings, now, push=push, stopping=stopping)
+        except ConsentChanged:
+            now = datetime.now(UTC)
+
+
+def _run_once(settings: Settings, now: datetime, *, push: bool, stopping: threading.Event) -> HourlyReport:
     with open_pipeline(settings) as pipeline, run_lock(settings.agent.state_dir):
-        report = HourlyReport(closed=close_hours(pipeline, now))
+        report = HourlyReport()
+        unclosed: StoreError | None = None
+        try:
+            report.closed = close_hours(pipeline, now)
+        except StoreError as error:
+            unclosed = error
         _keep_within_consent(pipeline, now, report)
         try:
             if settings.agent.mode is Mode.OFFLINE:
@@ -47,11 +90,21 @@ def run_hourly(settings: Settings, now: datetime, *, push: bool, stopping: threa
                     why="This instance is not linked to the cloud.",
                     do='Run: portfolio-agent link, or set mode = "offline" in [agent] to write bundles instead.',
                 )
+        except ConsentChanged:
+            raise
         except AgentError as error:
             report.problem = error
+            _remember(pipeline.store, error, now)
+        report.problem = report.problem or unclosed
         report.waiting = outbox.size(pipeline.store).waiting
         tidy(pipeline, now)
     return report
+
+
+def _remember(store: Store, error: AgentError, now: datetime) -> None:
+    """Let `status` tell why nothing could be pushed (an unreadable key, a copied state folder)."""
+    with suppress(StoreError):  # a full disk may refuse this too; `status` looks at the disk itself
+        delivery_state.note_problem(store, f"{error.what} {error.why}".strip(), error.do, now)
 
 
 def _keep_within_consent(pipeline: Pipeline, now: datetime, report: HourlyReport) -> None:
@@ -77,12 +130,18 @@ def _push(pipeline: Pipeline, stopping: threading.Event, report: HourlyReport) -
     if record is None or record.consent.level is ConsentLevel.NONE:
         return
     check_clone(pipeline.store, read_machine_id())
+    refuse_dumps()
     key = reveal_key(
         record,
         settings.link_dir,
         pipeline.facts.instance_id,
         owners=trusted_owners(settings.agent.state_dir),
     )
+
+    def permits(batch: Batch) -> bool:
+        present = read_link(settings.link_dir, owners=trusted_owners(settings.agent.state_dir))
+        return present is not None and present.consent.level.allows(batch.consent.level)
+
     pace = PushPace(settings.delivery.retry_for_s, settings.delivery.first_wait_s, settings.delivery.longest_wait_s)
     with open_client(settings.cloud) as client, on_stop(stopping, client.abort):
         done = push_waiting(
@@ -93,6 +152,7 @@ def _push(pipeline: Pipeline, stopping: threading.Event, report: HourlyReport) -
             stopping=stopping,
             split=split,
             destination=record.endpoint,
+            permits=permits,
             pace=pace,
         )
     report.pushed, report.problem = done.acknowledged, done.problem

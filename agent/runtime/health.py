@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from agent import __version__
+from agent.catalog.reasons import CUT, QUARANTINED
 from agent.errors import AgentError
 from agent.link.private_file import trusted_owners
 from agent.link.record import LinkRecord, key_warning, read_link
@@ -21,7 +22,7 @@ from agent.log import printable
 from agent.model import ConsentLevel, Outcome, Role
 from agent.runtime.closing import closes_after_s
 from agent.settings import DatabaseLogin, Mode, Settings
-from agent.store import Store, delivery_state, open_store, outbox
+from agent.store import Store, delivery_state, open_store, outbox, reserve
 from agent.store.cluster import cluster_state
 from agent.store.database import FILE_NAME, LOCK_NAME
 from agent.store.delivery_state import DeliveryState
@@ -40,6 +41,8 @@ CLUSTER_WORDS = {
     Role.STANDBY.value: "another node counts for the cluster; this one takes over when it stops",
     Role.UNKNOWN.value: "not known who counts: the database could not be asked",
 }
+LEFT_OUT = frozenset({QUARANTINED, CUT})
+MOST_LEFT_OUT = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +94,7 @@ class Health:
 def read_health(settings: Settings, now: datetime) -> Health:
     """The state of the agent beside this instance. Raises StoreError when the store cannot be read."""
     health = Health(now, settings.instance.product.value, settings.agent.mode.value)
-    health.running = _lock_is_held(settings.agent.state_dir)
+    health.running = lock_is_held(settings.agent.state_dir)
     health.interval_s = settings.sampling.interval_s
     if settings.database.enabled:
         health.database_login = settings.database.login.value
@@ -186,6 +189,7 @@ def _sampling(health: Health, settings: Settings, store: Store) -> None:
             )
         )
     _cluster(health, store)
+    _room(health, settings)
     _unclosed(health, settings, store)
     for state in source_states(store):
         _source(health, state)
@@ -212,6 +216,20 @@ def _cluster(health: Health, store: Store) -> None:
                 f"This machine's clock is {abs(state.ahead_s):.0f} s {side} the database's.",
                 "Which node keeps an hour of the cluster is told by the database's clock; so far apart, none may.",
                 "Let this machine and the database server keep the same time (NTP).",
+            )
+        )
+
+
+def _room(health: Health, settings: Settings) -> None:
+    """A full disk, asked of the file system itself: what cannot be written cannot be read from the store."""
+    folder = settings.agent.state_dir
+    free = reserve.free_bytes(folder)
+    if free < reserve.TIGHT_BELOW_BYTES or reserve.spent(folder):
+        health.problems.append(
+            Problem(
+                "The disk is full: new ticks cannot be stored.",
+                f"{free:,} bytes are free on the file system of {folder}.",
+                "Free space there. Ticks wait in the agent's memory meanwhile, the last two hours of them.",
             )
         )
 
@@ -312,7 +330,7 @@ def _lost(health: Health, loss: Loss) -> None:
     health.losses.append({"reason": loss.reason, "count": loss.count, "first": loss.first_at, "last": loss.last_at})
 
 
-def _lock_is_held(folder: Path) -> bool:
+def lock_is_held(folder: Path) -> bool:
     """Whether a daemon holds the lock; asked without taking it from one that starts just now for long."""
     try:
         handle = os.open(folder / LOCK_NAME, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
@@ -369,6 +387,9 @@ def _rows(health: Health) -> list[tuple[str, str]]:
             first = ", ".join(f"{item['metric']} ({item['reason']})" for item in missing[:3])
             more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
             rows.append(("", f"  without: {printable(first)}{more}"))
+        # what was left out on purpose is named with its bean: nobody would look for it otherwise
+        for item in [item for item in source["failures"] if item["reason"] in LEFT_OUT][:MOST_LEFT_OUT]:
+            rows.append(("", f"  {item['reason']}: {printable(item['detail'])}"))
     if health.cluster:
         rows.append(("Cluster", CLUSTER_WORDS[health.cluster]))
     if health.database_login == DatabaseLogin.PRODUCT:

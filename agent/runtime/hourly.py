@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.aggregation import aggregate
-from agent.errors import AgentError, AlreadyRunning, NotLinked, StoreError
+from agent.errors import AgentError, AlreadyRunning, StoreError
 from agent.log import log, logger
 from agent.model import ConsentLevel, Hour, HourlyAggregate, Tick
 from agent.runtime.closing import closes_after_s, without_cluster_rows
@@ -210,11 +210,9 @@ class HourlyReport:
     bundle: Path | None = None
     problem: AgentError | None = None
 
-    def exit_code(self, *, scheduled: bool) -> int:
-        """What the command returns; not being linked is no fault of a scheduled run."""
-        if self.problem is None or (scheduled and isinstance(self.problem, NotLinked)):
-            return 0
-        return self.problem.exit_code
+    def exit_code(self) -> int:
+        """What the command returns."""
+        return 0 if self.problem is None else self.problem.exit_code
 
     def to_json(self) -> dict[str, Any]:
         """The same for scripts."""

@@ -10,9 +10,11 @@ PR_SET_PDEATHSIG = 1  # prctl(2)
 PR_SET_DUMPABLE = 4
 
 
-def die_with_parent() -> None:
-    """Get SIGTERM when the parent ends, however it ends; end now if it is gone already."""
-    parent = os.getppid()
+def die_with_parent(parent: int) -> None:
+    """Get SIGTERM when process `parent` ends, however it ends; now, if it is gone already.
+
+    Call it after a change of the account: that makes the kernel forget the wish.
+    """
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
     if os.getppid() != parent:
         os.kill(os.getpid(), signal.SIGTERM)

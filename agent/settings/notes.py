@@ -32,7 +32,7 @@ KEYS = {
     "hour.length": "Length of one window.",
     "hour.close_after": "How long after its end a window is closed.",
     "jmx.enabled": "false: do not read the JVM.",
-    "jmx.transport": "jmxquery (needs a Java on this machine), jolokia (an agent inside the JVM) or rmi.",
+    "jmx.transport": "rmi, jolokia (an agent inside the JVM) or jmxquery (needs a Java on this machine).",
     "jmx.host": "Where the JVM's port listens.",
     "jmx.port": "com.sun.management.jmxremote.port of the product.",
     "jmx.connector_port": "rmi only: the second port, when a firewall or tunnel changes it.",

@@ -20,7 +20,7 @@ from agent.settings.schema import DatabaseLogin, Dialect, Mode, Settings
 
 Problem = tuple[str, str]
 
-TRANSPORTS = ("jmxquery", "jolokia", "rmi")
+TRANSPORTS = ("rmi", "jolokia", "jmxquery")
 LOG_LEVELS = ("debug", "info", "warning", "error")
 CREDENTIAL_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}"
 

@@ -100,7 +100,7 @@ class JmxSettings:
     """[jmx] Where the product's JVM answers."""
 
     enabled: bool = True
-    transport: str = "jmxquery"
+    transport: str = "rmi"
     host: str = "localhost"
     port: int = 8099
     connector_port: int | None = None

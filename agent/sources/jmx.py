@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from agent.catalog import Catalog, JmxBinding, Metric
-from agent.catalog.reasons import AMBIGUOUS, JMX_REASONS, NOT_A_NUMBER, NOT_FINITE, NOT_PRESENT, OTHER
+from agent.catalog.reasons import AMBIGUOUS, CUT, JMX_REASONS, NOT_A_NUMBER, NOT_FINITE, NOT_PRESENT, OTHER, QUARANTINED
 from agent.errors import SourceError
 from agent.jmx import BeanQuery, JmxError, JmxSample, JmxValue, ReadFailure, Transport
 from agent.jmx.names import key_properties, matches
@@ -26,7 +26,7 @@ from agent.sources.base import clean_text, once_each
 NAME = "jmx"
 REMEMBERED_BEANS = 20_000  # names whose entries are remembered; more means that names come and go, so start again
 
-ABSENT = frozenset({"no-bean", "no-attribute", NOT_PRESENT})
+ABSENT = frozenset({"no-bean", "no-attribute", "not-declared", NOT_PRESENT})
 
 Tags = tuple[tuple[str, str], ...]
 
@@ -91,7 +91,10 @@ class Jmx:
                         samples[series] = (bean, Sample(series, found))
         failures += [failure for failed in answer.failures for failure in self._failures(failed)]
         known = {series.metric for series in samples} | {failure.metric for failure in failures}
-        failures += [Failure(metric.name, NOT_PRESENT) for metric, _ in self._bound if metric.name not in known]
+        # with beans cut, nobody knows whether the product has it
+        absent = CUT if answer.cut[0] else NOT_PRESENT
+        failures += [Failure(metric.name, absent) for metric, _ in self._bound if metric.name not in known]
+        failures += self._cut(*answer.cut)
         epoch = "" if answer.started_ms is None else str(answer.started_ms)
         return Reading(tuple(sample for _, sample in samples.values()), once_each(failures), epoch)
 
@@ -109,13 +112,23 @@ class Jmx:
         """A failure of a bean or attribute as failures of the metrics that wanted it."""
         reason = NOT_PRESENT if failed.reason in ABSENT else failed.reason
         reason = reason if reason in JMX_REASONS | {NOT_PRESENT} else OTHER
-        detail = clean_text(f"{failed.bean} {failed.attribute}: {failed.detail}")
+        reason = QUARANTINED if failed.left_alone else reason
+        cause = f"{failed.reason}, {failed.detail}" if failed.left_alone else failed.detail
+        detail = clean_text(f"{failed.bean} {failed.attribute}: {cause}")
         return [
             Failure(metric.name, reason, detail)
             for metric, binding in self._bound
             if failed.attribute in ("", binding.attribute)
             and (failed.bean in (binding.bean, *binding.or_beans) or _fits(binding, failed.bean))
         ]
+
+    def _cut(self, count: int, names: tuple[str, ...]) -> list[Failure]:
+        """The beans that the cap left out, told at each metric that one of the first of them would have given."""
+        if not count:
+            return []
+        detail = clean_text(f"[jmx] max_beans leaves out {count} beans: {', '.join(names)}")
+        metrics = {match.metric.name for name in names for match in self._matching(name)}
+        return [Failure(name, CUT, detail) for name in sorted(metrics)] or [Failure("", CUT, detail)]
 
 
 def bean_queries(bindings: list[JmxBinding]) -> tuple[BeanQuery, ...]:

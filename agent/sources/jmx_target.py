@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from agent.jmx import Target, TlsOptions, TransportName
+from agent.errors import ConfigError
+from agent.jmx import JmxError, Target, TlsOptions, TransportName
 from agent.settings import Settings
 
 
@@ -13,7 +14,11 @@ def target_of(settings: Settings) -> Target:
     def password() -> str:
         from agent.settings import read_secret
 
-        return read_secret(jmx.password_file, jmx.password_credential).reveal()
+        try:
+            return read_secret(jmx.password_file, jmx.password_credential).reveal()
+        except ConfigError as error:
+            why = "; ".join(str(mistake) for mistake in error.mistakes) or error.why
+            raise JmxError("transport-unusable", error.what, why=why, do=error.do) from None
 
     return Target(
         host=jmx.host,

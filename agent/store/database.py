@@ -68,7 +68,10 @@ class Store:
 
     def scrub(self) -> None:
         """Empty the write-ahead log, so that deleted rows are gone from it too (secure_delete covers the file)."""
-        self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        try:
+            self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        except sqlite3.Error as error:
+            raise explain(error, self.folder) from error
 
     def close(self) -> None:
         """Close the connection; whatever was committed is on disk already."""
@@ -141,7 +144,9 @@ def _prepare(connection: sqlite3.Connection, path: Path, *, read_only: bool) -> 
         )
     if read_only:
         return
-    connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+    if version == 0:
+        # Only for a new file: on an old one this statement writes each time, which a full disk would refuse.
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA secure_delete = ON")
@@ -206,8 +211,7 @@ def explain(error: Exception, folder: Path) -> StoreError:
     if facts is not None and facts.f_flag & os.ST_RDONLY:
         return StoreError(what, why="The file system is mounted read-only.", do="Remount it read-write.")
     if no_space or (facts is not None and facts.f_bavail * facts.f_frsize < 64 * 1024):
-        free = "" if facts is None else f"; {facts.f_bavail * facts.f_frsize:,} bytes are free"
-        return StoreError(what, why=f"The disk is full{free}.", do="Free space; nothing acknowledged is lost.")
+        return disk_full(folder)
     if "malformed" in str(error) or "not a database" in str(error):
         return StoreError(
             what,
@@ -221,6 +225,20 @@ def explain(error: Exception, folder: Path) -> StoreError:
             do=f"See who it is: fuser {folder / FILE_NAME}",
         )
     return StoreError(what, why=str(error), do="See: portfolio-agent status")
+
+
+def disk_full(folder: Path) -> StoreError:
+    """The StoreError of a full disk, with the bytes that are left."""
+    try:
+        facts = os.statvfs(folder)
+        free = f"; {facts.f_bavail * facts.f_frsize:,} bytes are free"
+    except OSError:
+        free = ""
+    return StoreError(
+        f"The store in {folder} cannot be used.",
+        why=f"The disk is full{free}.",
+        do="Free space; nothing acknowledged is lost.",
+    )
 
 
 class InstanceLock:

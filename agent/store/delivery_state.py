@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -57,3 +57,11 @@ def save(connection: sqlite3.Connection, state: DeliveryState) -> None:
     for name in _INSTANTS:
         fields[name] = None if fields[name] is None else to_ms(fields[name])
     set_meta(connection, META_KEY, json.dumps(fields, sort_keys=True))
+
+
+def note_problem(store: Store, why: str, do: str, at: datetime) -> None:
+    """Remember what kept a run from sending anything, and since when; a hold stays as it is."""
+    state = load(store)
+    fresh = replace(state, last_answer=why, last_answer_at=at, failing_since=state.failing_since or at, do=do)
+    with store.transaction() as connection:
+        save(connection, fresh)

@@ -37,6 +37,14 @@ def keep(folder: Path, size_bytes: int = SIZE_BYTES) -> bool:
     return True
 
 
+def spent(folder: Path, size_bytes: int = SIZE_BYTES) -> bool:
+    """Whether the reserve is gone and the disk still full: what it gave is for deliveries, ticks must not eat it."""
+    try:
+        return not (folder / FILE_NAME).exists() and free_bytes(folder) < size_bytes
+    except OSError:
+        return False
+
+
 def release(folder: Path) -> bool:
     """Give the reserve up if the file system is nearly full; True when that made room."""
     with contextlib.suppress(OSError):

@@ -173,3 +173,15 @@ def test_an_hour_is_the_same_however_its_ticks_are_grouped(values: list[int], da
     mixed = data.draw(st.permutations(ticks))
     assert aggregate(mixed, HOUR, expected=30, kinds=KINDS) == aggregate(ticks, HOUR, expected=30, kinds=KINDS)
     assert START + timedelta(seconds=HOUR.length_s) == HOUR.end
+
+
+def test_cut_beans_have_a_row_though_others_are_there() -> None:
+    """J16: a metric of which the cap cut some beans says so in the hour, beside the series that were read."""
+    pool = Series("jmx", "pool.used", (("name", "a"),))
+    ticks = [
+        tick(2 * n, {pool: 1}, failures=(Failure("pool.used", "cut", "[jmx] max_beans leaves out 7 beans"),))
+        for n in range(3)
+    ]
+    rows = aggregate(ticks, HOUR, expected=30, kinds={})
+    assert row_of(rows, pool).samples == 3
+    assert row_of(rows, Series("jmx", "pool.used")).failed == {"cut": 3}

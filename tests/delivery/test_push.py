@@ -21,7 +21,7 @@ import pytest
 from agent.batching import open_document, split
 from agent.delivery.http import HttpClient, open_client
 from agent.delivery.push import PushOutcome, PushPace, PushReport, push_waiting
-from agent.errors import KeyRejected, KeyUnreadable, PushDeferred
+from agent.errors import ConsentChanged, KeyRejected, KeyUnreadable, PushDeferred
 from agent.model import Batch
 from agent.settings import CloudSettings, Secret
 from agent.store import Store, delivery_state, ledger, open_store, outbox, reserve
@@ -64,6 +64,7 @@ def push(
         stopping=stopping or threading.Event(),
         split=split,
         destination=client.host,
+        permits=lambda batch: True,
         pace=pace,
     )
 
@@ -342,7 +343,7 @@ PUSHER = """
     port, ca, state = sys.argv[1:]
     client = open_client(CloudSettings(endpoint=f"https://localhost:{port}", ca_file=Path(ca)))
     push_waiting(open_store(Path(state)), client, KEY, clock=lambda: datetime.now(UTC), stopping=threading.Event(),
-                 split=split, destination=client.host)
+                 split=split, destination=client.host, permits=lambda batch: True)
 """
 
 
@@ -472,3 +473,23 @@ def test_store_opened_elsewhere_sees_the_state(store: Store, cloud: Receiver, cl
     other = open_store(store.folder, read_only=True)
     assert delivery_state.load(other).hold.startswith("403")
     other.close()
+
+
+def test_consent_is_asked_before_each_request(store: Store, cloud: Receiver, client: HttpClient) -> None:
+    """When consent no longer allows what waits, the run ends before the next request and nothing of it leaves."""
+    put(store, batch(0), batch(1))
+    answers = iter([True, False])
+    with pytest.raises(ConsentChanged):
+        push_waiting(
+            store,
+            client,
+            KEY,
+            clock=lambda: SEALED_AT,
+            stopping=threading.Event(),
+            split=split,
+            destination=client.host,
+            permits=lambda one: next(answers),
+        )
+    assert len(cloud.log()) == 1
+    assert states(store) == [BatchState.ACKNOWLEDGED, BatchState.WAITING]
+    assert len(ledger.rows(store)) == 1

@@ -17,6 +17,7 @@ from agent.errors import ConfigError
 from agent.product import read_home, read_product_facts
 from agent.product.documents import Malformed, read_elements, read_properties
 from agent.settings import InstanceSettings, ProductType, Settings
+from tests.support.folders import open_to_all
 from tests.support.homes import write_home
 
 JIRA = ProductType.JIRA
@@ -169,8 +170,7 @@ def test_jndi_is_explained(tmp_path: Path) -> None:
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become another user")
 def test_unreadable_dbconfig_names_the_grant(tmp_path: Path) -> None:
     """Requirement C3: the message says who owns the file and which command lets the agent read it alone."""
-    for folder in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
-        folder.chmod(0o755)
+    open_to_all(tmp_path)
     home = write_home(tmp_path)
     (home / "dbconfig.xml").chmod(0o600)
     script = (

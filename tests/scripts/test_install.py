@@ -51,9 +51,9 @@ def test_install_and_remove_without_network(machine: Machine) -> None:
     assert machine.run("getent passwd portfolio-agent | cut -d: -f6,7").stdout == "/nonexistent:/usr/sbin/nologin\n"
     as_service = "setpriv --reuid portfolio-agent --regid portfolio-agent --clear-groups portfolio-agent --help"
     assert "Exit codes" in machine.run(as_service).stdout
-    bytecode = machine.run("find /opt/portfolio-agent/versions -path '*agent/__pycache__/errors.*.pyc'").stdout
-    assert bytecode.count("errors.cpython-311.pyc") == 1
-    assert bytecode.count("errors.cpython-311.opt-2.pyc") == 1
+    bytecode = machine.run("find /opt/portfolio-agent/versions -path '*/agent/*errors.*.pyc'").stdout
+    assert bytecode.count("/agent/__pycache__/errors.cpython-311.pyc") == 1
+    assert bytecode.count("/agent/errors.cpython-311.opt-2.pyc") == 1
     assert machine.run("find /opt/portfolio-agent ! -user root").stdout == ""
     assert machine.run("find /opt/portfolio-agent -perm /022 ! -type l").stdout == ""
 

@@ -20,6 +20,7 @@ from agent.settings import Mode, ProductType, Settings, entries, load_settings
 from agent.settings.keys import key_of, parse_duration, parse_size, render_duration, render_size
 from agent.settings.load import parse_settings
 from agent.settings.rules import ADDRESS_KEYS, TRANSPORTS
+from tests.support.folders import open_to_all
 
 INSTANCE = '[instance]\nproduct = "jira"\nhome = "/srv/jira"\nshared_home = "/srv/shared"\n'
 
@@ -114,7 +115,7 @@ def test_all_mistakes_come_at_once() -> None:
         ("[delivery]\nfirst_wait = 1000", "delivery.first_wait", "longest_wait"),
         ('[bundle]\nevery = "1h"', "bundle.every", "no effect"),
         ('[database]\nstatement_timeout = "2m"', "database.statement_timeout", "no effect"),
-        ('[jmx]\nuser = "u"\npassword_file = "/p"', "jmx.user", "command line"),
+        ('[jmx]\ntransport = "jmxquery"\nuser = "u"\npassword_file = "/p"', "jmx.user", "command line"),
         ('[jmx]\ntransport = "rmi"\nuser = "u"', "jmx.user", "needs a password"),
         ('[jmx]\ntransport = "rmi"\npassword_file = "/p"', "jmx.password_file", "without jmx.user"),
         (
@@ -126,11 +127,11 @@ def test_all_mistakes_come_at_once() -> None:
         ('[jmx]\nurl = "http://localhost:8778/jolokia"', "jmx.url", "no effect"),
         ('[jmx]\ntransport = "jolokia"\nurl = "http://h/j"\nport = 1', "jmx.port", "no effect"),
         ('[jmx]\ntransport = "jolokia"\nurl = "http://u:p@h/j"', "jmx.url", "holds a password"),
-        ("[jmx]\nfollow_stub_host = false", "jmx.follow_stub_host", "no effect"),
+        ('[jmx]\ntransport = "jmxquery"\nfollow_stub_host = false', "jmx.follow_stub_host", "no effect"),
         ('[jmx]\ntransport = "rmi"\njava = "/usr/bin/java"', "jmx.java", "no effect"),
         ('[jmx.tls]\nca_file = "/ca"', "jmx.tls.ca_file", "no effect"),
         ("[jmx.tls]\ncheck_name = true", "jmx.tls.check_name", "no effect"),
-        ("[jmx.tls]\nserver = true", "jmx.tls.server", "rmi"),
+        ('[jmx]\ntransport = "jmxquery"\n[jmx.tls]\nserver = true', "jmx.tls.server", "rmi"),
         (
             '[jmx]\ntransport = "rmi"\n[jmx.tls]\nserver = true\ncertificate_file = "/c"',
             "jmx.tls.key_file",
@@ -336,10 +337,7 @@ def test_folder_world_writable_and_foreign_bytes_are_refused(tmp_path: Path) -> 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become another user")
 def test_unreadable_file_names_owner_mode_and_command(tmp_path: Path) -> None:
     """Requirement C3: a permission problem is shown as that, with owner, needed mode and the command that mends it."""
-    tmp_path.chmod(0o755)
-    for parent in tmp_path.parents:
-        if parent.owner() == "root" and parent.name.startswith("pytest"):
-            parent.chmod(0o755)
+    open_to_all(tmp_path)
     path = tmp_path / "agent.toml"
     path.write_text(INSTANCE)
     path.chmod(0o600)

@@ -90,7 +90,7 @@ def test_rendered_settings_load_to_themselves(
         instance=InstanceSettings(ProductType.JIRA, Path("/srv") / folder, Path("/srv/shared"), name),
         agent=replace(DEFAULTS.agent, mode=mode),
         sampling=replace(DEFAULTS.sampling, interval_s=float(interval), deadline_s=interval / 2),
-        jmx=replace(DEFAULTS.jmx, port=port, java=name),
+        jmx=replace(DEFAULTS.jmx, transport="jmxquery", port=port, java=name),
         delivery=replace(DEFAULTS.delivery, outbox_limit_bytes=limit, retry_for_s=retry),
         database=replace(
             DEFAULTS.database,

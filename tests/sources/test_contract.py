@@ -10,6 +10,7 @@ import pytest
 
 from agent.catalog.reasons import REASONS
 from agent.errors import SourceError
+from agent.jmx import TransportName
 from agent.model import Kind
 from agent.sources import Source
 from agent.sources.host import Host
@@ -17,7 +18,7 @@ from tests.support.jira_database import fill_sqlite
 from tests.support.jvm_beans import Jvm, free_port
 from tests.support.sources import catalog, guardrails_source, jmx_source
 
-KINDS = ("host", "jmx", "guardrails")
+KINDS = ("host", "jmx", "jmxquery", "guardrails")
 
 
 @pytest.fixture(params=KINDS)
@@ -25,6 +26,7 @@ def source(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Source]:
     makers: dict[str, Callable[[], Source]] = {
         "host": lambda: Host(catalog(), {"state": tmp_path}),
         "jmx": lambda: jmx_source(request.getfixturevalue("jvm").port),
+        "jmxquery": lambda: jmx_source(request.getfixturevalue("jvm").port, transport=TransportName.JMXQUERY),
         "guardrails": lambda: guardrails_source(fill_sqlite(tmp_path / "jira.db")),
     }
     opened = makers[request.param]()
@@ -83,6 +85,7 @@ def test_dead_source_says_why(kind: str, tmp_path: Path) -> None:
     makers: dict[str, Callable[[], Source]] = {
         "host": lambda: Host(catalog(), {}),
         "jmx": lambda: jmx_source(free_port()),
+        "jmxquery": lambda: jmx_source(free_port(), transport=TransportName.JMXQUERY),
         "guardrails": lambda: guardrails_source(tmp_path / "missing.db"),
     }
     with pytest.raises(SourceError) as caught:

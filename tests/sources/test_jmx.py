@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from agent.catalog.reasons import REASONS
 from agent.errors import SourceError
-from agent.jmx import BeanQuery, JmxError, JmxSample, JmxValue
+from agent.jmx import BeanQuery, JmxError, JmxSample, JmxValue, ReadFailure
 from agent.model import Failure, Kind, Reading, Value
 from agent.sources.jmx import Jmx, bean_queries
 from tests.support.jvm_beans import Jvm
@@ -161,3 +162,38 @@ def test_transport_error_becomes_source_error() -> None:
     with pytest.raises(SourceError) as other:
         strange.read(1)
     assert other.value.reason == "other"
+
+
+def canned(answer: JmxSample) -> Reading:
+    """The reading of what a transport answers, with the metrics of two entries."""
+    own = catalog_of(
+        jmx_metric("pool.used", "x:type=Pool,name=*", "Used", tags={"name": "name"}),
+        jmx_metric("heap.used", "x:type=Heap", "Used"),
+    )
+    return Jmx(own, lambda _: Canned(answer)).read(10)
+
+
+def test_attribute_left_alone_is_quarantined() -> None:
+    """J14: what a transport does not ask for any more is a failure of its own, with bean, attribute and cause."""
+    left = ReadFailure("x:type=Heap", "Used", "not-serializable", "the server broke off", left_alone=True)
+    reading = canned(JmxSample({"x:type=Pool,name=a": {"Used": 1}}, (left,)))
+    assert reasons(reading, "heap.used") == ["quarantined"]
+    (failure,) = [item for item in reading.failures if item.metric == "heap.used"]
+    assert failure.detail == "x:type=Heap Used: not-serializable, the server broke off"
+    assert "quarantined" in REASONS
+
+
+def test_cap_that_cuts_is_told_with_count_and_names() -> None:
+    """J16: the cap, the number of beans and the first names are told, and what nobody looked for is not 'absent'."""
+    reading = canned(JmxSample({"x:type=Pool,name=a": {"Used": 1}}, cut=(7, ("x:type=Pool,name=b",))))
+    (failure,) = [item for item in reading.failures if item.metric == "pool.used"]
+    assert failure.reason == "cut"
+    assert failure.detail == "[jmx] max_beans leaves out 7 beans: x:type=Pool,name=b"
+    assert reasons(reading, "heap.used") == ["cut"]
+    assert "cut" in REASONS
+
+
+def test_attribute_that_a_bean_does_not_declare_is_absent() -> None:
+    """An older product without the attribute is healthy: not-present, as a bean that is not there."""
+    gone = ReadFailure("x:type=Heap", "Used", "not-declared")
+    assert reasons(canned(JmxSample({}, (gone,))), "heap.used") == ["not-present"]

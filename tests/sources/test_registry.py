@@ -54,7 +54,7 @@ def test_password_with_jmxquery_is_refused_at_reading(tmp_path: Path) -> None:
     secret = tmp_path / "word"
     secret.write_text("planted-word\n")
     secret.chmod(0o600)
-    own = settings(tmp_path, 1, user="monitor", password_file=secret)
+    own = settings(tmp_path, 1, transport="jmxquery", user="monitor", password_file=secret)
     source = next(source for source in open_sources(own, load_catalog("jira")) if source.name == "jmx")
     with pytest.raises(SourceError, match="cannot log in") as caught:
         source.read(10)

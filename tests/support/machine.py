@@ -11,7 +11,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tests.support.servers import missing, require, require_root
@@ -98,6 +98,10 @@ class Machine:
         if check and done.returncode != 0:
             raise AssertionError(f"exit {done.returncode}: {script}\n{done.stdout[-3000:]}{done.stderr[-3000:]}")
         return done
+
+    def on_loopback(self, command: Sequence[str | Path]) -> list[str | Path]:
+        """The command that runs a program of the host, with the host's files, on the loopback of this machine."""
+        return ["nsenter", "--target", str(self._leader), "--net", "--", *command]
 
     def write(self, path: str, text: str, mode: str = "0644") -> None:
         """Put a file inside, with its folders."""

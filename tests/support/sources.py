@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 from agent.catalog import Catalog, JmxBinding, Metric, load_catalog
 from agent.catalog.model import DataType
 from agent.jmx import BeanQuery, Target, Transport, TransportName
-from agent.jmx.jmxquery import JmxqueryTransport
+from agent.jmx.transport import open_transport
 from agent.model import Category, ConsentLevel, EntryType, Kind
 from agent.product.engine import open_engine
 from agent.product.jdbc import DatabaseAddress
@@ -25,14 +25,14 @@ def catalog() -> Catalog:
     return load_catalog("jira")
 
 
-def jmx_source(port: int, own: Catalog | None = None) -> Jmx:
+def jmx_source(port: int, own: Catalog | None = None, transport: TransportName = TransportName.RMI) -> Jmx:
     """The JMX source on a port of this machine."""
-    target = Target("127.0.0.1", port, TransportName.JMXQUERY)
+    target = Target("127.0.0.1", port, transport)
 
-    def open_transport(queries: tuple[BeanQuery, ...]) -> Transport:
-        return JmxqueryTransport(target, queries)
+    def opened(queries: tuple[BeanQuery, ...]) -> Transport:
+        return open_transport(target, queries)
 
-    return Jmx(own or catalog(), open_transport)
+    return Jmx(own or catalog(), opened)
 
 
 def sqlite_engine(path: Path, timeout_s: float = 10.0) -> Engine:

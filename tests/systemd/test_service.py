@@ -13,9 +13,10 @@ from tests.support.servers import require_root
 
 # Run inside the sandbox of the unit: what the agent needs works, what it must not do fails.
 SANDBOX = """
-import json, os, pathlib, resource, socket, sqlite3, ssl
+import ctypes, json, os, pathlib, resource, socket, sqlite3, ssl
 
 import psutil
+from agent.runtime.process import die_with_parent, refuse_dumps
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 def outcome(work):
@@ -34,7 +35,15 @@ def connect():
     listener_free = socket.create_connection(("127.0.0.1", 9), timeout=2)
     listener_free.close()
 
+def prctl():
+    # ctypes where no memory may be both writable and executable.
+    die_with_parent(os.getppid())
+    refuse_dumps()
+    return "dumpable" if ctypes.CDLL(None).prctl(3, 0, 0, 0, 0) else ""
+
 print(json.dumps({
+    "prctl": outcome(prctl),
+    "machine id": outcome(lambda: pathlib.Path("/etc/machine-id").read_text() and ""),
     "host metrics": outcome(lambda: psutil.virtual_memory() and psutil.cpu_times() and os.getloadavg() and ""),
     "store": outcome(wal),
     "tls": outcome(lambda: ssl.create_default_context() and ""),
@@ -85,6 +94,8 @@ def test_the_sandbox_lets_the_agent_work_and_nothing_else(machine: Machine) -> N
     machine.wait_for("test $(systemctl is-active portfolio-agent) = inactive")
     found = json.loads(machine.run("cat /run/sandbox.json").stdout)
     assert found == {
+        "prctl": "ok",
+        "machine id": "ok",
         "host metrics": "ok",
         "store": "ok",
         "tls": "ok",

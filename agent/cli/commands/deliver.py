@@ -30,19 +30,21 @@ def deliver(
     """
     from agent.cli import log
     from agent.runtime.account import act_as_owner
-    from agent.runtime.deliver import run_hourly
+    from agent.runtime.deliver import run_hourly, run_scheduled
     from agent.runtime.stopping import stop_on_signals
     from agent.settings.load import load_settings
 
     settings = load_settings(config)
     act_as_owner(settings.agent.state_dir)
     log.configure(settings.agent.log_level)
+    if scheduled:
+        raise typer.Exit(run_scheduled(settings, datetime.now(UTC), stop_on_signals()))
     report = run_hourly(settings, datetime.now(UTC), push=not no_push, stopping=stop_on_signals())
     if as_json:
         print_json(report.to_json())
-    elif not scheduled:
+    else:
         typer.echo(_words(report))
-    raise typer.Exit(report.exit_code(scheduled=scheduled))
+    raise typer.Exit(report.exit_code())
 
 
 def _words(report: HourlyReport) -> str:

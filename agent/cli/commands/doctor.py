@@ -1,0 +1,37 @@
+"""`doctor`: which stage fails, why, and what mends it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import typer
+
+from agent.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, print_json
+
+
+def doctor(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
+    """Go through JMX, database, host, store, link and cloud stage by stage; name what fails, why, and what mends it.
+
+    Changes nothing and sends no key; with mode = "offline" nothing is asked of the cloud. Ends within a minute.
+
+    Exit codes: 0 all is well, 1 something failed, 10 configuration.
+
+    Example: portfolio-agent doctor --json
+    """
+    from agent.runtime.account import act_as_owner
+    from agent.runtime.doctor import examine, render_report
+    from agent.settings.load import load_settings
+
+    settings = load_settings(config)
+    act_as_owner(settings.agent.state_dir)
+    report = examine(settings, datetime.now(UTC))
+    if as_json:
+        print_json(report.to_json())
+    else:
+        typer.echo(render_report(report))
+    raise typer.Exit(report.exit_code)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(doctor)

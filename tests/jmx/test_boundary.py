@@ -1,0 +1,66 @@
+"""agent/jmx could be published as a library of its own."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import agent.jmx
+
+PACKAGE = Path(agent.jmx.__file__).parent
+# Only these bring a library; the first is imported at the first sample over Jolokia: who reads over RMI pays nothing.
+OWN_LIBRARY = {"jolokia_http": {"httpx", "httpcore"}, "jmxquery": {"jmxquery"}}
+MODULES = sorted(PACKAGE.glob("*.py"))
+
+
+def imported(path: Path) -> set[str]:
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0
+            names.add(node.module or "")
+    return names
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
+def test_it_imports_nothing_of_the_product(path: Path) -> None:
+    """The standard library and the package itself; a transport with a library of its own brings that one."""
+    allowed = sys.stdlib_module_names | OWN_LIBRARY.get(path.stem, set())
+    foreign = {
+        name
+        for name in imported(path)
+        if name.split(".")[0] not in allowed and name != "agent.jmx" and not name.startswith("agent.jmx.")
+    }
+    assert foreign == set()
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
+def test_the_stream_is_never_turned_into_code(path: Path) -> None:
+    """No pickle, eval, exec or import by a name from a server (wire note, section 10, rule 1)."""
+    assert not imported(path) & {"pickle", "marshal", "shelve"}
+    called = {
+        node.func.id
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    }
+    assert not called & {"eval", "exec", "compile", "__import__", "globals"}
+
+
+def test_what_is_listed_is_there() -> None:
+    """`__all__` names what others may use."""
+    assert all(hasattr(agent.jmx, name) for name in agent.jmx.__all__)
+
+
+def test_the_http_library_is_imported_in_one_place_and_late() -> None:
+    """jolokia_http.py is imported by jolokia.py alone, and there inside the function that takes a sample."""
+    importers = {path.stem for path in MODULES if "agent.jmx.jolokia_http" in imported(path)}
+    assert importers == {"jolokia"}
+    program = "import sys, agent.jmx.jolokia; print(sorted(set(sys.modules) & {'httpx', 'httpcore', 'ssl'}))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
