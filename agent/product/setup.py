@@ -232,7 +232,8 @@ def _next_steps(wishes: SetupWishes, settings: Settings, home: HomeFacts, hint: 
     if home.database.encrypted:
         yield (
             f"The product's database password is encrypted: create the read-only account '{OWN_USER}' with the "
-            f"database's script in config/database, and put its password into {settings.database.password_file} (mode 0600, owner portfolio-agent)."
+            "database's script in config/database, and put its password into "
+            f"{settings.database.password_file} (mode 0600, owner portfolio-agent)."
         )
     if hint is not None and hint.port is None:
         yield "Open a JMX port on loopback in the product's bin/setenv.sh and restart the product, or set jmx.enabled."
