@@ -18,6 +18,7 @@ from fractions import Fraction
 from agent.model import Hour, HourlyAggregate, Kind, Outcome, Series, Tick, Value
 
 NOT_DUE = "not-due"
+OTHER_NODE = "other-node"
 NOT_PRESENT = "not-present"
 CUT = "cut"
 NOT_SEEN = "not-seen"
@@ -110,7 +111,7 @@ class _Failures:
             reason = reasons.get(series.metric)
             if reason is None and outcome is Outcome.FAILED:
                 reason = next(iter(reasons.values()), NOT_SEEN)
-            if reason == NOT_DUE or (reason is None and outcome is Outcome.NOT_DUE):
+            if reason in (NOT_DUE, OTHER_NODE) or (reason is None and outcome is Outcome.NOT_DUE):
                 not_due += 1
             else:
                 failed[reason or NOT_SEEN] += 1
@@ -141,7 +142,7 @@ def _failed_only(ticks: Sequence[Tick], collected: Mapping[Series, _Collected]) 
         for tick in ticks
         for report in tick.reports
         for failure in report.failures
-        if failure.metric and failure.reason not in (NOT_DUE, NOT_PRESENT)
+        if failure.metric and failure.reason not in (NOT_DUE, NOT_PRESENT, OTHER_NODE)
     }
     return [Series(source, metric) for source, metric, cut in sorted(named) if cut or metric not in seen]
 
