@@ -64,7 +64,7 @@ KEYS = {
     "database.statement_timeout": "A query that takes longer is ended, on the server too.",
     "database.allow_writable_login": 'May the login write? true by default with login = "product", false with own.',
     "host.enabled": "false: do not read the machine.",
-    "host.write_latency": "false: write no small file each 10 minutes to time the disks of state folder and shared home.",
+    "host.write_latency": "false: do not time a small file each 10 minutes in state folder and shared home.",
     "clientside.enabled": "false: do not read these logs.",
     "clientside.install": "Where the product is installed (with Tomcat's conf/server.xml); without it no log is read.",
     "clientside.access_log_dir": "Where the access logs lie, when it is not where server.xml says.",
