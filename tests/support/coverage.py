@@ -40,11 +40,13 @@ def read_for_real(product: str, folder: Path) -> dict[str, set[str]]:
     listed = _listed(product, folder) or path
     for name in LISTINGS:
         if catalog.of_source(name):
-            source = Listing(
-                name, catalog, lambda: sqlite_engine(path), lambda: ConsentLevel.EXTENDED, now=lambda: START
-            )
+            source = Listing(name, catalog, lambda: sqlite_engine(listed), _extended, now=lambda: START)
             readings.append((name, source.read(60)))
     return {name: {sample.series.metric for sample in reading.samples} for name, reading in readings}
+
+
+def _extended() -> ConsentLevel:
+    return ConsentLevel.EXTENDED
 
 
 def bean_names(product: str, binding: JmxBinding) -> list[str]:
