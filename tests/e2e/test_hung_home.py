@@ -21,7 +21,8 @@ def host_reasons(agent: RunningAgent) -> set[str]:
 @pytest.mark.fault(96)
 def test_daemon_beside_a_hung_shared_home(tmp_path: Path) -> None:
     """Mounted over a running agent, a file system that never answers: ticks go on with processor, memory and the local
-    disk, status names the folder and what to run, SIGTERM is obeyed at once, and all heals when it answers."""
+    disk, status names the folder and what to run, SIGTERM is obeyed at once, a start works too, and all heals when it
+    answers."""
     with running_agent(tmp_path, sampling__interval="1s", sampling__deadline="900ms", hour__length="1h") as agent:
         agent.start(ticks=2)
         with hung_mount(agent.shared_home):
@@ -35,6 +36,8 @@ def test_daemon_beside_a_hung_shared_home(tmp_path: Path) -> None:
         with hung_mount(agent.shared_home):
             agent.wait(lambda: "hung" in host_reasons(agent))
             assert agent.stop(10) == 0
+            agent.start(ticks=2)  # the hourly child hangs where no signal reaches it
+            assert agent.stop(15) == 0
         problem = next(one for one in agent.status()["problems"] if "hangs" in one["why"])
         assert str(agent.shared_home) in problem["why"]
         assert problem["do"].startswith("Run: ")
