@@ -13,7 +13,7 @@ import agent.jmx
 
 PACKAGE = Path(agent.jmx.__file__).parent
 # Only these bring a library; the first is imported at the first sample over Jolokia: who reads over RMI pays nothing.
-OWN_LIBRARY = {"jolokia_http": {"httpx", "httpcore"}, "jmxquery": {"jmxquery"}}
+OWN_LIBRARY = {"http": {"httpx", "httpcore"}, "jmxquery": {"jmxquery"}}
 MODULES = sorted(PACKAGE.glob("*.py"))
 
 
