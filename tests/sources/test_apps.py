@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from starlette.responses import Response
 
 from agent.catalog import load_catalog
 from agent.errors import SourceError
@@ -290,16 +291,10 @@ def test_licences_switched_off_or_refused(bench: Bench) -> None:
     reading = bench.source(settings=off).read(30)
     assert reasons(reading) == {"instance.sen": "not-due"}
     assert "licence" not in rows(reading, "app.installed")[GROOVY][1]
-    bench.server.answers["installed-marketplace"] = bench.server.answers.pop("x", None) or _status(403)
+    bench.server.answers["installed-marketplace"] = Response("", 403)
     reading = bench.source().read(30)
     assert reasons(reading) == {"instance.sen": "permission-denied", "app.installed": "permission-denied"}
     assert rows(reading, "app.installed")[GROOVY][1]["state"] == "disabled"
-
-
-def _status(status: int) -> object:
-    from starlette.responses import Response
-
-    return Response("", status)
 
 
 def test_two_apps_with_one_key(bench: Bench) -> None:
