@@ -63,6 +63,7 @@ KEYS = {
     "database.password_file": "A file of mode 0600 that holds the password and nothing else.",
     "database.password_credential": "Or the name of a systemd credential (LoadCredential= in the unit).",
     "database.statement_timeout": "A query that takes longer is ended, on the server too.",
+    "database.allow_writable_login": 'May the login write? true by default with login = "product", false with own.',
     "apps.rest_url": "The product's own address, with its context path. https, or http on this machine.",
     "apps.token_file": "A file of mode 0600 that holds a personal access token of an administrator and nothing else.",
     "apps.token_credential": "Or the name of a systemd credential (LoadCredential= in the unit).",
@@ -92,7 +93,7 @@ KEYS = {
     "bundle.keep": "How many bundles are kept.",
 }
 
-EXAMPLES: dict[str, str | int] = {
+EXAMPLES: dict[str, str | int | bool] = {
     "jmx.connector_port": 8100,
     "jmx.url": "http://localhost:8778/jolokia",
     "jmx.user": "portfolio",
@@ -119,6 +120,7 @@ EXAMPLES: dict[str, str | int] = {
     "apps.ca_file": "/etc/portfolio-agent/product-ca.pem",
     "clientside.install": "/opt/atlassian/jira",
     "clientside.access_log_dir": "/var/log/jira",
+    "database.allow_writable_login": True,
     "cloud.endpoint": "https://collector.example.com",
     "cloud.ca_file": "/etc/portfolio-agent/ca.pem",
     "cloud.proxy": "http://proxy.example.com:3128",
