@@ -23,14 +23,19 @@ Every row leaves as hourly figures: a gauge as min, max, mean, last, p50 and p95
 last value; an info as its value. *Consent* says from which level on a row leaves: `basic`, `extended`, or `none` (read
 here, never leaves). A tag is kept, hashed under this instance's own key, or dropped, as said for each level.
 """
+APP_MANAGER = "app manager over REST, with `[apps] rest_url`"
 CONSENT_WORDS = {ConsentLevel.NONE: "none", ConsentLevel.BASIC: "basic", ConsentLevel.EXTENDED: "extended"}
 
 
 def render_document(root: Path | None = None) -> str:
     """The whole page; raises CatalogError when a catalog has a fault."""
     catalogs = {product: load_catalog(product, root) for product in products(root)}
-    shared = set.intersection(*(set(catalog.metrics) for catalog in catalogs.values()))
     first = next(iter(catalogs.values()))
+    shared = {
+        name
+        for name, metric in first.metrics.items()
+        if all(catalog.metrics.get(name) == metric for catalog in catalogs.values())
+    }
     lines = [HEAD, *_summary(catalogs, shared)]
     lines += _product(
         "Common to all products", first, [first.metrics[name] for name in first.metrics if name in shared]
@@ -96,6 +101,10 @@ def _places(metric: Metric, catalog: Catalog) -> Iterator[str]:
         yield from (f"MBean `{bean}` `{attribute}`" for bean in (metric.jmx.bean, *metric.jmx.or_beans))
     elif metric.sql is not None:
         yield f"statement `{metric.sql.query}.sql`: {catalog.queries[metric.sql.query].counts}"
+        if metric.rest is not None:
+            yield APP_MANAGER
+    elif metric.rest is not None:
+        yield APP_MANAGER
     elif metric.source == "clientside":
         yield "log"
     elif metric.source == "host":

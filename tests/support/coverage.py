@@ -8,14 +8,18 @@ from pathlib import Path
 
 from agent.catalog import Catalog, JmxBinding, load_catalog
 from agent.model import ConsentLevel, Reading
-from agent.settings import AgentSettings, ClientsideSettings, InstanceSettings, ProductType, Settings
+from agent.settings import AgentSettings, ClientsideSettings, InstanceSettings, ProductType, Secret, Settings
+from agent.sources.apps import InstalledApps
 from agent.sources.clientside import open_clientside
 from agent.sources.folders import Folders
 from agent.sources.guardrails import Guardrails
 from agent.sources.host import Host
 from agent.sources.listings import Listing
+from agent.sources.pause import Pause
+from agent.sources.upm import AppManager
 from tests.support import product_databases
 from tests.support.access_logs import jira_line, make_install
+from tests.support.app_manager import TOKEN, app_manager
 from tests.support.jvm_beans import running_jvm
 from tests.support.listings import BITBUCKET, CONFLUENCE, START, change, jira_sqlite
 from tests.support.sources import jmx_source, sqlite_engine
@@ -42,7 +46,11 @@ def read_for_real(product: str, folder: Path) -> dict[str, set[str]]:
         if catalog.of_source(name):
             source = Listing(name, catalog, lambda: sqlite_engine(listed), _extended, now=lambda: START)
             readings.append((name, source.read(60)))
-    return {name: {sample.series.metric for sample in reading.samples} for name, reading in readings}
+    readings.append(("apps", _app_manager(catalog, folder)))
+    found: dict[str, set[str]] = {}
+    for name, reading in readings:
+        found.setdefault(name, set()).update(sample.series.metric for sample in reading.samples)
+    return found
 
 
 def _extended() -> ConsentLevel:
@@ -94,6 +102,15 @@ def _listed(product: str, folder: Path) -> Path | None:
         return None
     change(folder / "listed.db", *statements)
     return folder / "listed.db"
+
+
+def _app_manager(catalog: Catalog, folder: Path) -> Reading:
+    """What the product's app manager tells over HTTPS."""
+    with app_manager(folder) as server:
+        manager = AppManager(server.url, lambda: (None, Secret(TOKEN)), server.ca_file, True)
+        return InstalledApps(
+            catalog, manager, Pause(folder / "pause.json", lambda: ""), _extended, now=lambda: START
+        ).read(30)
 
 
 def _logs(product: str, catalog: Catalog, folder: Path) -> Reading:
