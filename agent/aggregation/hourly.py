@@ -31,7 +31,12 @@ class _Collected:
 
     points: list[tuple[Value, str]] = field(default_factory=list)
     attributes: list[Mapping[str, Value]] = field(default_factory=list)
+    hashed: list[tuple[str, ...]] = field(default_factory=list)
     seen_in: set[int] = field(default_factory=set)
+
+    def latest(self) -> tuple[Mapping[str, Value], tuple[str, ...]]:
+        """The attributes that the last value came with, and what of it is hashed."""
+        return (self.attributes[-1], self.hashed[-1]) if self.attributes else ({}, ())
 
     def drop_estimates(self) -> int:
         """Where some values are counted and others estimated, keep the counted ones; how many were dropped."""
@@ -40,6 +45,7 @@ class _Collected:
         if dropped:
             self.points = [self.points[position] for position in exact]
             self.attributes = [self.attributes[position] for position in exact]
+            self.hashed = [self.hashed[position] for position in exact]
         return dropped
 
 
@@ -65,6 +71,7 @@ def aggregate(
             entry = collected.setdefault(sample.series, _Collected())
             entry.points.append((sample.value, tick.epochs.get(sample.series.source, "")))
             entry.attributes.append(dict(sample.attributes))
+            entry.hashed.append(sample.hashed)
             entry.seen_in.add(position)
     for series in _still_expected((row for row in known if kinds.get(row.series.metric) is not Kind.EVENT), ordered):
         collected.setdefault(series, _Collected())
@@ -73,20 +80,22 @@ def aggregate(
     failures = _Failures(ordered)
     start = _baseline(before, hour, expected)
     rows = []
-    for series in sorted(collected, key=lambda item: (item.source, item.metric, item.tags)):
+    for series in sorted(collected, key=lambda item: (item.source, item.metric, item.tags, item.hashed)):
         entry = collected[series]
         kind = kinds.get(series.metric, Kind.GAUGE)
         if kind is Kind.EVENT:
             # Nobody expects an event: what was noticed is all there is.
-            latest = entry.attributes[-1] if entry.attributes else {}
+            latest, hashed = entry.latest()
             figures = {**latest, **event_figures([value for value, _ in entry.points], entry.attributes)}
-            rows.append(HourlyAggregate(series, hour, figures, len(entry.points), len(entry.points), {}))
+            rows.append(HourlyAggregate(series, hour, figures, len(entry.points), len(entry.points), {}, hashed))
             continue
         failed, not_due = failures.of(series, entry.seen_in)
         not_due += entry.drop_estimates()
-        latest = entry.attributes[-1] if entry.attributes else {}
+        latest, hashed = entry.latest()
         figures = {**_figures(kind, entry.points, start.get(series)), **latest}
-        rows.append(HourlyAggregate(series, hour, figures, len(entry.points), max(expected - not_due, 0), dict(failed)))
+        rows.append(
+            HourlyAggregate(series, hour, figures, len(entry.points), max(expected - not_due, 0), dict(failed), hashed)
+        )
     return rows
 
 

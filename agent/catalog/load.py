@@ -18,6 +18,7 @@ from pathlib import Path
 from agent.catalog.entry import Faults, parse_metric
 from agent.catalog.model import Catalog, DataType, Metric, SqlQuery, TagTreatment
 from agent.catalog.queries import file_name, read_estimates, read_queries
+from agent.catalog.shapes import SHAPES_FILE, read_shapes
 from agent.errors import ConfigError, Mistake
 from agent.model import ConsentLevel
 
@@ -53,6 +54,7 @@ def load_catalog(product: str, root: Traversable | Path | None = None) -> Catalo
         )
     faults = Faults()
     public, private = _read_apps(base / APPS_FILE, faults)
+    shapes = read_shapes(base / SHAPES_FILE, faults)
     metrics: dict[str, Metric] = {}
     queries: dict[str, SqlQuery] = {}
     for folder in (COMMON, product):
@@ -71,6 +73,7 @@ def load_catalog(product: str, root: Traversable | Path | None = None) -> Catalo
             f"The catalog of {product} has {len(faults.found)} fault(s); it is not used.", tuple(faults.found), do=DO
         )
     version = field_list_version(metrics.values(), public, private)
+    metrics = {name: shapes.shaped(metric) for name, metric in metrics.items()}
     return Catalog(product, metrics, version, queries, public, private, estimates)
 
 

@@ -28,6 +28,7 @@ from agent.log import configure, log, logger
 from agent.model import Outcome, Tick, hour_of
 from agent.runtime.account import act_as_owner
 from agent.runtime.child import HourlyChild
+from agent.runtime.concealing import TickConcealer
 from agent.runtime.faults import FaultLog
 from agent.runtime.level import LinkLevel
 from agent.runtime.notify import Notifier
@@ -90,7 +91,9 @@ def run(settings: Settings, config: Path, stopping: threading.Event) -> int:
         store = open_store(settings.agent.state_dir)
         governor = governor_of(settings, catalog)
         governor.recall(load_costs(store), time.monotonic(), datetime.now(UTC))
-        sampler = Sampler(open_sources(settings, catalog, LinkLevel(settings), governor))
+        level = LinkLevel(settings)
+        conceal = TickConcealer(settings, catalog, level)
+        sampler = Sampler(open_sources(settings, catalog, level, governor), conceal)
         child = HourlyChild(config, settings.delivery.retry_for_s)
         log(LOG, logging.INFO, "agent.started", version=__version__, product=settings.instance.product)
         try:

@@ -17,10 +17,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from agent.aggregation import acts, aggregate, watch, with_events
+from agent.aggregation import Event, acts, aggregate, watch, with_events
 from agent.errors import AgentError, AlreadyRunning, StoreError
 from agent.log import log, logger
-from agent.model import ConsentLevel, Hour, HourlyAggregate, Tick
+from agent.model import ConsentLevel, Hour, HourlyAggregate
+from agent.runtime.concealing import Even, even_out
 from agent.runtime.pipeline import Pipeline
 from agent.runtime.snapshots import put_snapshot, remove_snapshots, snapshot_before
 from agent.runtime.standing import standings_of
@@ -87,10 +88,11 @@ def late_for(settings: Settings) -> timedelta:
 
 
 def _close(pipeline: Pipeline, hour: Hour, revision: int, now: datetime, closed: Closed) -> int:
-    ticks = ticks_of(pipeline.store, hour)
-    changed, snapshot = watch(snapshot_before(pipeline.store, hour), ticks)
+    even = _even(pipeline, hour)
+    ticks = even.ticks
+    changed, snapshot = watch(even.snapshot, ticks)
     done, snapshot = acts(snapshot, audit.entries(pipeline.store), hour)
-    aggregates = _aggregate(pipeline, hour, with_events(ticks, (*changed, *done)))
+    aggregates = _aggregate(pipeline, hour, even, (*changed, *done))
     record = ClosedHour(hour, revision, now, max(tick.number for tick in ticks), len(ticks))
     batches = pipeline.batches(hour, revision, aggregates, now) if _may_seal(pipeline, hour) else []
     with pipeline.store.transaction() as connection:
@@ -115,7 +117,8 @@ def _close(pipeline: Pipeline, hour: Hour, revision: int, now: datetime, closed:
     return len(batches)
 
 
-def _aggregate(pipeline: Pipeline, hour: Hour, ticks: list[Tick]) -> list[HourlyAggregate]:
+def _even(pipeline: Pipeline, hour: Hour) -> Even:
+    """What is known of the hour and of the one before it, with one name for one thing."""
     store = pipeline.store
     before = [
         item
@@ -123,13 +126,18 @@ def _aggregate(pipeline: Pipeline, hour: Hour, ticks: list[Tick]) -> list[Hourly
         if item.hour.end <= hour.start
     ]
     known = aggregates_of(store, before[-1].hour, before[-1].revision) if before else []
+    material = Even(ticks_of(store, hour), last_tick_before(store, hour.start), known, snapshot_before(store, hour))
+    return even_out(material, pipeline.catalog, pipeline.consent_or_basic().level, pipeline.pseudonyms)
+
+
+def _aggregate(pipeline: Pipeline, hour: Hour, even: Even, events: tuple[Event, ...]) -> list[HourlyAggregate]:
     return aggregate(
-        ticks,
+        with_events(even.ticks, events),
         hour,
         expected=max(round(hour.length_s / pipeline.settings.sampling.interval_s), 1),
         kinds={name: metric.kind for name, metric in pipeline.catalog.metrics.items()},
-        before=last_tick_before(store, hour.start),
-        known=known,
+        before=even.before,
+        known=even.known,
     )
 
 

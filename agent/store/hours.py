@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from agent.model import Hour, HourlyAggregate, Series
 from agent.store.database import Store, from_ms, to_ms
@@ -104,17 +105,14 @@ def _hour(start_s: int, length_s: int) -> Hour:
 
 
 def _as_list(item: HourlyAggregate) -> list[object]:
-    series = [item.series.source, item.series.metric, item.series.tags]
-    return [*series, dict(item.figures), item.samples, item.expected, dict(item.failed)]
+    tags, figures = item.series.hashed, item.hashed
+    row = [item.series.source, item.series.metric, item.series.tags, dict(item.figures), item.samples, item.expected]
+    return [*row, dict(item.failed), *([tags, figures] if tags or figures else [])]
 
 
-def _from_list(item: list[object], hour: Hour) -> HourlyAggregate:
-    source, metric, tags, figures, samples, expected, failed = item
-    return HourlyAggregate(
-        Series(str(source), str(metric), tuple((key, value) for key, value in tags)),  # type: ignore[attr-defined]  # parsed JSON of our own making
-        hour,
-        figures,  # type: ignore[arg-type]  # parsed JSON of our own making
-        samples,  # type: ignore[arg-type]  # parsed JSON of our own making
-        expected,  # type: ignore[arg-type]  # parsed JSON of our own making
-        failed,  # type: ignore[arg-type]  # parsed JSON of our own making
-    )
+def _from_list(item: Sequence[Any], hour: Hour) -> HourlyAggregate:
+    """A row of our own making; one of schema 2 names nothing that is hashed."""
+    source, metric, tags, figures, samples, expected, failed, *rest = item
+    hashed_tags, hashed_figures = rest or ((), ())
+    series = Series(source, metric, tuple((key, value) for key, value in tags), tuple(hashed_tags))
+    return HourlyAggregate(series, hour, figures, samples, expected, failed, tuple(hashed_figures))

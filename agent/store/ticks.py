@@ -12,6 +12,7 @@ import sqlite3
 import zlib
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from typing import Any
 
 from agent.model import Failure, Hour, Outcome, Sample, Series, SourceReport, Tick, hour_of
 from agent.store.database import Store, from_ms, to_ms
@@ -56,8 +57,19 @@ class TickWriter:
         self._series = None
 
 
+def series_as_list(series: Series) -> list[object]:
+    """A series as JSON takes it; the names of hashed tags only where there are some."""
+    return [series.source, series.metric, series.tags, *([series.hashed] if series.hashed else [])]
+
+
+def series_of(item: Sequence[Any]) -> Series:
+    """A series from its list; a store of schema 2 names no hashed tags, since it kept all of them as read."""
+    source, metric, tags, *rest = item
+    return Series(source, metric, tuple((key, value) for key, value in tags), tuple(rest[0]) if rest else ())
+
+
 def _layout_of(connection: sqlite3.Connection, series: Sequence[Series]) -> int:
-    text = json.dumps([[item.source, item.metric, item.tags] for item in series], separators=(",", ":"))
+    text = json.dumps([series_as_list(item) for item in series], separators=(",", ":"))
     digest = hashlib.sha256(text.encode()).hexdigest()
     row = connection.execute("SELECT id FROM layout WHERE digest = ?", (digest,)).fetchone()
     if row is not None:
@@ -73,6 +85,7 @@ def _body_of(tick: Tick) -> bytes:
         "attributes": {
             str(position): dict(sample.attributes) for position, sample in enumerate(tick.samples) if sample.attributes
         },
+        "hashed": {str(position): sample.hashed for position, sample in enumerate(tick.samples) if sample.hashed},
         "reports": [_report_as_list(report) for report in tick.reports],
         "epochs": dict(tick.epochs),
     }
@@ -156,18 +169,20 @@ def _decode(store: Store, rows: Sequence[sqlite3.Row]) -> Iterator[Tick]:
         layout = row["layout"]
         if layout not in layouts:
             body = store.execute("SELECT body FROM layout WHERE id = ?", (layout,))[0]["body"]
-            layouts[layout] = [
-                Series(source, metric, tuple((key, value) for key, value in tags))
-                for source, metric, tags in json.loads(zlib.decompress(body))
-            ]
+            layouts[layout] = [series_of(item) for item in json.loads(zlib.decompress(body))]
         yield _tick_of(row, layouts[layout])
 
 
 def _tick_of(row: sqlite3.Row, series: Sequence[Series]) -> Tick:
     document = json.loads(zlib.decompress(row["body"]))
-    attributes = document["attributes"]
+    attributes, hashed = document["attributes"], document.get("hashed", {})
     samples = tuple(
-        Sample(item, value, tuple(attributes[str(position)].items()) if str(position) in attributes else ())
+        Sample(
+            item,
+            value,
+            tuple(attributes[str(position)].items()) if str(position) in attributes else (),
+            tuple(hashed[str(position)]) if str(position) in hashed else (),
+        )
         for position, (item, value) in enumerate(zip(series, document["values"], strict=True))
     )
     reports = tuple(
