@@ -1,6 +1,6 @@
 """Plants unmistakable personal texts wherever the sources can look, and searches all that an agent leaves behind.
 
-A planted text is `Zita-N Mustermann <zita@...>`: the number tells where it was put, so whatever is found names its leak.
+A planted text is `Zita-N Mustermann <zita@...>`: the number tells where it was put, so what is found names its leak.
 Nothing here knows the catalog's rules; it reads the schema of the database and the patterns of the beans.
 """
 
@@ -19,7 +19,7 @@ from typing import Any
 from sqlalchemy import Engine, String, Text, inspect, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from agent.catalog import Catalog, JmxBinding
+from agent.catalog import Catalog
 
 FOUND = re.compile(rb"(?i)zita-(\d+)|mustermann|zita@example")
 FAMILY = "Mustermann <zita@example.net>"
@@ -50,7 +50,7 @@ class Plants:
 
 
 def compared_words(catalog: Catalog) -> dict[str, set[str]]:
-    """The columns that statements compare with fixed words, and these words: such rows must stay, or nothing is read."""
+    """The columns that statements compare with fixed words, and these words: without such rows nothing is read."""
     words: dict[str, set[str]] = {}
     for query in catalog.queries.values():
         for statement in (*query.texts.values(), *query.restricted.values()):
@@ -63,8 +63,8 @@ def plant_in_database(engine: Engine, catalog: Catalog, plants: Plants) -> None:
     """A planted text in every text column of every row of every table that the schema tells of.
 
     A row keeps its value in a column where a statement looks for this very value (`plants.kept`). What was a web address
-    stays one, with the planted text as its user, its query and its fragment. Every table gets one row more with planted
-    texts in all of its text columns, as far as the database takes it.
+    stays one, with the planted text as its user, query and fragment. Every table gets one row more with planted texts in
+    all of its text columns, as far as the database takes it.
     """
     words = compared_words(catalog)
     quote = engine.dialect.identifier_preparer.quote
@@ -130,55 +130,51 @@ def _like(word: str, value: str) -> bool:
 
 
 def planted_beans(catalog: Catalog, tomcat: str, plants: Plants) -> list[tuple[str, str, str]]:
-    """ObjectName, attribute and value for every binding: numbers, and once more with text where numbers belong."""
-    lines: dict[tuple[str, str], str] = {}
+    """ObjectName, attribute and value for every binding: numbers, and for patterns once more with text in their place."""
+    wanted: dict[str, tuple[set[str], dict[str, str]]] = {}
     for metric in catalog.of_source("jmx"):
-        if metric.jmx is None or metric.jmx.key is not None:
+        binding = metric.jmx
+        if binding is None or binding.key is not None:
             continue
-        for bean in (metric.jmx.bean, *metric.jmx.or_beans):
-            if bean.startswith("java.") or bean.startswith("JMImplementation"):
-                continue  # the JVM's own beans stand already
-            if bean.partition(":")[0] in {"Catalina", "Standalone", "Tomcat"} - {tomcat}:
-                continue
-            for text_value in (False, True):
-                name = _bean_name(bean, metric.jmx, "x" if text_value else "n", plants)
-                value = f"{plants.name(f'value of {bean}')} {FAMILY}" if text_value else "7"
-                lines.setdefault((name, metric.jmx.attribute), value)
+        for pattern in (binding.bean, *binding.or_beans):
+            domain = pattern.partition(":")[0]
+            # The JVM's own beans stand already; one Tomcat stands in one product.
+            if not domain.startswith(("java.", "JMI")) and domain not in {"Catalina", "Standalone", "Tomcat"} - {
+                tomcat
+            }:
+                attributes, tags = wanted.setdefault(pattern, (set(), {}))
+                attributes.add(binding.attribute)
+                tags.update(binding.tags)
+    lines: dict[tuple[str, str], str] = {}
+    for pattern, (attributes, tags) in wanted.items():
+        numbers, words = _bean_name(pattern, tags, plants), _bean_name(pattern, tags, plants)
+        for attribute in sorted(attributes):
+            lines.setdefault((numbers, attribute), "7")
+            if words != numbers:
+                lines[(words, attribute)] = f"{plants.name('value of ' + pattern)} {FAMILY}"
     return [(name, attribute, value) for (name, attribute), value in lines.items()]
 
 
-_MADE: dict[tuple[int, str, str], str] = {}
-
-
-def _bean_name(pattern: str, binding: JmxBinding, kind: str, plants: Plants) -> str:
-    """The bean of a pattern, one for all metrics that read it. Each tag, and what a `*` stands for, is planted."""
-    known = _MADE.get((id(plants), pattern, kind))
-    if known is not None:
-        return known
+def _bean_name(pattern: str, tags: Mapping[str, str], plants: Plants) -> str:
+    """A bean of a pattern: each tag, and what a `*` stands for, is planted; the pattern itself when it has none."""
     domain, _, rest = pattern.partition(":")
-    parts = [part for part in rest.split(",") if part != "*"]
+    parts = rest.split(",")
+    have = {part.partition("=")[0] for part in parts}
     made = []
     for part in parts:
         key, _, value = part.partition("=")
         if "*" in value:
-            tag = binding.tags.get(key, key)
-            value = _quoted(plants.name("bean tag " + tag))
-        made.append(f"{key}={value}")
-    if rest.endswith("*") and ",*" in rest:
-        have = {part.partition("=")[0] for part in parts}
-        tags: set[str] = set()
-        for key, tag in binding.tags.items():
-            if key not in have and tag not in tags:
-                tags.add(tag)
+            made.append(f"{key}={_quoted(plants.name('bean tag ' + tags.get(key, key)))}")
+        elif part != "*":
+            made.append(part)
+    if "*" in parts:
+        named: set[str] = set()
+        for key, tag in tags.items():
+            if key not in have and tag not in named:
+                named.add(tag)
                 made.append(f"{key}={_quoted(plants.name('bean tag ' + tag))}")
         made.append(f"planted={_quoted(plants.name('bean tag that nobody asked for'))}")
-    if "*" in domain:
-        domain = domain.replace("*", plants.name("bean domain"))
-    if all("*" not in part for part in rest.split(",")) and kind == "x":
-        kind = "n"  # a fixed name stands once
-    name = f"{domain}:{','.join(made)}"
-    _MADE[(id(plants), pattern, kind)] = name
-    return name
+    return f"{domain.replace('*', plants.name('bean domain'))}:{','.join(made)}"
 
 
 def _quoted(name: str) -> str:
