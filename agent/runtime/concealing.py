@@ -31,7 +31,10 @@ Stamp = tuple[int, int, int]
 class TickConcealer:
     """Call it with each tick before it is stored, from one thread."""
 
-    def __init__(self, settings: Settings, catalog: Catalog, level: Callable[[], ConsentLevel]) -> None:
+    def __init__(
+        self, settings: Settings, catalog: Catalog, level: Callable[[], ConsentLevel], *, wait_s: float = WAIT_S
+    ) -> None:
+        self._wait_s = wait_s
         self._link_dir = settings.link_dir
         self._read_level = level
         self._concealer = Concealer(catalog)
@@ -64,7 +67,7 @@ class TickConcealer:
         if self._looking is None or not self._looking.is_alive():
             self._looking = threading.Thread(target=self._read, name="shared-home", daemon=True)
             self._looking.start()
-        self._looking.join(WAIT_S)
+        self._looking.join(self._wait_s)
         return not self._looking.is_alive()
 
     def _read(self) -> None:

@@ -186,7 +186,7 @@ def test_series_that_become_equal_follow_the_entry(merge: Merge | None, value: i
 
 
 def test_a_metric_that_never_leaves_is_stored_as_read() -> None:
-    """The catalog's "read, never leaves" is the one thing that lies plain in the store; one for Extended is not read."""
+    """What the catalog says is read and never leaves lies plain in the store, and nothing else; Extended waits."""
 
     def with_consent(level: ConsentLevel) -> Catalog:
         changed: Metric = replace(JIRA.metrics[LOCK.metric], consent=level)

@@ -309,7 +309,8 @@ def on_postgres(where: tuple[str, PostgresServer]) -> tuple[str, Engine]:
     server.execute(
         name, f"create user {user} password '{PASSWORD}'", f"grant select on all tables in schema public to {user}"
     )
-    text = f'login = "own"\ndialect = "postgresql"\nhost = "127.0.0.1"\nport = {server.port}\nname = "{name}"\nuser = "{user}"\n'
+    text = 'login = "own"\ndialect = "postgresql"\n'
+    text += f'host = "127.0.0.1"\nport = {server.port}\nname = "{name}"\nuser = "{user}"\n'
     admin = f"postgresql+psycopg://{server.superuser}:{server.password}@127.0.0.1:{server.port}/{name}"
     return text, create_engine(admin)
 
@@ -323,7 +324,8 @@ def on_mariadb(where: tuple[str, MariaDbServer]) -> tuple[str, Engine]:
         f"create user '{user}'@'127.0.0.1' identified by '{PASSWORD}'",
         f"grant select on {name}.* to '{user}'@'127.0.0.1'",
     )
-    text = f'login = "own"\ndialect = "mysql"\nhost = "127.0.0.1"\nport = {server.port}\nname = "{name}"\nuser = "{user}"\n'
+    text = 'login = "own"\ndialect = "mysql"\n'
+    text += f'host = "127.0.0.1"\nport = {server.port}\nname = "{name}"\nuser = "{user}"\n'
     return text, create_engine(
         f"mysql+pymysql://root@localhost/{name}?unix_socket={server.folder / 'socket'}&charset=utf8mb4"
     )

@@ -62,9 +62,9 @@ def compared_words(catalog: Catalog) -> dict[str, set[str]]:
 def plant_in_database(engine: Engine, catalog: Catalog, plants: Plants) -> None:
     """A planted text in every text column of every row of every table that the schema tells of.
 
-    A row keeps its value in a column where a statement looks for this very value (`plants.kept`). What was a web address
-    stays one, with the planted text as its user, query and fragment. Every table gets one row more with planted texts in
-    all of its text columns, as far as the database takes it.
+    A row keeps its value in a column where a statement looks for this very value (`plants.kept`). What was a web
+    address stays one, with the planted text as its user, query and fragment. Every table gets one row more with planted
+    texts in all of its text columns, as far as the database takes it.
     """
     words = compared_words(catalog)
     quote = engine.dialect.identifier_preparer.quote
@@ -130,7 +130,7 @@ def _like(word: str, value: str) -> bool:
 
 
 def planted_beans(catalog: Catalog, tomcat: str, plants: Plants) -> list[tuple[str, str, str]]:
-    """ObjectName, attribute and value for every binding: numbers, and for patterns once more with text in their place."""
+    """ObjectName, attribute and value for every binding: a number, and for patterns one more with text in its place."""
     wanted: dict[str, tuple[set[str], dict[str, str]]] = {}
     for metric in catalog.of_source("jmx"):
         binding = metric.jmx
