@@ -9,14 +9,18 @@ from agent.consent.conceal import Concealer
 from agent.consent.explain import Verdict, explain, explain_metric
 from agent.consent.filter import Filtered, consented
 from agent.consent.pseudonym import NoPseudonyms, Pseudonyms
+from agent.consent.rules import Kept, attribute_out, figure_out
 
 __all__ = [
     "Concealer",
     "Filtered",
+    "Kept",
     "NoPseudonyms",
     "Pseudonyms",
     "Verdict",
+    "attribute_out",
     "consented",
     "explain",
     "explain_metric",
+    "figure_out",
 ]

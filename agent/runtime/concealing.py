@@ -109,7 +109,7 @@ def even_out(material: Even, catalog: Catalog, level: ConsentLevel, pseudonyms: 
         before = material.before
         if before is not None:
             before = concealer.conceal(before, ConsentLevel.BASIC, pseudonyms)
-        return Even(ticks, before, _renamed(material.known, name), _snapshot(material.snapshot, catalog, name))
+        return Even(ticks, before, _renamed(material.known, name), snapshot_renamed(material.snapshot, catalog, name))
     wide, narrow = Concealer(catalog), Concealer(catalog)
     ticks = [wide.conceal(tick, ConsentLevel.EXTENDED, pseudonyms) for tick in material.ticks]
     # What was a pseudonym before is told by its name now, where this hour has a name for it.
@@ -126,7 +126,7 @@ def even_out(material: Even, catalog: Catalog, level: ConsentLevel, pseudonyms: 
     before = material.before
     if before is not None:
         before = _tick_renamed(wide.conceal(before, ConsentLevel.EXTENDED, pseudonyms), names)
-    return Even(ticks, before, _renamed(material.known, named), _snapshot(material.snapshot, catalog, named))
+    return Even(ticks, before, _renamed(material.known, named), snapshot_renamed(material.snapshot, catalog, named))
 
 
 def _is_basic(tick: Tick, catalog: Catalog) -> bool:
@@ -149,7 +149,7 @@ def _renamed(rows: Iterable[HourlyAggregate], name: Callable[[Series], Series | 
     return [replace(row, series=series) for row in rows if (series := name(row.series)) is not None]
 
 
-def _snapshot(snapshot: Snapshot, catalog: Catalog, name: Callable[[Series], Series | None]) -> Snapshot:
+def snapshot_renamed(snapshot: Snapshot, catalog: Catalog, name: Callable[[Series], Series | None]) -> Snapshot:
     """The snapshot with the keys of its lists by the same names as the hour's series."""
     seen = dict(snapshot.seen)
     for metric, before in snapshot.seen.items():

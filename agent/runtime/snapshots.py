@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 import sqlite3
 import zlib
-from collections.abc import Iterable
-from datetime import datetime
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 from agent.aggregation import Key, Seen, Snapshot
@@ -24,10 +24,18 @@ def snapshot_before(store: Store, hour: Hour) -> Snapshot:
     rows = store.execute(
         "SELECT body FROM snapshot WHERE hour_s < ? ORDER BY hour_s DESC LIMIT 1", (int(hour.start.timestamp()),)
     )
-    if not rows:
-        return Snapshot()
+    return _parsed(rows[0]["body"]) if rows else Snapshot()
+
+
+def snapshots(store: Store, length_s: int) -> Iterator[tuple[Hour, Snapshot]]:
+    """Every snapshot with its hour."""
+    for row in store.execute("SELECT hour_s, body FROM snapshot ORDER BY hour_s"):
+        yield Hour(datetime.fromtimestamp(row["hour_s"], UTC), length_s), _parsed(row["body"])
+
+
+def _parsed(body: bytes) -> Snapshot:
     try:
-        document = json.loads(zlib.decompress(rows[0]["body"]))
+        document = json.loads(zlib.decompress(body))
         seen = {
             name: Seen(from_ms(at_ms), {_key(key): tuple(facts) for key, facts in _pairs(items)})
             for name, (at_ms, items) in document["seen"].items()

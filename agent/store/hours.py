@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -45,7 +45,6 @@ def hours_with_new_ticks(store: Store, length_s: int) -> list[tuple[Hour, int]]:
 
 def put_hour(connection: sqlite3.Connection, closed: ClosedHour, aggregates: Sequence[HourlyAggregate]) -> None:
     """Store one revision; part of the caller's transaction."""
-    text = json.dumps([_as_list(item) for item in aggregates], separators=(",", ":"), allow_nan=False)
     connection.execute(
         """INSERT INTO hour (start_s, revision, length_s, closed_ms, last_tick, ticks, body)
            VALUES (?, ?, ?, ?, ?, ?, ?)""",
@@ -56,7 +55,7 @@ def put_hour(connection: sqlite3.Connection, closed: ClosedHour, aggregates: Seq
             to_ms(closed.closed_at),
             closed.last_tick,
             closed.ticks,
-            zlib.compress(text.encode(), 6),
+            _packed(aggregates),
         ),
     )
 
@@ -89,6 +88,28 @@ def aggregates_of(store: Store, hour: Hour, revision: int) -> list[HourlyAggrega
         return []
     stored = Hour(hour.start, rows[0]["length_s"])
     return [_from_list(item, stored) for item in json.loads(zlib.decompress(rows[0]["body"]))]
+
+
+def all_hours(store: Store) -> Iterator[tuple[Hour, int, list[HourlyAggregate]]]:
+    """Every revision of every closed hour with its rows, one at a time."""
+    for row in store.execute("SELECT start_s, revision, length_s FROM hour ORDER BY start_s, revision"):
+        hour = _hour(row["start_s"], row["length_s"])
+        yield hour, row["revision"], aggregates_of(store, hour, row["revision"])
+
+
+def replace_hour(
+    connection: sqlite3.Connection, hour: Hour, revision: int, aggregates: Sequence[HourlyAggregate]
+) -> None:
+    """Put these rows in the place of a revision's; part of the caller's transaction."""
+    connection.execute(
+        "UPDATE hour SET body = ? WHERE start_s = ? AND revision = ?",
+        (_packed(aggregates), int(hour.start.timestamp()), revision),
+    )
+
+
+def _packed(aggregates: Sequence[HourlyAggregate]) -> bytes:
+    text = json.dumps([_as_list(item) for item in aggregates], separators=(",", ":"), allow_nan=False)
+    return zlib.compress(text.encode(), 6)
 
 
 def remove_hours(connection: sqlite3.Connection, before: datetime) -> int:

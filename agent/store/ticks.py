@@ -134,6 +134,23 @@ def ticks_of(store: Store, hour: Hour) -> list[Tick]:
     return list(_decode(store, rows))
 
 
+def all_ticks(store: Store) -> Iterator[Tick]:
+    """Every stored tick, one at a time, oldest first."""
+    for row in store.execute("SELECT number FROM tick ORDER BY number"):
+        yield from _decode(store, store.execute("SELECT * FROM tick WHERE number = ?", (row["number"],)))
+
+
+def replace_tick(connection: sqlite3.Connection, tick: Tick) -> None:
+    """Put `tick` in the place of the stored one of its number; part of the caller's transaction."""
+    layout = _layout_of(connection, [sample.series for sample in tick.samples])
+    connection.execute("UPDATE tick SET layout = ?, body = ? WHERE number = ?", (layout, _body_of(tick), tick.number))
+
+
+def remove_unused_layouts(connection: sqlite3.Connection) -> None:
+    """Delete the layouts that no tick names; a daemon that was about to name one looks it up again."""
+    connection.execute("DELETE FROM layout WHERE id NOT IN (SELECT layout FROM tick)")
+
+
 def last_tick_before(store: Store, instant: datetime) -> Tick | None:
     """The newest stored tick taken before `instant`; what a counter is compared with at the start of an hour."""
     rows = store.execute(

@@ -17,8 +17,11 @@ from agent.consent import Concealer, Pseudonyms
 from agent.model import ConsentLevel, Outcome, Sample, Series, SourceReport, Tick, hour_of
 from agent.product.instance import pseudonym_key_path, read_instance
 from agent.runtime.concealing import TickConcealer
+from agent.runtime.forgetting import WIDEST
 from agent.store import open_store
+from agent.store.state import meta
 from agent.store.ticks import TickWriter
+from tests.support.planting import stored_bytes
 from tests.support.standing import Agent, link_as, standing
 
 BASIC, EXTENDED = ConsentLevel.BASIC, ConsentLevel.EXTENDED
@@ -147,7 +150,7 @@ def test_without_a_key_no_name_is_stored_and_all_is_well_again_with_it(agent: Ag
 
 
 def test_a_home_that_hangs_means_basic_and_does_not_hold_the_tick(agent: Agent) -> None:
-    """While the shared home does not answer, ticks go on under Basic, and no second look is started beside the first."""
+    """While the shared home does not answer, ticks go on under Basic, and one look waits for it, not many."""
     answer, looks = threading.Event(), []
 
     def level() -> ConsentLevel:
@@ -179,3 +182,26 @@ def test_the_key_is_read_again_when_it_is_another_one(agent: Agent) -> None:
     after = conceal(as_read(minutes(2), 1))
     assert before.samples != after.samples
     assert dict(after.samples[1].series.tags)["pluginKey"] == pseudonyms(agent).app(KEY)
+
+
+@pytest.mark.parametrize("before", [None, EXTENDED])
+def test_names_stored_before_are_taken_out(agent: Agent, before: ConsentLevel | None) -> None:
+    """After an upgrade, or once Extended is lowered, no name is left in any file of the store, and nothing is lost."""
+    if before is EXTENDED:
+        link_as(agent, EXTENDED)
+        agent.json("deliver")
+    store_ticks(agent, *[(before, as_read(minutes(at), 100 + at)) for at in (1, 2, 61)])
+    if before is EXTENDED:
+        assert entries(agent, CALLS.metric)[0]["tags"] == {"pluginKey": KEY}
+        assert KEY.encode() in b"".join(stored_bytes(agent.settings.agent.state_dir))
+        link_as(agent, BASIC)
+    (calls,) = entries(agent, CALLS.metric)
+    assert calls["tags"] == {"pluginKey": pseudonyms(agent).app(KEY)}
+    left = b"".join(stored_bytes(agent.settings.agent.state_dir))
+    assert KEY.encode() not in left
+    assert b"Erika" not in left
+    store = open_store(agent.settings.agent.state_dir, read_only=True)
+    assert store.execute("SELECT count(*) FROM tick")[0][0] == 3
+    assert store.execute("SELECT count(*) FROM hour")[0][0] == 2
+    assert meta(store, WIDEST) == "basic"
+    store.close()
