@@ -80,6 +80,30 @@ class Outcome(StrEnum):
     NOT_DUE = "not-due"
 
 
+class Role(StrEnum):
+    """What this node is to its cluster: it counts for all, another one does, or nobody could tell."""
+
+    COUNTING = "counting"
+    STANDBY = "standby"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """Who counts for the cluster, as of one tick.
+
+    `session` is one unbroken hold of the cluster's lock, "" unless this node counts. `since_s` and `seen_s` are Unix
+    seconds **by the database's clock**, the one clock all nodes share: when the hold was first and last confirmed.
+    `ahead_s` is how far this machine's clock is ahead of it.
+    """
+
+    role: Role
+    session: str = ""
+    since_s: float = 0.0
+    seen_s: float = 0.0
+    ahead_s: float = 0.0
+
+
 @dataclass(frozen=True, slots=True)
 class Hour:
     """A half-open aggregation window [start, start + length_s) in UTC; one hour in production."""
@@ -174,7 +198,10 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """One round over all sources, as stored. `taken_at` labels it; order is the store's own number."""
+    """One round over all sources, as stored. `taken_at` labels it; order is the store's own number.
+
+    `turn` is set in a cluster, and only on its way into the store.
+    """
 
     taken_at: datetime
     samples: tuple[Sample, ...]
@@ -182,6 +209,7 @@ class Tick:
     epochs: Mapping[str, str] = field(default_factory=dict)
     number: int = 0
     checkpoints: Mapping[str, str] = field(default_factory=dict)
+    turn: Turn | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from fractions import Fraction
 from agent.model import Hour, HourlyAggregate, Kind, Outcome, Series, Tick, Value
 
 NOT_DUE = "not-due"
+OTHER_NODE = "other-node"
 NOT_PRESENT = "not-present"
 CUT = "cut"
 NOT_SEEN = "not-seen"
@@ -27,25 +28,29 @@ Point = tuple[float | int, str]
 
 @dataclass(slots=True)
 class _Collected:
-    """What one series gave over the hour: values with their epoch, in time order."""
+    """What one series gave over the hour: values with their epoch, in time order.
+
+    `seen_in` has bit n set when tick n had the series; with thousands of series, sets and dicts would be most of the
+    memory of a run.
+    """
 
     points: list[tuple[Value, str]] = field(default_factory=list)
-    attributes: list[Mapping[str, Value]] = field(default_factory=list)
-    hashed: list[tuple[str, ...]] = field(default_factory=list)
-    seen_in: set[int] = field(default_factory=set)
+    attributes: list[tuple[tuple[str, Value], ...]] = field(default_factory=list)
+    hashed: tuple[str, ...] = ()
+    seen_in: int = 0
 
-    def latest(self) -> tuple[Mapping[str, Value], tuple[str, ...]]:
-        """The attributes that the last value came with, and what of it is hashed."""
-        return (self.attributes[-1], self.hashed[-1]) if self.attributes else ({}, ())
+    @property
+    def latest(self) -> dict[str, Value]:
+        """The attributes of the last value; what of it is a pseudonym says `hashed`."""
+        return dict(self.attributes[-1]) if self.attributes else {}
 
     def drop_estimates(self) -> int:
         """Where some values are counted and others estimated, keep the counted ones; how many were dropped."""
-        exact = [position for position, item in enumerate(self.attributes) if item.get(METHOD) != ESTIMATE]
+        exact = [position for position, item in enumerate(self.attributes) if (METHOD, ESTIMATE) not in item]
         dropped = len(self.points) - len(exact) if exact else 0
         if dropped:
             self.points = [self.points[position] for position in exact]
             self.attributes = [self.attributes[position] for position in exact]
-            self.hashed = [self.hashed[position] for position in exact]
         return dropped
 
 
@@ -70,9 +75,9 @@ def aggregate(
         for sample in tick.samples:
             entry = collected.setdefault(sample.series, _Collected())
             entry.points.append((sample.value, tick.epochs.get(sample.series.source, "")))
-            entry.attributes.append(dict(sample.attributes))
-            entry.hashed.append(sample.hashed)
-            entry.seen_in.add(position)
+            entry.attributes.append(sample.attributes)
+            entry.hashed = sample.hashed
+            entry.seen_in |= 1 << position
     for series in _still_expected((row for row in known if kinds.get(row.series.metric) is not Kind.EVENT), ordered):
         collected.setdefault(series, _Collected())
     for series in _failed_only(ordered, collected):
@@ -85,17 +90,16 @@ def aggregate(
         kind = kinds.get(series.metric, Kind.GAUGE)
         if kind is Kind.EVENT:
             # Nobody expects an event: what was noticed is all there is.
-            latest, hashed = entry.latest()
-            figures = {**latest, **event_figures([value for value, _ in entry.points], entry.attributes)}
-            rows.append(HourlyAggregate(series, hour, figures, len(entry.points), len(entry.points), {}, hashed))
+            windows = [dict(item) for item in entry.attributes]
+            figures = {**entry.latest, **event_figures([value for value, _ in entry.points], windows)}
+            seen = len(entry.points)
+            rows.append(HourlyAggregate(series, hour, figures, seen, seen, {}, entry.hashed))
             continue
         failed, not_due = failures.of(series, entry.seen_in)
         not_due += entry.drop_estimates()
-        latest, hashed = entry.latest()
-        figures = {**_figures(kind, entry.points, start.get(series)), **latest}
-        rows.append(
-            HourlyAggregate(series, hour, figures, len(entry.points), max(expected - not_due, 0), dict(failed), hashed)
-        )
+        figures = {**_figures(kind, entry.points, start.get(series)), **entry.latest}
+        due = max(expected - not_due, 0)
+        rows.append(HourlyAggregate(series, hour, figures, len(entry.points), due, dict(failed), entry.hashed))
     return rows
 
 
@@ -108,18 +112,18 @@ class _Failures:
             for tick in ticks
         ]
 
-    def of(self, series: Series, seen_in: set[int]) -> tuple[Counter[str], int]:
+    def of(self, series: Series, seen_in: int) -> tuple[Counter[str], int]:
         """Reasons with their number of ticks, and in how many ticks the series was not due at all."""
         failed: Counter[str] = Counter()
         not_due = 0
         for position, reports in enumerate(self._by_tick):
-            if position in seen_in:
+            if seen_in >> position & 1:
                 continue
             outcome, reasons = reports.get(series.source, (Outcome.FAILED, {}))
             reason = reasons.get(series.metric)
             if reason is None and outcome is Outcome.FAILED:
                 reason = next(iter(reasons.values()), NOT_SEEN)
-            if reason == NOT_DUE or (reason is None and outcome is Outcome.NOT_DUE):
+            if reason in (NOT_DUE, OTHER_NODE) or (reason is None and outcome is Outcome.NOT_DUE):
                 not_due += 1
             else:
                 failed[reason or NOT_SEEN] += 1
@@ -150,7 +154,7 @@ def _failed_only(ticks: Sequence[Tick], collected: Mapping[Series, _Collected]) 
         for tick in ticks
         for report in tick.reports
         for failure in report.failures
-        if failure.metric and failure.reason not in (NOT_DUE, NOT_PRESENT)
+        if failure.metric and failure.reason not in (NOT_DUE, NOT_PRESENT, OTHER_NODE)
     }
     return [Series(source, metric) for source, metric, cut in sorted(named) if cut or metric not in seen]
 

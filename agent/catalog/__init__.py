@@ -9,6 +9,7 @@ Out:  a `Catalog`: each metric with unit, kind, category, consent level, data ty
 from agent.catalog.check import check_all
 from agent.catalog.load import CatalogError, load_catalog, products
 from agent.catalog.model import (
+    CLUSTER_SOURCES,
     Catalog,
     DataType,
     Estimate,
@@ -27,9 +28,11 @@ from agent.catalog.model import (
     TagRule,
     TagTreatment,
     Threshold,
+    is_cluster_wide,
 )
 
 __all__ = [
+    "CLUSTER_SOURCES",
     "Catalog",
     "CatalogError",
     "DataType",
@@ -50,6 +53,7 @@ __all__ = [
     "TagTreatment",
     "Threshold",
     "check_all",
+    "is_cluster_wide",
     "load_catalog",
     "products",
 ]

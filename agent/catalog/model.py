@@ -249,6 +249,16 @@ class Metric:
     shape: str = ""
 
 
+# Sources that answer the same on every node: read once for all.
+CLUSTER_SOURCES = frozenset({"guardrails", "apps", "flags", "links", "nodes"})
+
+
+def is_cluster_wide(metric: Metric) -> bool:
+    """Whether a cluster has this once; a statement that tells what stands here is every node's own affair."""
+    told_by_each = metric.source == "guardrails" and metric.category is Category.INSTANCE
+    return metric.source in CLUSTER_SOURCES and not told_by_each
+
+
 @dataclass(frozen=True, slots=True)
 class Catalog:
     """Every metric of one product by name, and the version of the field list an owner consents to.

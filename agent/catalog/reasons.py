@@ -4,6 +4,7 @@ from __future__ import annotations
 
 NOT_PRESENT = "not-present"
 NOT_DUE = "not-due"
+OTHER_NODE = "other-node"  # another node of the cluster counts this, once for all
 NOT_FINITE = "not-finite"
 NOT_A_NUMBER = "not-a-number"
 NOT_SUPPORTED = "not-supported"
@@ -68,20 +69,22 @@ DATABASE_REASONS = frozenset(
         "driver-missing",
         "password-encrypted",
         "login-unreadable",
+        "login-can-write",
     }
 )
 # Named by the source "clientside": the unit of a log's durations is not known; a group is smaller than the setting.
 UNIT_UNKNOWN = "unit-unknown"
 TOO_FEW = "too-few"
 CLIENTSIDE_REASONS = frozenset({UNIT_UNKNOWN, TOO_FEW})
-# Named by sampling when it gives up on a source.
-SAMPLING_REASONS = frozenset({"deadline", "busy", "source-failed"})
+# Named by sampling when it gives up on a source, and by aggregation when nobody said why a series is missing.
+SAMPLING_REASONS = frozenset({"deadline", "busy", "internal-error", "not-seen"})
 
 REASONS = (
     frozenset(
         {
             NOT_PRESENT,
             NOT_DUE,
+            OTHER_NODE,
             NOT_FINITE,
             NOT_A_NUMBER,
             NOT_SUPPORTED,
@@ -101,5 +104,6 @@ REASONS = (
     | SAMPLING_REASONS
 )
 
-# Expected on a healthy product: a feature that is off, a query that keeps within its budget, a quiet night.
-HARMLESS = frozenset({NOT_PRESENT, NOT_DUE, TOO_FEW})
+# Expected on a healthy product: a feature that is off, a query that keeps within its budget, a quiet night, a node on
+# standby.
+HARMLESS = frozenset({NOT_PRESENT, NOT_DUE, TOO_FEW, OTHER_NODE})

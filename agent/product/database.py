@@ -62,5 +62,15 @@ def _own_login(database: DatabaseSettings) -> DatabaseAccess:
         ),
         database.user or "",
         read_secret(database.password_file, database.password_credential),
-        database.schema or "",
+        _own_schema(dialect, database.schema),
     )
+
+
+def _own_schema(dialect: Dialect, schema: str | None) -> str:
+    """Where to look for tables; PostgreSQL first in the account's own schema, as it does when nothing is said.
+
+    There config/database/postgresql.sql keeps views of tables of which the account may see only single rows.
+    """
+    if not schema:
+        return ""
+    return f"$user,{schema}" if dialect is Dialect.POSTGRESQL else schema

@@ -251,8 +251,9 @@ def _next_steps(wishes: SetupWishes, settings: Settings, home: HomeFacts, hint: 
     yield from _way_to_the_product(settings, home)
     if home.database.encrypted:
         yield (
-            f"The product's database password is encrypted: create the read-only account '{OWN_USER}' and put its "
-            f"password into {settings.database.password_file} (mode 0600, owner portfolio-agent)."
+            f"The product's database password is encrypted: create the read-only account '{OWN_USER}' with the "
+            "database's script in config/database, and put its password into "
+            f"{settings.database.password_file} (mode 0600, owner portfolio-agent)."
         )
     if hint is not None and hint.port is None:
         yield "Open a JMX port on loopback in the product's bin/setenv.sh and restart the product, or set jmx.enabled."

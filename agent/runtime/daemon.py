@@ -17,6 +17,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
@@ -25,9 +26,11 @@ from agent import __version__
 from agent.catalog import load_catalog
 from agent.errors import AgentError, StoreError
 from agent.log import configure, log, logger
-from agent.model import Outcome, Tick, hour_of
+from agent.model import Outcome, Role, Tick, hour_of
+from agent.product.cluster import Turns
 from agent.runtime.account import act_as_owner
 from agent.runtime.child import HourlyChild
+from agent.runtime.closing import closes_after_s
 from agent.runtime.concealing import TickConcealer
 from agent.runtime.faults import FaultLog
 from agent.runtime.level import LinkLevel
@@ -35,7 +38,7 @@ from agent.runtime.notify import Notifier
 from agent.sampling import Sampler
 from agent.settings import Settings
 from agent.settings.load import load_settings
-from agent.sources import CostGovernor, governor_of, open_sources
+from agent.sources import CostGovernor, governor_of, open_cluster_sources
 from agent.store import InstanceLock, Store, open_store, reserve
 from agent.store.costs import load_costs, save_costs
 from agent.store.database import disk_full
@@ -91,18 +94,19 @@ def run(settings: Settings, config: Path, stopping: threading.Event) -> int:
         store = open_store(settings.agent.state_dir)
         governor = governor_of(settings, catalog)
         governor.recall(load_costs(store), time.monotonic(), datetime.now(UTC))
+        turns = Turns(settings)
         level = LinkLevel(settings)
         conceal = TickConcealer(settings, catalog, level)
-        sampler = Sampler(open_sources(settings, catalog, level, governor), conceal)
+        sampler = Sampler(open_cluster_sources(settings, catalog, level, governor, turns.turn), conceal)
         child = HourlyChild(config, settings.delivery.retry_for_s)
+        costs = CostKeeper(store, governor)
         log(LOG, logging.INFO, "agent.started", version=__version__, product=settings.instance.product)
         try:
-            Loop(settings, store, sampler, child, Notifier.from_environment(), CostKeeper(store, governor)).run(
-                stopping
-            )
+            Loop(settings, store, sampler, child, Notifier.from_environment(), turns, costs).run(stopping)
         finally:
             child.stop()
             sampler.close()
+            turns.close()
             store.close()
         log(LOG, logging.INFO, "agent.stopped")
     finally:
@@ -143,7 +147,8 @@ class Loop:
         sampler: Sampler,
         child: HourlyChild,
         notifier: Notifier,
-        costs: CostKeeper | None = None,
+        turns: Turns,
+        costs: CostKeeper,
     ) -> None:
         self._settings = settings
         self._store = store
@@ -151,6 +156,8 @@ class Loop:
         self._child = child
         self._notifier = notifier
         self._costs = costs
+        self._turns = turns
+        self._role: Role | None = None
         self._writer = TickWriter(store, settings.hour.length_s)
         self._faults = FaultLog(LOG)
         self._waiting: deque[Tick] = deque()
@@ -183,7 +190,8 @@ class Loop:
         tick = self._sampler.take(datetime.now(UTC), self._settings.sampling.deadline_s, stopping)
         if stopping.is_set():
             return  # cut short: what is missing from it failed for no fault of the sources
-        self._waiting.append(tick)
+        self._waiting.append(replace(tick, turn=self._turns.last))
+        self._tell_turn()
         stored = self._store_waiting()
         now_s = time.monotonic()
         failed = 0
@@ -210,6 +218,13 @@ class Loop:
             self._ready = True
             self._notifier.ready()
 
+    def _tell_turn(self) -> None:
+        """One line whenever this node begins or ceases to count for its cluster."""
+        turn = self._turns.last
+        if turn is not None and turn.role is not self._role:
+            self._role = turn.role
+            log(LOG, logging.INFO, "cluster.turn_changed", role=turn.role.value)
+
     def _store_waiting(self, *, stopping: bool = False) -> bool:
         """Write what waits, oldest first; keep it, within a bound, when the store refuses."""
         try:
@@ -219,8 +234,7 @@ class Loop:
                 self._stored = self._writer.append(self._waiting[0])
                 self._waiting.popleft()
             self._count_dropped()
-            if self._costs is not None:
-                self._costs.save_if_due(time.monotonic(), datetime.now(UTC), stopping=stopping)
+            self._costs.save_if_due(time.monotonic(), datetime.now(UTC), stopping=stopping)
         except StoreError as error:
             self._writer.forget_layout()
             self._faults.failed("store", error.why, time.monotonic(), why=f"{error.what} {error.why}", do=error.do)
@@ -246,7 +260,7 @@ class Loop:
             self._hour_done = due.start
 
     def _delay_s(self) -> float:
-        return self._settings.hour.close_after_s + self._spread_s
+        return closes_after_s(self._settings, clustered=self._turns.last is not None) + self._spread_s
 
     def _sleep_s(self, next_tick: float) -> float:
         now = datetime.now(UTC)

@@ -14,15 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from agent import __version__
-from agent.catalog.reasons import CUT, QUARANTINED
 from agent.errors import AgentError
 from agent.link.private_file import trusted_owners
 from agent.link.record import LinkRecord, key_warning, read_link
-from agent.log import printable
-from agent.model import ConsentLevel, Outcome
-from agent.runtime.guardrail_health import guardrail_rows, guardrails_against_thresholds, slow_queries
+from agent.model import ConsentLevel, Outcome, Role
+from agent.runtime.closing import closes_after_s
+from agent.runtime.guardrail_health import guardrails_against_thresholds, slow_queries
 from agent.settings import Mode, Settings
 from agent.store import Store, delivery_state, open_store, outbox, reserve
+from agent.store.cluster import cluster_state
 from agent.store.database import FILE_NAME, LOCK_NAME
 from agent.store.delivery_state import DeliveryState
 from agent.store.hours import closed_hours, hours_with_new_ticks
@@ -33,8 +33,7 @@ OK, DEGRADED, NOT_DELIVERING, NOT_LINKED = 0, 1, 3, 4
 WORST_FIRST = (NOT_DELIVERING, NOT_LINKED, DEGRADED, OK)
 LATE_TICK_INTERVALS = 2.5
 LATE_PUSH_HOURS = 2
-LEFT_OUT = frozenset({QUARANTINED, CUT})
-MOST_LEFT_OUT = 5
+CLOCKS_APART_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +60,8 @@ class Health:
     samples: int = 0
     interval_s: float = 0.0
     sources: list[dict[str, Any]] = field(default_factory=list)
+    cluster: str = ""
+    database_login: str = ""
     last_hour: dict[str, Any] | None = None
     last_push: datetime | None = None
     last_answer: str = ""
@@ -88,6 +89,8 @@ def read_health(settings: Settings, now: datetime) -> Health:
     health = Health(now, settings.instance.product.value, settings.agent.mode.value)
     health.running = lock_is_held(settings.agent.state_dir)
     health.interval_s = settings.sampling.interval_s
+    if settings.database.enabled:
+        health.database_login = settings.database.login.value
     record = _read_link(settings, health)
     if not (settings.agent.state_dir / FILE_NAME).exists():
         _never_ran(health, settings)
@@ -180,6 +183,7 @@ def _sampling(health: Health, settings: Settings, store: Store) -> None:
                 "See: journalctl -u portfolio-agent -n 20 (a full disk is the usual cause)",
             )
         )
+    _cluster(health, store)
     _room(health, settings)
     _unclosed(health, settings, store)
     for state in source_states(store):
@@ -192,6 +196,23 @@ def _sampling(health: Health, settings: Settings, store: Store) -> None:
             "ticks": last.ticks,
             "expected": max(round(last.hour.length_s / settings.sampling.interval_s), 1),
         }
+
+
+def _cluster(health: Health, store: Store) -> None:
+    """Who counts for the cluster; the rule of who keeps an hour stands on the database's clock."""
+    state = cluster_state(store)
+    if state is None:
+        return
+    health.cluster = state.role.value
+    if state.role is not Role.UNKNOWN and abs(state.ahead_s) > CLOCKS_APART_S:
+        side = "ahead of" if state.ahead_s > 0 else "behind"
+        health.problems.append(
+            Problem(
+                f"This machine's clock is {abs(state.ahead_s):.0f} s {side} the database's.",
+                "Which node keeps an hour of the cluster is told by the database's clock; so far apart, none may.",
+                "Let this machine and the database server keep the same time (NTP).",
+            )
+        )
 
 
 def _room(health: Health, settings: Settings) -> None:
@@ -210,7 +231,11 @@ def _room(health: Health, settings: Settings) -> None:
 
 def _unclosed(health: Health, settings: Settings, store: Store) -> None:
     """Hours that should have been closed long ago: the hourly run fails, and nothing else would tell."""
-    slack_s = settings.hour.close_after_s + settings.delivery.retry_for_s + settings.hour.length_s
+    slack_s = (
+        closes_after_s(settings, clustered=bool(health.cluster))
+        + settings.delivery.retry_for_s
+        + settings.hour.length_s
+    )
     open_hours = [hour for hour, _ in hours_with_new_ticks(store, settings.hour.length_s)]
     if open_hours and (health.now - open_hours[0].end).total_seconds() > slack_s:
         health.problems.append(
@@ -300,6 +325,15 @@ def _lost(health: Health, loss: Loss) -> None:
     health.losses.append({"reason": loss.reason, "count": loss.count, "first": loss.first_at, "last": loss.last_at})
 
 
+def ago(now: datetime, then: datetime) -> str:
+    """How long ago, in the largest fitting unit."""
+    seconds = max((now - then).total_seconds(), 0.0)
+    for length_s, unit in ((86400, "days"), (3600, "hours"), (60, "minutes")):
+        if seconds >= 2 * length_s:
+            return f"{int(seconds // length_s)} {unit} ago"
+    return f"{int(seconds)} s ago"
+
+
 def lock_is_held(folder: Path) -> bool:
     """Whether a daemon holds the lock; asked without taking it from one that starts just now for long."""
     try:
@@ -314,83 +348,6 @@ def lock_is_held(folder: Path) -> bool:
         return False
     finally:
         os.close(handle)
-
-
-def ago(now: datetime, then: datetime) -> str:
-    """How long ago, in the largest fitting unit."""
-    seconds = max((now - then).total_seconds(), 0.0)
-    for length_s, unit in ((86400, "days"), (3600, "hours"), (60, "minutes")):
-        if seconds >= 2 * length_s:
-            return f"{int(seconds // length_s)} {unit} ago"
-    return f"{int(seconds)} s ago"
-
-
-def render_health(health: Health) -> str:
-    """The text of `status`: what is, then what fails and what to do."""
-    lines = [f"Portfolio Agent {health.version} beside {health.product}, mode {health.mode}", ""]
-    lines += [f"  {label:<14}{text}" for label, text in _rows(health)]
-    if health.problems:
-        lines += ["", "What needs attention:"]
-        for number, problem in enumerate(health.problems, 1):
-            lines.append(f"  {number}. {printable(problem.what)}")
-            lines += [f"     Why: {printable(problem.why)}"] if problem.why else []
-            lines += [f"     Do:  {printable(problem.do)}"] if problem.do else []
-    else:
-        lines += ["", "All is well."]
-    return "\n".join(lines)
-
-
-def _rows(health: Health) -> list[tuple[str, str]]:
-    rows = [("Agent", "running" if health.running else "NOT running"), ("Link", _link_text(health))]
-    if health.link.get("state") == "linked":
-        rows.append(("Key", _key_text(health)))
-    if health.last_tick is None:
-        rows.append(("Last tick", "none yet"))
-    else:
-        when = f"{health.last_tick:%Y-%m-%d %H:%M:%S} UTC, {ago(health.now, health.last_tick)}"
-        rows.append(("Last tick", f"{when}: {health.samples} samples"))
-    for source in health.sources:
-        text = f"{source['outcome']} since {source['since']:%Y-%m-%d %H:%M} UTC, {source['samples']} samples"
-        rows.append((f"  {source['name']}", f"{text}, {source['tookS']:g} s"))
-        missing = [item for item in source["failures"] if item["metric"] and item["reason"] != "not-due"]
-        if missing and source["outcome"] != Outcome.FAILED.value:
-            first = ", ".join(f"{item['metric']} ({item['reason']})" for item in missing[:3])
-            more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
-            rows.append(("", f"  without: {printable(first)}{more}"))
-        # what was left out on purpose is named with its bean: nobody would look for it otherwise
-        for item in [item for item in source["failures"] if item["reason"] in LEFT_OUT][:MOST_LEFT_OUT]:
-            rows.append(("", f"  {item['reason']}: {printable(item['detail'])}"))
-    if health.last_hour is not None:
-        hour = health.last_hour
-        rows.append(("Last hour", f"{hour['start']:%Y-%m-%d %H:%M} UTC, {hour['ticks']} of {hour['expected']} ticks"))
-    if health.mode == Mode.LINKED.value:
-        push = "none yet" if health.last_push is None else f"{health.last_push:%Y-%m-%d %H:%M:%S} UTC"
-        rows.append(("Confirmed", f"{push} (last push that the cloud acknowledged)"))
-        rows.append(("Waiting", f"{health.waiting['batches']} batches, {health.waiting['bytes']:,} bytes"))
-    rows += guardrail_rows(health.guardrails, health.slow_queries)
-    for loss in health.losses:
-        rows.append(("Lost", f"{loss['count']} x {loss['reason']}, last {loss['last']:%Y-%m-%d %H:%M} UTC"))
-    return rows
-
-
-def _key_text(health: Health) -> str:
-    ends = health.link["keyEnds"]
-    if ends is None:
-        return f"id {health.link['keyId']}, the cloud named no end"
-    days = max((ends - health.now).days, 0)
-    return f"id {health.link['keyId']}, ends {ends:%Y-%m-%d %H:%M} UTC, {days} days left"
-
-
-def _link_text(health: Health) -> str:
-    link = health.link
-    if link["state"] != "linked":
-        return "offline: nothing is ever sent" if health.mode == Mode.OFFLINE.value else str(link["state"])
-    since = link["consentSince"]
-    agreed = f" since {since:%Y-%m-%d}" if since is not None else ""
-    place = f", data in {printable(link['location'])}" if link["location"] else ""
-    return (
-        f"{printable(link['organisation'])} at {printable(link['endpoint'])}{place}; consent {link['consent']}{agreed}"
-    )
 
 
 def _plain(value: Any) -> Any:

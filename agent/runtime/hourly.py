@@ -21,12 +21,14 @@ from agent.aggregation import Event, acts, aggregate, watch, with_events
 from agent.errors import AgentError, AlreadyRunning, StoreError
 from agent.log import log, logger
 from agent.model import ConsentLevel, Hour, HourlyAggregate
+from agent.runtime.closing import closes_after_s, without_cluster_rows
 from agent.runtime.concealing import Even, even_out
 from agent.runtime.pipeline import Pipeline
 from agent.runtime.snapshots import put_snapshot, remove_snapshots, snapshot_before
 from agent.runtime.standing import standings_of
 from agent.settings import Settings
 from agent.store import Store, audit, outbox
+from agent.store.cluster import cluster_state, counts_for
 from agent.store.hours import ClosedHour, aggregates_of, closed_hours, hours_with_new_ticks, put_hour, remove_hours
 from agent.store.levels import put_standings
 from agent.store.state import count_loss
@@ -72,7 +74,7 @@ def close_hours(pipeline: Pipeline, now: datetime) -> Closed:
         log(LOG, logging.WARNING, "hour.not_closed", why=f"The host's clock says {now:%Y-%m-%d}.", do="Set the clock.")
         return closed
     for hour, revision in hours_with_new_ticks(store, settings.hour.length_s):
-        if hour.end + timedelta(seconds=settings.hour.close_after_s) > now:
+        if hour.end + timedelta(seconds=closes_after_s(settings, clustered=pipeline.clustered)) > now:
             continue
         if revision > 0 and hour.end + late_for(settings) < now:
             _count_late(store, hour, revision, now)
@@ -92,7 +94,10 @@ def _close(pipeline: Pipeline, hour: Hour, revision: int, now: datetime, closed:
     ticks = even.ticks
     changed, snapshot = watch(even.snapshot, ticks)
     done, snapshot = acts(snapshot, audit.entries(pipeline.store), hour)
-    aggregates = _aggregate(pipeline, hour, even, (*changed, *done))
+    measured = _aggregate(pipeline, hour, even, (*changed, *done))
+    aggregates = _of_this_node(pipeline, hour, measured)
+    # Another node's hour: only rows that held something here are worth a word.
+    left = sum(1 for row in measured if row.samples) - sum(1 for row in aggregates if row.samples)
     record = ClosedHour(hour, revision, now, max(tick.number for tick in ticks), len(ticks))
     batches = pipeline.batches(hour, revision, aggregates, now) if _may_seal(pipeline, hour) else []
     with pipeline.store.transaction() as connection:
@@ -102,6 +107,8 @@ def _close(pipeline: Pipeline, hour: Hour, revision: int, now: datetime, closed:
         for batch in batches:
             outbox.put(connection, batch)
         outbox.enforce_limit(connection, pipeline.settings.delivery.outbox_limit_bytes, now)
+        if revision == 0:
+            count_loss(connection, "counted-by-another-node", left, now)
     closed.hours.append(record)
     log(
         LOG,
@@ -114,7 +121,20 @@ def _close(pipeline: Pipeline, hour: Hour, revision: int, now: datetime, closed:
         batches=len(batches),
         events=len(changed) + len(done),
     )
+    if left:
+        why = "This node did not hold the cluster's lock at the hour's end."
+        log(LOG, logging.INFO, "hour.left_to_other_node", start=f"{hour.start:%Y-%m-%dT%H:%M:%SZ}", rows=left, why=why)
     return len(batches)
+
+
+def _of_this_node(pipeline: Pipeline, hour: Hour, aggregates: list[HourlyAggregate]) -> list[HourlyAggregate]:
+    """In a cluster, without what another node counts for this hour; see `agent.store.cluster`."""
+    if not pipeline.clustered:
+        return aggregates
+    state = cluster_state(pipeline.store)
+    if state is not None and counts_for(state.terms, hour):
+        return aggregates
+    return without_cluster_rows(aggregates, pipeline.catalog)
 
 
 def _even(pipeline: Pipeline, hour: Hour) -> Even:

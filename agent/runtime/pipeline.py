@@ -39,6 +39,7 @@ class Pipeline:
     pseudonyms: Pseudonyms
     record: LinkRecord | None
     consent: Consent | None
+    clustered: bool = False
 
     def filtered(self, aggregates: list[HourlyAggregate], level: ConsentLevel | None = None) -> Filtered:
         """What may leave of these aggregates, and what stays and why; under another level only for a preview."""
@@ -81,13 +82,14 @@ def open_pipeline(settings: Settings, *, read_only: bool = False) -> Iterator[Pi
     pseudonyms = Pseudonyms(facts.pseudonym_key.reveal())
     store = open_store(settings.agent.state_dir, read_only=read_only)
     try:
+        product = read_product_facts(settings)
         identity = Identity(
             facts.instance_id,
-            NodeId(pseudonyms.node(read_product_facts(settings).node_name)),
+            NodeId(pseudonyms.node(product.node_name)),
             settings.instance.product.value,
             product_version(store),
         )
-        yield Pipeline(settings, catalog, store, facts, identity, pseudonyms, record, consent)
+        yield Pipeline(settings, catalog, store, facts, identity, pseudonyms, record, consent, product.clustered)
     finally:
         store.close()
 

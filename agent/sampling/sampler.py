@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from agent.catalog.reasons import HARMLESS
+from agent.catalog.reasons import HARMLESS, OTHER_NODE
 from agent.errors import SourceError
 from agent.model import Failure, Outcome, Reading, Sample, SourceReport, Tick
 
@@ -161,6 +161,8 @@ def _judge(name: str, call: _Call | None, deadline_s: float) -> tuple[SourceRepo
         ), None
     reading = call.reading
     outcome = Outcome.PARTIAL if _counted(reading.failures) else Outcome.OK
+    if not reading.samples and any(failure.reason == OTHER_NODE for failure in reading.failures):
+        outcome = Outcome.NOT_DUE
     return SourceReport(name, outcome, len(reading.samples), reading.failures, call.took_s), reading
 
 

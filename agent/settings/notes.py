@@ -62,6 +62,7 @@ KEYS = {
     "database.password_file": "A file of mode 0600 that holds the password and nothing else.",
     "database.password_credential": "Or the name of a systemd credential (LoadCredential= in the unit).",
     "database.statement_timeout": "A query that takes longer is ended, on the server too.",
+    "database.allow_writable_login": 'May the login write? true by default with login = "product", false with own.',
     "host.enabled": "false: do not read the machine.",
     "host.write_latency": "true: time a small file in the state folder and in <shared home>/portfolio-agent each tick.",
     "clientside.enabled": "false: do not read these logs.",
@@ -83,7 +84,7 @@ KEYS = {
     "bundle.keep": "How many bundles are kept.",
 }
 
-EXAMPLES: dict[str, str | int] = {
+EXAMPLES: dict[str, str | int | bool] = {
     "jmx.connector_port": 8100,
     "jmx.url": "http://localhost:8778/jolokia",
     "jmx.user": "portfolio",
@@ -103,6 +104,7 @@ EXAMPLES: dict[str, str | int] = {
     "database.password_credential": "database.password",
     "clientside.install": "/opt/atlassian/jira",
     "clientside.access_log_dir": "/var/log/jira",
+    "database.allow_writable_login": True,
     "cloud.endpoint": "https://collector.example.com",
     "cloud.ca_file": "/etc/portfolio-agent/ca.pem",
     "cloud.proxy": "http://proxy.example.com:3128",

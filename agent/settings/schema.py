@@ -133,6 +133,13 @@ class DatabaseSettings:
     password_file: Path | None = None
     password_credential: str | None = None
     statement_timeout_s: float = 10.0
+    allow_writable_login: bool | None = None
+
+    @property
+    def refuses_writable_login(self) -> bool:
+        """Whether a login that may write is refused: an own account is, the product's cannot be."""
+        allowed = self.allow_writable_login
+        return self.login is DatabaseLogin.OWN if allowed is None else not allowed
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,6 @@ Out:  a `Reading`: Samples in the catalog's units, and a Failure with a code for
 
 from agent.sources.base import Source
 from agent.sources.governor import CostGovernor, governor_of
-from agent.sources.registry import open_sources
+from agent.sources.registry import open_cluster_sources, open_sources
 
-__all__ = ["CostGovernor", "Source", "governor_of", "open_sources"]
+__all__ = ["CostGovernor", "Source", "governor_of", "open_cluster_sources", "open_sources"]

@@ -267,7 +267,13 @@ def open_guardrails(settings: Settings, catalog: Catalog, governor: CostGovernor
     from agent.product.engine import open_engine
 
     def engine() -> Engine:
-        return open_engine(read_login(settings), settings.database.statement_timeout_s, lambda: read_login(settings))
+        database = settings.database
+        opened = open_engine(read_login(settings), database.statement_timeout_s, lambda: read_login(settings))
+        if not database.refuses_writable_login:
+            return opened
+        from agent.product.readonly import refuse_writable
+
+        return refuse_writable(opened)
 
     return Guardrails(catalog, engine, governor=governor or governor_of(settings, catalog))
 

@@ -4,13 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from agent.catalog import Catalog
-from agent.model import ConsentLevel
+from agent.catalog import CLUSTER_SOURCES, Catalog
+from agent.model import ConsentLevel, Turn
 from agent.settings import Settings
 from agent.sources.base import Source
 from agent.sources.governor import CostGovernor
 
 LISTINGS = ("apps", "flags", "links", "nodes")
+
+
+def open_cluster_sources(
+    settings: Settings,
+    catalog: Catalog,
+    level: Callable[[], ConsentLevel],
+    governor: CostGovernor,
+    turn: Callable[[], Turn | None],
+) -> list[Source]:
+    """The same sources for a resident node: what a cluster has once is read only on this node's turn."""
+    from agent.sources.cluster import OncePerCluster, each_node
+
+    sources: list[Source] = []
+    for source in open_sources(settings, catalog, level, governor):
+        if source.name in CLUSTER_SOURCES:
+            own = each_node(catalog, source.name)
+            alone = None if own is None else _opened(source.name, settings, own, level, governor)
+            source = OncePerCluster(source, alone, catalog.of_source(source.name), turn)
+        sources.append(source)
+    return sources
+
+
+def _opened(
+    name: str, settings: Settings, catalog: Catalog, level: Callable[[], ConsentLevel], governor: CostGovernor
+) -> Source:
+    return next(source for source in open_sources(settings, catalog, level, governor) if source.name == name)
 
 
 def open_sources(

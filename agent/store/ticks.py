@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import Any
 
 from agent.model import Failure, Hour, Outcome, Sample, Series, SourceReport, Tick, hour_of
+from agent.store.cluster import record_turn
 from agent.store.database import Store, from_ms, to_ms
 from agent.store.state import meta, set_meta
 
@@ -49,6 +50,8 @@ class TickWriter:
                 _record_source(connection, report, to_ms(tick.taken_at))
             for source, checkpoint in tick.checkpoints.items():
                 set_meta(connection, CHECKPOINT + source, checkpoint)
+            if tick.turn is not None:
+                record_turn(connection, tick.turn)
         self._series, self._layout = series, layout
         return int(cursor.lastrowid or 0)
 

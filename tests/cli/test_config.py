@@ -20,10 +20,15 @@ def config(tmp_path: Path) -> Path:
 
 
 def test_check_says_that_all_is_right(config: Path) -> None:
-    """A right file: exit 0, one line."""
+    """A right file: exit 0, one line for it, one for the database login (here nobody answers)."""
     done = run("config", "check", "--config", config)
-    assert (done.returncode, done.stdout.count("\n")) == (0, 1)
-    assert json.loads(run("config", "check", "--config", config, "--json").stdout) == {"ok": True, "mistakes": []}
+    assert (done.returncode, done.stdout.count("\n")) == (0, 2)
+    assert "was not asked" in done.stdout
+    assert json.loads(run("config", "check", "--config", config, "--json").stdout) == {
+        "ok": True,
+        "mistakes": [],
+        "databaseLogin": {"asked": False, "why": "unknown-host"},
+    }
 
 
 def test_check_names_every_mistake(config: Path) -> None:

@@ -10,7 +10,8 @@ import pytest
 
 from agent.link.record import LinkRecord, read_link
 from agent.model import Failure, Outcome, SourceReport, Tick
-from agent.runtime.health import Health, read_health, render_health
+from agent.runtime.health import Health, read_health
+from agent.runtime.health_view import render_health
 from agent.store import InstanceLock, delivery_state, open_store, outbox
 from agent.store.delivery_state import DeliveryState
 from agent.store.state import count_loss

@@ -37,7 +37,7 @@ def register(app: typer.Typer) -> None:
 
 
 def check(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
-    """Report every mistake of the configuration at once, the files it names included."""
+    """Report every mistake of the configuration at once, and whether the database login can write."""
     from agent.settings import check_places, load_settings
 
     try:
@@ -49,12 +49,17 @@ def check(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
             raise
         print_json(_answer(error))
         raise typer.Exit(error.exit_code) from None
+    from agent.product.readonly import login_report
+
+    lines, facts = login_report(settings)
     if as_json:
-        print_json({"ok": True, "mistakes": []})
+        print_json({"ok": True, "mistakes": [], "databaseLogin": facts})
         return
     typer.echo(
         f"{config} is right: {settings.instance.product} in {settings.instance.home}, {settings.agent.mode} mode."
     )
+    for line in lines:
+        typer.echo(line)
 
 
 def _answer(error: ConfigError) -> dict[str, object]:

@@ -74,13 +74,21 @@ def init(
             force=force,
         )
     )
+    from agent.product.readonly import login_report
+    from agent.settings.load import load_settings
+
+    lines, facts = login_report(load_settings(output or config))
     if as_json:
-        print_json({"found": dict(report.found), "written": report.written, "next": report.next_steps})
+        answer = {"found": dict(report.found), "written": report.written, "next": report.next_steps}
+        print_json({**answer, "databaseLogin": facts})
         return
     width = max(len(name) for name, _ in report.found)
     typer.echo("Found:")
     for name, value in report.found:
         typer.echo(f"  {name.ljust(width)}  {value}")
+    typer.echo("Database login:")
+    for line in lines:
+        typer.echo(f"  {line}")
     typer.echo("Written:")
     for line in report.written:
         typer.echo(f"  {line}")

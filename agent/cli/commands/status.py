@@ -17,7 +17,8 @@ def status(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None
     Example: portfolio-agent status --json
     """
     from agent.runtime.account import act_as_owner
-    from agent.runtime.health import read_health, render_health
+    from agent.runtime.health import read_health
+    from agent.runtime.health_view import render_health
     from agent.settings.load import load_settings
 
     settings = load_settings(config)

@@ -1,0 +1,337 @@
+"""Proves that the login to the product's database cannot write, by asking the database what the login may do.
+
+In:   one connection of a read-only engine. Out: `WriteProof`: what the login may change, and which columns with
+secrets or personal texts it may read. Nothing is tried: only the catalogue is read, so the server's log stays clean.
+The session is read-only whatever comes out; the proof is about the login, which a session setting does not change.
+What cannot be told counts as "may write": a role whose rights are hidden, a kind of right not known to be harmless.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Engine, event
+from sqlalchemy.exc import SQLAlchemyError
+
+from agent.errors import SourceError
+from agent.product.database_errors import database_errors
+from agent.settings import Settings, shown
+
+SHOWN = 8  # findings of one kind beyond these are counted only
+SCRIPTS = {
+    "postgresql": "config/database/postgresql.sql",
+    "mysql": "config/database/mysql.sql",
+    "mariadb": "config/database/mysql.sql",
+    "mssql": "config/database/sqlserver.sql",
+    "oracle": "config/database/oracle.sql",
+}
+# Table and column, lower case: passwords, licences, mail addresses, and what people write.
+PRIVATE_COLUMNS = (
+    ("app_property", "prop_value"),
+    ("bandana", "bandanavalue"),
+    ("bodycontent", "body"),
+    ("content", "title"),
+    ("cwd_application", "credential"),
+    ("cwd_directory_attribute", "attribute_value"),
+    ("cwd_user", "credential"),
+    ("cwd_user", "email_address"),
+    ("jiraaction", "actionbody"),
+    ("jiraissue", "description"),
+    ("jiraissue", "summary"),
+    ("plugin_setting", "key_value"),
+    ("productlicense", "license"),
+    ("propertystring", "propertyvalue"),
+    ("propertytext", "propertyvalue"),
+    ("sta_pull_request", "title"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class WriteProof:
+    """What the login may change (`findings`, empty unless `can_write`), and private columns it may read."""
+
+    can_write: bool
+    findings: tuple[str, ...] = ()
+    too_wide: tuple[str, ...] = ()
+    script: str = ""
+
+    def to_json(self) -> dict[str, object]:
+        """The same for scripts."""
+        return {"canWrite": self.can_write, "mayWrite": list(self.findings), "mayReadToo": list(self.too_wide)}
+
+    def lines(self) -> list[str]:
+        """For a person: the verdict, what it rests on, and the cure."""
+        if not self.can_write:
+            lines = ["The login cannot write: the database says so."]
+        else:
+            lines = [
+                "The login MAY WRITE; the agent's sessions are read-only all the same.",
+                *(f"  {finding}" for finding in self.findings),
+                f'  Cure: a read-only account, made with {self.script}; then [database] login = "own".',
+            ]
+        if self.too_wide:
+            lines.append(f"It may read more than the agent needs: {', '.join(self.too_wide)}.")
+        return lines
+
+
+def prove(connection: Connection) -> WriteProof:
+    """What the login of this connection may change. Raises SourceError when the database does not say."""
+    dialect = connection.dialect.name
+    if dialect == "sqlite":
+        return WriteProof(False)  # opened with mode=ro: the file itself refuses
+    with database_errors():
+        findings = tuple(_shortened(_FINDERS[dialect](connection)))
+        too_wide = tuple(sorted(set(_too_wide(connection))))
+        connection.rollback()
+    return WriteProof(bool(findings), findings, too_wide, SCRIPTS[dialect])
+
+
+def login_report(settings: Settings) -> tuple[list[str], dict[str, object]]:
+    """What to print about the login, and the same as JSON; also when the database cannot be asked now."""
+    if not settings.database.enabled:
+        return ["The database is not read."], {"asked": False, "why": "disabled"}
+    try:
+        proof = prove_login(settings)
+    except SourceError as error:
+        line = f"Whether the login can write was not asked: {error.what} {error.why}".rstrip()
+        return [line], {"asked": False, "why": error.reason}
+    lines = proof.lines()
+    if proof.can_write and settings.database.refuses_writable_login:
+        lines.append("The agent will not use it (allow_writable_login is false for an own account).")
+    return lines, {"asked": True, **proof.to_json()}
+
+
+def prove_login(settings: Settings, limit_s: float = 5.0) -> WriteProof:
+    """The proof for the login of this configuration, over one short connection. Raises SourceError."""
+    from agent.product.database import read_login
+    from agent.product.engine import open_engine
+
+    engine = open_engine(read_login(settings), min(limit_s, settings.database.statement_timeout_s))
+    try:
+        with database_errors(), engine.connect() as connection:
+            return prove(connection)
+    finally:
+        engine.dispose()
+
+
+def refuse_writable(engine: Engine) -> Engine:
+    """The same engine, whose first connection proves that the login cannot write.
+
+    Until it does, each connection raises SourceError `login-can-write`.
+    """
+    proven: list[bool] = []
+
+    def check(connection: Connection) -> None:
+        if proven:
+            return
+        try:
+            proof = prove(connection)
+            if proof.can_write:
+                raise SourceError(
+                    "login-can-write",
+                    "The database login may write, so it is not used.",
+                    why="; ".join(proof.findings),
+                    do=f"Take these rights away (see {proof.script}), "
+                    "or set [database] allow_writable_login = true: sessions stay read-only.",
+                )
+        except SourceError:
+            connection.close()
+            raise
+        proven.append(True)
+
+    event.listen(engine, "engine_connect", check)
+    return engine
+
+
+def _shortened(findings: Iterable[tuple[str, str]]) -> Iterable[str]:
+    """One line a kind of right: "may insert into a, b and 12 more"."""
+    things: dict[str, list[str]] = {}
+    for kind, thing in findings:
+        things.setdefault(kind, []).append(shown(thing, 80))
+    for kind, names in things.items():
+        more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+        yield f"{kind} {', '.join(names[:SHOWN])}{more}".strip()
+
+
+def _rows(connection: Connection, sql: str) -> list[tuple[Any, ...]]:
+    return [tuple(row) for row in connection.exec_driver_sql(sql)]
+
+
+# ---------------------------------------------------------------------------------------------------- PostgreSQL
+
+_POSTGRESQL = (
+    """select 'is', attribute from pg_roles r cross join lateral (values ('superuser', rolsuper),
+       ('allowed to create roles', rolcreaterole), ('allowed to create databases', rolcreatedb),
+       ('allowed to replicate', rolreplication), ('above row security', rolbypassrls)) a (attribute, given)
+       where rolname = current_user and given""",
+    """select 'may act as the role', rolname from pg_roles where rolname <> current_user
+       and pg_has_role(current_user, oid, 'member') and rolname not in ('pg_monitor', 'pg_read_all_settings',
+       'pg_read_all_stats', 'pg_stat_scan_tables') order by 2""",
+    """select 'may ' || lower(w.word) || ' on', c.oid::regclass::text from pg_class c cross join
+       (values ('INSERT'), ('UPDATE'), ('DELETE'), ('TRUNCATE'), ('TRIGGER')) w (word)
+       where c.relkind in ('r', 'p', 'v', 'm', 'f')
+       and c.relnamespace::regnamespace::text !~ '^(pg_|information_schema)'
+       and case when w.word in ('INSERT', 'UPDATE') then has_any_column_privilege(c.oid, w.word)
+           else has_table_privilege(c.oid, w.word) end order by 1, 2""",
+    """select 'owns', c.oid::regclass::text from pg_class c join pg_roles r on r.oid = c.relowner
+       where r.rolname = current_user and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S')
+       and c.relnamespace::regnamespace::text !~ '^pg_' order by 2""",
+    """select 'may advance the sequence', c.oid::regclass::text from pg_class c where case when
+       c.relkind = 'S' then has_sequence_privilege(c.oid, 'USAGE, UPDATE') else false end order by 2""",
+    """select 'may create objects in the schema', nspname from pg_namespace
+       where nspname !~ '^pg_' and has_schema_privilege(oid, 'CREATE') order by 2""",
+    """select 'may create schemas in the database', current_database()
+       where has_database_privilege(current_database(), 'CREATE')""",
+)
+
+
+def _find_postgresql(connection: Connection) -> Iterable[tuple[str, str]]:
+    for sql in _POSTGRESQL:
+        yield from ((str(kind), str(thing)) for kind, thing in _rows(connection, sql))
+
+
+# ----------------------------------------------------------------------------------------------- MySQL, MariaDB
+
+HARMLESS_MYSQL = frozenset(
+    {
+        "USAGE",
+        "SELECT",
+        "SHOW VIEW",
+        "SHOW DATABASES",
+        "SHOW_ROUTINE",
+        "PROCESS",
+        "REFERENCES",
+        "REPLICATION CLIENT",
+        "BINLOG MONITOR",
+        "SLAVE MONITOR",
+    }
+)
+# Every account of a fresh MariaDB or old MySQL may do everything there; no product keeps anything in it.
+PLAYGROUND = frozenset({"test.*", "test\\_%.*"})
+_GRANT = re.compile(
+    r"GRANT (?P<what>.+?) ON (?P<where>(?:(?:PROCEDURE|FUNCTION|PACKAGE|PACKAGE BODY) )?(?:\S|`[^`]*`)+?)"
+    r" TO (?P<rest>.+)",
+    re.DOTALL,
+)
+_ROLE = re.compile(r"GRANT (?P<roles>(?:`[^`]+`(?:@`[^`]*`)?(?:, ?)?)+) TO ", re.DOTALL)
+
+
+def rights_of_grant(line: str) -> list[tuple[str, str]]:
+    """(right, where) of one line of SHOW GRANTS that are more than reading; its password hash is not looked at."""
+    match = _GRANT.match(line)
+    if match is None:
+        return []
+    rights = [right.strip().upper() for right in re.sub(r"\([^)]*\)", "", match["what"]).split(",")]
+    if "WITH GRANT OPTION" in match["rest"].upper():
+        rights.append("GRANT OPTION")
+    where = match["where"].replace("`", "")
+    if where in PLAYGROUND:
+        return []
+    return [(right, where) for right in rights if right not in HARMLESS_MYSQL]
+
+
+def _find_mysql(connection: Connection) -> Iterable[tuple[str, str]]:
+    asked: set[str] = set()
+    waiting = ["SHOW GRANTS"]
+    while waiting:
+        statement = waiting.pop()
+        asked.add(statement)
+        try:
+            lines = [str(row[0]) for row in _rows(connection, statement)]
+        except SQLAlchemyError:
+            yield "may act as a role whose rights cannot be read:", statement.removeprefix("SHOW GRANTS FOR ")
+            continue
+        for line in lines:
+            role = _ROLE.match(line)
+            if role is not None:
+                named = re.findall(r"`[^`]+`(?:@`[^`]*`)?", role["roles"])
+                waiting += [sql for name in named if (sql := f"SHOW GRANTS FOR {name}") not in asked]
+            elif _GRANT.match(line) is None and line.upper().startswith("GRANT "):
+                yield "has a grant that is not understood:", line.partition(" TO ")[0].removeprefix("GRANT ")
+            for right, where in rights_of_grant(line):
+                yield f"may {right.lower()} on", where
+
+
+# -------------------------------------------------------------------------------------------------- SQL Server
+
+_SQLSERVER = """
+select p.permission_name, 'the server' from fn_my_permissions(null, 'SERVER') p
+union all select p.permission_name, 'the database' from fn_my_permissions(null, 'DATABASE') p
+union all select p.permission_name, s.name + '.' + o.name from sys.objects o
+  join sys.schemas s on s.schema_id = o.schema_id
+  cross apply fn_my_permissions(quotename(s.name) + '.' + quotename(o.name), 'OBJECT') p
+  where o.type in ('U', 'V') and o.is_ms_shipped = 0
+"""
+
+
+def harmless_sqlserver(permission: str) -> bool:
+    """Whether a permission of SQL Server only reads."""
+    reading = ("VIEW ", "CONNECT", "SELECT", "REFERENCES", "SHOWPLAN")
+    return permission.upper().startswith(reading)
+
+
+def _find_sqlserver(connection: Connection) -> Iterable[tuple[str, str]]:
+    for permission, where in dict.fromkeys(_rows(connection, _SQLSERVER)):
+        if not harmless_sqlserver(str(permission)):
+            yield f"may {str(permission).lower()} on", str(where)
+
+
+# ------------------------------------------------------------------------------------------------------ Oracle
+
+_ORACLE = """
+select privilege, 'the database' from session_privs
+union all select privilege, table_schema || '.' || table_name from all_tab_privs_recd
+  where grantee in (user, 'PUBLIC') and table_schema not in ('SYS', 'SYSTEM', 'XDB', 'MDSYS', 'CTXSYS', 'ORDSYS')
+union all select privilege, owner || '.' || table_name from role_tab_privs where owner not in ('SYS', 'SYSTEM')
+union all select 'OWN', table_name from user_tables
+"""
+HARMLESS_ORACLE = frozenset({"CREATE SESSION", "READ"})
+
+
+def harmless_oracle(privilege: str) -> bool:
+    """Whether a privilege of Oracle only reads; SELECT does not: it also locks rows and whole tables."""
+    return privilege.upper() in HARMLESS_ORACLE
+
+
+def _find_oracle(connection: Connection) -> Iterable[tuple[str, str]]:
+    for privilege, where in dict.fromkeys(_rows(connection, _ORACLE)):
+        if not harmless_oracle(str(privilege)):
+            yield f"may {str(privilege).lower()} on", str(where)
+
+
+_FINDERS: dict[str, Callable[[Connection], Iterable[tuple[str, str]]]] = {
+    "postgresql": _find_postgresql,
+    "mysql": _find_mysql,
+    "mariadb": _find_mysql,
+    "mssql": _find_sqlserver,
+    "oracle": _find_oracle,
+}
+
+# ------------------------------------------------------------------------------------------------- too wide reads
+
+# Every readable column that bears the name of a private one: two columns, table and column.
+_READABLE = {
+    "postgresql": """select c.relname, a.attname from pg_class c join pg_attribute a on a.attrelid = c.oid
+       where c.relkind in ('r', 'p') and a.attnum > 0 and not a.attisdropped
+       and has_schema_privilege(c.relnamespace, 'USAGE') and has_column_privilege(c.oid, a.attnum, 'SELECT')
+       and c.relnamespace::regnamespace::text !~ '^(pg_|information_schema)'""",
+    "mysql": """select c.table_name, c.column_name from information_schema.columns c
+       join information_schema.tables t on t.table_schema = c.table_schema and t.table_name = c.table_name
+       where t.table_type = 'BASE TABLE' and find_in_set('select', c.privileges) > 0""",
+    "mssql": """select o.name, c.name from sys.objects o join sys.columns c on c.object_id = o.object_id
+       where o.type = 'U' and has_perms_by_name(quotename(schema_name(o.schema_id)) + '.' + quotename(o.name),
+       'OBJECT', 'SELECT', c.name, 'COLUMN') = 1""",
+    "oracle": """select c.table_name, c.column_name from all_tab_columns c
+       join all_tables t on t.owner = c.owner and t.table_name = c.table_name""",
+}
+_READABLE["mariadb"] = _READABLE["mysql"]
+
+
+def _too_wide(connection: Connection) -> Iterable[str]:
+    private = set(PRIVATE_COLUMNS)
+    for table, column in _rows(connection, _READABLE[connection.dialect.name]):
+        if (str(table).lower(), str(column).lower()) in private:
+            yield f"{str(table).lower()}.{str(column).lower()}"

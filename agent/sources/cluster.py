@@ -1,0 +1,51 @@
+"""A source that a cluster has once: read whole on the node whose turn it is, else only what each node says for itself.
+
+In:   the source, the same source limited to the metrics of each node (None when it has none), this node's turn.
+Out:  the reading; on another node's turn every cluster-wide metric is missing with the reason "other-node".
+      When nobody can tell whose turn it is nothing is read: SourceError with the reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from agent.catalog import Catalog, Metric, is_cluster_wide
+from agent.catalog.reasons import OTHER_NODE
+from agent.model import Failure, Reading, Role, Turn
+from agent.sources.base import Source
+
+
+class OncePerCluster:
+    """One source behind the turn."""
+
+    def __init__(
+        self, whole: Source, own: Source | None, metrics: Sequence[Metric], turn: Callable[[], Turn | None]
+    ) -> None:
+        self.name = whole.name
+        self._whole = whole
+        self._own = own
+        self._elsewhere = tuple(Failure(metric.name, OTHER_NODE) for metric in metrics if is_cluster_wide(metric))
+        self._turn = turn
+
+    def read(self, deadline_s: float) -> Reading:
+        """The whole source on this node's turn and outside a cluster."""
+        turn = self._turn()
+        if turn is None or turn.role is Role.COUNTING:
+            return self._whole.read(deadline_s)
+        own = Reading(()) if self._own is None else self._own.read(deadline_s)
+        return Reading(own.samples, own.failures + self._elsewhere, own.epoch, own.costs_s)
+
+    def close(self) -> None:
+        """Close both."""
+        self._whole.close()
+        if self._own is not None:
+            self._own.close()
+
+
+def each_node(catalog: Catalog, source: str) -> Catalog | None:
+    """The catalog without what a cluster has once; None when `source` has nothing else."""
+    metrics = {name: metric for name, metric in catalog.metrics.items() if not is_cluster_wide(metric)}
+    if not any(metric.source == source for metric in metrics.values()):
+        return None
+    return replace(catalog, metrics=metrics)

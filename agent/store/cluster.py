@@ -1,0 +1,87 @@
+"""Whose rows count for a whole cluster: at most one node's for each hour, whatever dies, hangs or comes back.
+
+What a cluster has once (its projects, its users) is read by the node that holds a lock in the product's database, and
+the lock changes hands when a node dies. An hour may so hold samples of two nodes. The rule:
+
+    A *term* is one unbroken hold of the lock by one database session: (session, since, seen). Both instants are read
+    from the database's clock by that very session while it holds the lock, so the lock was held all the time from
+    `since` to `seen`. An hour's cluster-wide rows are kept by a node exactly when one single term of it fulfils
+    since + MARGIN_S <= hour.end <= seen. Otherwise the node drops its cluster-wide rows of that hour before they are
+    stored or sealed, says so in the log, and counts those that held samples in `status`.
+
+Why never two: the lock has at most one holder at any instant, and all terms of all nodes are measured by one clock, so
+at most one term over all nodes covers the instant hour.end. MARGIN_S takes up a database clock that is set back a
+little, or the differing clock of the standby server that took the old one's place.
+Two terms of one node do not add up: between them another node may have counted.
+
+Why sometimes none: a holder that dies shortly before the hour's end, with nobody trying again before it, and a holder
+that restarts between the hour's end and its next tick. Missing is right then: a gap is seen, a double count is not.
+The node that takes over within an hour keeps that hour, from the takeover on; `expected` is the ticks it had the turn.
+
+In:   the turn of each tick, written in the tick's own transaction. Out: the terms, newest last, and the verdict.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from agent.model import Hour, Role, Turn
+from agent.store.database import Store
+from agent.store.state import meta, set_meta
+
+KEY = "cluster"
+MARGIN_S = 1.0
+KEPT_TERMS = 200  # an hour older than that many takeovers is dropped rather than counted twice
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One unbroken hold of the lock; Unix seconds by the database's clock."""
+
+    session: str
+    since_s: float
+    seen_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterState:
+    """What this node is to its cluster as of its last tick, and when it had the turn."""
+
+    role: Role
+    ahead_s: float
+    terms: tuple[Term, ...]
+
+
+def counts_for(terms: Iterable[Term], hour: Hour) -> bool:
+    """Whether the node with these terms keeps the cluster-wide rows of `hour` (the rule above)."""
+    end_s = hour.end.timestamp()
+    return any(term.since_s + MARGIN_S <= end_s <= term.seen_s for term in terms)
+
+
+def cluster_state(store: Store) -> ClusterState | None:
+    """What the last tick recorded; None on a node that never was in a cluster."""
+    return _parsed(meta(store, KEY))
+
+
+def record_turn(connection: sqlite3.Connection, turn: Turn) -> None:
+    """Keep the turn of one tick; part of the tick's transaction."""
+    row = connection.execute("SELECT value FROM meta WHERE key = ?", (KEY,)).fetchone()
+    state = _parsed(None if row is None else row["value"])
+    terms = list(state.terms) if state is not None else []
+    if turn.role is Role.COUNTING:
+        terms = [term for term in terms if term.session != turn.session]
+        terms.append(Term(turn.session, turn.since_s, turn.seen_s))
+    rows = [[term.session, term.since_s, term.seen_s] for term in terms[-KEPT_TERMS:]]
+    document = {"role": turn.role.value, "aheadS": turn.ahead_s, "terms": rows}
+    set_meta(connection, KEY, json.dumps(document, separators=(",", ":")))
+
+
+def _parsed(text: str | None) -> ClusterState | None:
+    if text is None:
+        return None
+    document = json.loads(text)
+    terms = tuple(Term(session, since_s, seen_s) for session, since_s, seen_s in document["terms"])
+    return ClusterState(Role(document["role"]), document["aheadS"], terms)

@@ -1,0 +1,285 @@
+-- A read-only account for Portfolio Agent on MySQL 5.7 and later and on MariaDB 10.4 and later.
+-- Made from tables.toml by scripts/database_roles; do not edit.
+--
+-- It changes nothing: it prints the statements, for you to read and to run. Make the account first, with a password
+-- of yours; then, as an administrator, once for each product database and again after each upgrade of the product:
+--
+--   create user portfolio_agent@'10.0.0.%' identified by '...' with max_user_connections 4;
+--
+--   mysql --skip-column-names --raw --init-command="set @agent = 'portfolio_agent@''10.0.0.%'''" jira \
+--     < mysql.sql > grants.sql
+--   mysql < grants.sql
+--
+-- What the statements do: a database portfolio_agent_<name of the product's> with one view for each table below, which
+-- shows the columns below (of tables that also hold secrets: single rows). The agent's account may read this database
+-- and nothing else: no password, licence, mail address, name of a person, or text of an issue or page. The views read
+-- with the rights of portfolio_agent_views@localhost, which is locked: nobody can log in as it. One thing MariaDB
+-- leaves to everyone who may SELECT: `select ... for update` locks rows. The agent has no such statement.
+--
+-- In agent.toml: [database] login = "own", dialect = "mysql", host, port, name = "portfolio_agent_<...>",
+-- user = "portfolio_agent", password_file. Check it: portfolio-agent config check
+--
+-- Removal:
+--   drop database portfolio_agent_<name>;
+--   revoke all privileges, grant option from portfolio_agent_views@localhost;
+--   drop user portfolio_agent_views@localhost, portfolio_agent@'10.0.0.%';
+
+set session group_concat_max_len = 100000;
+
+select concat('create database if not exists `portfolio_agent_', database(), '`;');
+select 'create user if not exists portfolio_agent_views@localhost account lock;';
+select concat('grant select on `', replace(replace(database(), '_', '\\_'), '%', '\\%'),
+              '`.* to portfolio_agent_views@localhost;');
+
+select concat('create or replace definer = `portfolio_agent_views`@`localhost` sql security definer view ',
+              '`portfolio_agent_', database(), '`.`', c.table_name, '` as select ',
+              group_concat(concat('`', c.column_name, '`') order by c.ordinal_position separator ', '),
+              ' from `', database(), '`.`', c.table_name, '`;')
+from information_schema.columns c join information_schema.tables t
+  on t.table_schema = c.table_schema and t.table_name = c.table_name and t.table_type = 'BASE TABLE'
+join (
+  select 'project' as tab, 'id,pcounter,projecttype,project_type' as cols
+  union all
+  select 'jiraissue' as tab, 'id,project,issuetype,issuestatus,archived' as cols
+  union all
+  select 'jiraaction' as tab, 'id,issueid,actiontype' as cols
+  union all
+  select 'changegroup' as tab, 'id,issueid' as cols
+  union all
+  select 'changeitem' as tab, 'id,groupid' as cols
+  union all
+  select 'issuelink' as tab, 'id,source,destination' as cols
+  union all
+  select 'fileattachment' as tab, 'id,issueid,filesize' as cols
+  union all
+  select 'worklog' as tab, 'id,issueid' as cols
+  union all
+  select 'issue_version' as tab, 'issue_id' as cols
+  union all
+  select 'comment_version' as tab, 'comment_id' as cols
+  union all
+  select 'worklog_version' as tab, 'worklog_id' as cols
+  union all
+  select 'customfield' as tab, 'id,customfieldtypekey,issueswithvalue,lastvalueupdate' as cols
+  union all
+  select 'customfieldvalue' as tab, 'id,customfield,issue' as cols
+  union all
+  select 'fieldconfigscheme' as tab, 'id,fieldid' as cols
+  union all
+  select 'configurationcontext' as tab, 'id,project,customfield,fieldconfigscheme' as cols
+  union all
+  select 'managedconfigurationitem' as tab, 'id,item_id,item_type,managed,access_level,source' as cols
+  union all
+  select 'app_user' as tab, 'id' as cols
+  union all
+  select 'issuetype' as tab, 'id' as cols
+  union all
+  select 'issuestatus' as tab, 'id' as cols
+  union all
+  select 'priority' as tab, 'id' as cols
+  union all
+  select 'resolution' as tab, 'id' as cols
+  union all
+  select 'component' as tab, 'id,project' as cols
+  union all
+  select 'projectversion' as tab, 'id,project' as cols
+  union all
+  select 'projectrole' as tab, 'id' as cols
+  union all
+  select 'projectroleactor' as tab, 'id,pid' as cols
+  union all
+  select 'fieldscreen' as tab, 'id' as cols
+  union all
+  select 'fieldscreenscheme' as tab, 'id' as cols
+  union all
+  select 'fieldlayoutscheme' as tab, 'id' as cols
+  union all
+  select 'issuetypescreenscheme' as tab, 'id' as cols
+  union all
+  select 'issuesecurityscheme' as tab, 'id' as cols
+  union all
+  select 'permissionscheme' as tab, 'id' as cols
+  union all
+  select 'schemepermissions' as tab, 'id,scheme' as cols
+  union all
+  select 'notificationscheme' as tab, 'id' as cols
+  union all
+  select 'jiraworkflows' as tab, 'id' as cols
+  union all
+  select 'workflowscheme' as tab, 'id' as cols
+  union all
+  select 'workflowschemeentity' as tab, 'id,scheme' as cols
+  union all
+  select 'searchrequest' as tab, 'id' as cols
+  union all
+  select 'portalpage' as tab, 'id' as cols
+  union all
+  select 'filtersubscription' as tab, 'id' as cols
+  union all
+  select 'nodeassociation' as tab, 'source_node_id,source_node_entity,sink_node_entity,association_type' as cols
+  union all
+  select 'pluginversion' as tab, 'pluginname,pluginkey,pluginversion,created' as cols
+  union all
+  select 'pluginstate' as tab, 'pluginkey,pluginenabled' as cols
+  union all
+  select 'feature' as tab, 'id,feature_name,feature_type' as cols
+  union all
+  select 'upgradeversionhistory' as tab, 'timeperformed,targetbuild,targetversion' as cols
+  union all
+  select 'clusternode' as tab, 'node_id,node_state,timestamp,node_build_number,node_version' as cols
+  union all
+  select 'clusternodeheartbeat' as tab, 'node_id,heartbeat_time,database_time' as cols
+  union all
+  select 'nodeindexcounter' as tab, 'node_id,sending_node_id,index_operation_id' as cols
+  union all
+  select 'replicatedindexoperation' as tab, 'id,index_time,node_id,operation' as cols
+  union all
+  select 'productlicense' as tab, 'id' as cols
+  union all
+  select 'AO_60DB71_SPRINT' as tab, 'ID,CLOSED,STARTED,RAPID_VIEW_ID' as cols
+  union all
+  select 'AO_60DB71_RAPIDVIEW' as tab, 'ID,SPRINTS_ENABLED' as cols
+  union all
+  select 'AO_60DB71_LEXORANK' as tab, 'ID' as cols
+  union all
+  select 'AO_4AEACD_WEBHOOK_DAO' as tab, 'ID,ENABLED' as cols
+  union all
+  select 'AO_A0B856_WEB_HOOK_LISTENER_AO' as tab, 'ID,ENABLED' as cols
+  union all
+  select 'AO_A0B856_WEBHOOK' as tab, 'ID,ACTIVE' as cols
+  union all
+  select 'AO_589059_RULE_CONFIG' as tab, 'ID,STATE' as cols
+  union all
+  select 'AO_589059_AUTOMATION_QUEUE' as tab, 'ID,CREATED' as cols
+  union all
+  select 'AO_54307E_SERVICEDESK' as tab, 'ID,PROJECT_ID,DISABLED' as cols
+  union all
+  select 'AO_54307E_VIEWPORT' as tab, 'ID,PROJECT_ID' as cols
+  union all
+  select 'AO_54307E_VIEWPORTFORM' as tab, 'ID,VIEWPORT_ID' as cols
+  union all
+  select 'AO_54307E_QUEUE' as tab, 'ID,PROJECT_ID' as cols
+  union all
+  select 'AO_54307E_TIMEMETRIC' as tab, 'ID,SERVICE_DESK_ID' as cols
+  union all
+  select 'AO_54307E_GOAL' as tab, 'ID,TIME_METRIC_ID' as cols
+  union all
+  select 'AO_9B2E3B_RULESET' as tab, 'ID,ACTIVE_REVISION_ID' as cols
+  union all
+  select 'AO_9B2E3B_RULE' as tab, 'ID,ENABLED,RULESET_REVISION_ID' as cols
+  union all
+  select 'AO_319474_QUEUE' as tab, 'ID,NAME,MESSAGE_COUNT' as cols
+  union all
+  select 'AO_319474_MESSAGE' as tab, 'ID,QUEUE_ID' as cols
+  union all
+  select 'AO_8542F1_IFJ_OBJ' as tab, 'ID,OBJECT_TYPE_ID' as cols
+  union all
+  select 'AO_8542F1_IFJ_OBJ_TYPE' as tab, 'ID,OBJECT_SCHEMA_ID' as cols
+  union all
+  select 'AO_8542F1_IFJ_OBJ_ATTR' as tab, 'ID' as cols
+  union all
+  select 'AO_8542F1_IFJ_OBJ_ATTR_VAL' as tab, 'ID' as cols
+  union all
+  select 'AO_8542F1_IFJ_OBJ_HIST' as tab, 'ID' as cols
+  union all
+  select 'AO_8542F1_IFJ_OBJ_JIRAISSUE' as tab, 'ID' as cols
+  union all
+  select 'AO_4789DD_HEALTH_CHECK_STATUS' as tab, 'ID,COMPLETE_KEY,IS_HEALTHY,IS_RESOLVED,SEVERITY,FAILED_DATE,RESOLVED_DATE' as cols
+  union all
+  select 'AO_6FF49D_GUARDRAILS_RESPONSE' as tab, 'ID,JOB_ID,QUERY_ID,QUERY_STATUS,SUCCESS,GUARDRAILS_RESPONSE,QUERY_DURATION,QUERY_CPU_LOAD' as cols
+  union all
+  select 'cwd_user' as tab, 'id,directory_id,active,is_active' as cols
+  union all
+  select 'cwd_group' as tab, 'id,directory_id,active,is_active' as cols
+  union all
+  select 'cwd_directory' as tab, 'id,directory_type,active,is_active,impl_class' as cols
+  union all
+  select 'cwd_membership' as tab, 'id,parent_id,child_id,child_group_id,child_user_id,membership_type,directory_id' as cols
+  union all
+  select 'cwd_application' as tab, 'id,application_type,active,is_active' as cols
+  union all
+  select 'cwd_app_dir_mapping' as tab, 'id,application_id,directory_id' as cols
+  union all
+  select 'cwd_cluster_heartbeat' as tab, 'node_id,hearbeat_timestamp' as cols
+  union all
+  select 'spaces' as tab, 'spaceid,spacetype,spacestatus' as cols
+  union all
+  select 'content' as tab, 'contentid,contenttype,content_status,prevver,version,spaceid,pageid' as cols
+  union all
+  select 'contentproperties' as tab, 'contentid,propertyname,longval' as cols
+  union all
+  select 'confancestors' as tab, 'descendentid,ancestorposition,ancestorid' as cols
+  union all
+  select 'spacepermissions' as tab, 'permid,spaceid,permtype' as cols
+  union all
+  select 'content_perm_set' as tab, 'id,content_id,cont_perm_type' as cols
+  union all
+  select 'content_perm' as tab, 'id,cps_id' as cols
+  union all
+  select 'plugindata' as tab, 'pluginkey,filename,lastmoddate' as cols
+  union all
+  select 'confversion' as tab, 'buildnumber,installdate,versiontag' as cols
+  union all
+  select 'mig_space_statistic' as tab, 'spaceid,sumofpageblogdraftcount,attachmentsize,attachmentcount,lastcalculated' as cols
+  union all
+  select 'guardrails_response' as tab, 'id,queryid,querystatus,success,querycomplexity,guardrailsresponsetype' as cols
+  union all
+  select 'sta_normal_project' as tab, 'project_id,is_public' as cols
+  union all
+  select 'sta_personal_project' as tab, 'project_id' as cols
+  union all
+  select 'repository' as tab, 'id,state,project_id,hierarchy_id,is_forkable,is_public' as cols
+  union all
+  select 'sta_pull_request' as tab, 'id,pr_state,to_repository_id' as cols
+  union all
+  select 'sta_pr_activity' as tab, 'activity_id' as cols
+  union all
+  select 'sta_pr_rescope_commit' as tab, 'activity_id' as cols
+  union all
+  select 'bb_pr_commit' as tab, 'pr_id' as cols
+  union all
+  select 'sta_activity' as tab, 'id' as cols
+  union all
+  select 'sta_normal_user' as tab, 'user_id,deleted_timestamp' as cols
+  union all
+  select 'sta_service_user' as tab, 'user_id,active' as cols
+  union all
+  select 'sta_global_permission' as tab, 'id,perm_id' as cols
+  union all
+  select 'sta_project_permission' as tab, 'id,perm_id,project_id' as cols
+  union all
+  select 'sta_repo_origin' as tab, 'repository_id' as cols
+  union all
+  select 'sta_repo_permission' as tab, 'id,perm_id,repo_id' as cols
+  union all
+  select 'plugin_state' as tab, 'name,enabled,updated_timestamp' as cols
+  union all
+  select 'buildresultsummary' as tab, 'build_key,build_number,build_type,build_state' as cols
+) w on lower(w.tab) = lower(c.table_name) and find_in_set(lower(c.column_name), lower(w.cols)) > 0
+where c.table_schema = database()
+group by c.table_name;
+
+-- Single rows of tables that hold secrets as well.
+
+select replace('create or replace definer = `portfolio_agent_views`@`localhost` sql security definer view `portfolio_agent_@db@`.propertyentry as select t.id, t.entity_name, t.entity_id, t.property_key, t.propertytype from `@db@`.propertyentry t where t.property_key = ''jira.archiving.projects'' or (t.entity_name = ''GreenHopper.properties'' and t.property_key = ''GreenHopper.Epic.Default.issuetype.id'') or (t.entity_name = ''jira.properties'' and ( t.property_key in (''jira.sid.key'', ''jira.baseurl'', ''jira.version'', ''jira.version.patched'', ''jira.mode'', ''jira.monitoring.jmx.enabled'', ''jira.path.index.use.default.directory'', ''jira.path.attachments.use.default.directory'') or (t.property_key like ''applinks.admin.%'' and (t.property_key like ''%.type'' or t.property_key like ''%url''))));', '@db@', database())
+from dual where (select count(*) from information_schema.tables
+  where table_schema = database() and table_name in ('propertyentry')) = 1;
+
+select replace('create or replace definer = `portfolio_agent_views`@`localhost` sql security definer view `portfolio_agent_@db@`.propertystring as select t.id, t.propertyvalue from `@db@`.propertystring t join `@db@`.propertyentry e on e.id = t.id where (e.entity_name = ''GreenHopper.properties'' and e.property_key = ''GreenHopper.Epic.Default.issuetype.id'') or (e.entity_name = ''jira.properties'' and ( e.property_key in (''jira.sid.key'', ''jira.baseurl'', ''jira.version'', ''jira.version.patched'', ''jira.mode'') or (e.property_key like ''applinks.admin.%'' and (e.property_key like ''%.type'' or e.property_key like ''%url''))));', '@db@', database())
+from dual where (select count(*) from information_schema.tables
+  where table_schema = database() and table_name in ('propertystring', 'propertyentry')) = 2;
+
+select replace('create or replace definer = `portfolio_agent_views`@`localhost` sql security definer view `portfolio_agent_@db@`.propertynumber as select t.id, t.propertyvalue from `@db@`.propertynumber t join `@db@`.propertyentry e on e.id = t.id where e.entity_name = ''jira.properties'' and e.property_key in (''jira.monitoring.jmx.enabled'', ''jira.path.index.use.default.directory'', ''jira.path.attachments.use.default.directory'');', '@db@', database())
+from dual where (select count(*) from information_schema.tables
+  where table_schema = database() and table_name in ('propertynumber', 'propertyentry')) = 2;
+
+select replace('create or replace definer = `portfolio_agent_views`@`localhost` sql security definer view `portfolio_agent_@db@`.bandana as select t.bandanacontext, t.bandanakey, t.bandanavalue from `@db@`.bandana t where t.bandanacontext = ''_GLOBAL'' and ( t.bandanakey in (''confluence.server.id'', ''plugin.manager.state.Map'', ''confluence.darkfeature'') or (t.bandanakey like ''applinks.admin.%'' and (t.bandanakey like ''%.type'' or t.bandanakey like ''%url'')));', '@db@', database())
+from dual where (select count(*) from information_schema.tables
+  where table_schema = database() and table_name in ('bandana')) = 1;
+
+select replace('create or replace definer = `portfolio_agent_views`@`localhost` sql security definer view `portfolio_agent_@db@`.plugin_setting as select t.namespace, t.key_name, t.key_value from `@db@`.plugin_setting t where t.key_name like ''applinks.admin.%'' and (t.key_name like ''%.type'' or t.key_name like ''%url'');', '@db@', database())
+from dual where (select count(*) from information_schema.tables
+  where table_schema = database() and table_name in ('plugin_setting')) = 1;
+
+select concat('grant select on `portfolio_agent_', replace(replace(database(), '_', '\\_'), '%', '\\%'), '`.* to ',
+              coalesce(@agent, 'portfolio_agent@''%'''), ';');

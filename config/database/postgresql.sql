@@ -1,0 +1,254 @@
+-- A read-only account for Portfolio Agent on PostgreSQL 12 and later: the role portfolio_agent.
+-- Made from tables.toml by scripts/database_roles; do not edit.
+--
+-- Run it as a superuser, once in each product database, and again after each upgrade of the product or of an app:
+--
+--   psql -d jira -v schema=public -f postgresql.sql
+--   psql -d jira -c '\password portfolio_agent'
+--
+-- schema: where the product's tables are (dbconfig.xml: schema-name). With -v strict=on it also closes what PostgreSQL
+-- opens to every account by default, and first gives it to the owner of the product's tables: temporary tables,
+-- tables in that schema (the default before version 15), large objects.
+--
+-- What it grants: the columns below, those that exist, of the tables below; and the schema portfolio_agent with views
+-- that show single rows of tables which also hold secrets. No password, licence, mail address, name of a person, or
+-- text of an issue or page can be read; nothing can be written. The views stand on functions with a text body, so that
+-- PostgreSQL keeps no tie to the product's tables: a product upgrade that changes a column's type is not held up.
+--
+-- In agent.toml: [database] login = "own", dialect = "postgresql", host, port, name, schema as above,
+-- user = "portfolio_agent", password_file. Check it: portfolio-agent config check
+--
+-- Removal, in each database:
+--   drop schema portfolio_agent cascade;
+--   drop owned by portfolio_agent;
+-- then once: drop role portfolio_agent;
+
+\set ON_ERROR_STOP on
+\if :{?schema}
+\else
+\set schema public
+\endif
+
+select 'create role portfolio_agent login noinherit connection limit 4'
+where not exists (select 1 from pg_roles where rolname = 'portfolio_agent') \gexec
+
+begin;
+alter role portfolio_agent nosuperuser nocreatedb nocreaterole noinherit noreplication nobypassrls;
+-- Guards, not a boundary: the account could change them for itself. The boundary is that it has no right to write.
+alter role portfolio_agent set default_transaction_read_only = on;
+alter role portfolio_agent set statement_timeout = '60s';
+alter role portfolio_agent set lock_timeout = '2s';
+alter role portfolio_agent set idle_in_transaction_session_timeout = '60s';
+alter role portfolio_agent set max_parallel_workers_per_gather = 0;
+alter role portfolio_agent set jit = off;
+
+-- Every run begins anew: what a product dropped is forgotten, what was granted by mistake is taken back.
+revoke all on all tables in schema :"schema" from portfolio_agent;
+drop schema if exists portfolio_agent cascade;
+create schema portfolio_agent;
+revoke all on schema portfolio_agent from public;
+grant usage on schema :"schema" to portfolio_agent;
+grant usage on schema portfolio_agent to portfolio_agent;
+select format('grant connect on database %I to portfolio_agent', current_database()) \gexec
+
+with wanted (tab, cols) as (values
+  ('project', 'id,pcounter,projecttype,project_type'),
+  ('jiraissue', 'id,project,issuetype,issuestatus,archived'),
+  ('jiraaction', 'id,issueid,actiontype'),
+  ('changegroup', 'id,issueid'),
+  ('changeitem', 'id,groupid'),
+  ('issuelink', 'id,source,destination'),
+  ('fileattachment', 'id,issueid,filesize'),
+  ('worklog', 'id,issueid'),
+  ('issue_version', 'issue_id'),
+  ('comment_version', 'comment_id'),
+  ('worklog_version', 'worklog_id'),
+  ('customfield', 'id,customfieldtypekey,issueswithvalue,lastvalueupdate'),
+  ('customfieldvalue', 'id,customfield,issue'),
+  ('fieldconfigscheme', 'id,fieldid'),
+  ('configurationcontext', 'id,project,customfield,fieldconfigscheme'),
+  ('managedconfigurationitem', 'id,item_id,item_type,managed,access_level,source'),
+  ('app_user', 'id'),
+  ('issuetype', 'id'),
+  ('issuestatus', 'id'),
+  ('priority', 'id'),
+  ('resolution', 'id'),
+  ('component', 'id,project'),
+  ('projectversion', 'id,project'),
+  ('projectrole', 'id'),
+  ('projectroleactor', 'id,pid'),
+  ('fieldscreen', 'id'),
+  ('fieldscreenscheme', 'id'),
+  ('fieldlayoutscheme', 'id'),
+  ('issuetypescreenscheme', 'id'),
+  ('issuesecurityscheme', 'id'),
+  ('permissionscheme', 'id'),
+  ('schemepermissions', 'id,scheme'),
+  ('notificationscheme', 'id'),
+  ('jiraworkflows', 'id'),
+  ('workflowscheme', 'id'),
+  ('workflowschemeentity', 'id,scheme'),
+  ('searchrequest', 'id'),
+  ('portalpage', 'id'),
+  ('filtersubscription', 'id'),
+  ('nodeassociation', 'source_node_id,source_node_entity,sink_node_entity,association_type'),
+  ('pluginversion', 'pluginname,pluginkey,pluginversion,created'),
+  ('pluginstate', 'pluginkey,pluginenabled'),
+  ('feature', 'id,feature_name,feature_type'),
+  ('upgradeversionhistory', 'timeperformed,targetbuild,targetversion'),
+  ('clusternode', 'node_id,node_state,timestamp,node_build_number,node_version'),
+  ('clusternodeheartbeat', 'node_id,heartbeat_time,database_time'),
+  ('nodeindexcounter', 'node_id,sending_node_id,index_operation_id'),
+  ('replicatedindexoperation', 'id,index_time,node_id,operation'),
+  ('productlicense', 'id'),
+  ('AO_60DB71_SPRINT', 'ID,CLOSED,STARTED,RAPID_VIEW_ID'),
+  ('AO_60DB71_RAPIDVIEW', 'ID,SPRINTS_ENABLED'),
+  ('AO_60DB71_LEXORANK', 'ID'),
+  ('AO_4AEACD_WEBHOOK_DAO', 'ID,ENABLED'),
+  ('AO_A0B856_WEB_HOOK_LISTENER_AO', 'ID,ENABLED'),
+  ('AO_A0B856_WEBHOOK', 'ID,ACTIVE'),
+  ('AO_589059_RULE_CONFIG', 'ID,STATE'),
+  ('AO_589059_AUTOMATION_QUEUE', 'ID,CREATED'),
+  ('AO_54307E_SERVICEDESK', 'ID,PROJECT_ID,DISABLED'),
+  ('AO_54307E_VIEWPORT', 'ID,PROJECT_ID'),
+  ('AO_54307E_VIEWPORTFORM', 'ID,VIEWPORT_ID'),
+  ('AO_54307E_QUEUE', 'ID,PROJECT_ID'),
+  ('AO_54307E_TIMEMETRIC', 'ID,SERVICE_DESK_ID'),
+  ('AO_54307E_GOAL', 'ID,TIME_METRIC_ID'),
+  ('AO_9B2E3B_RULESET', 'ID,ACTIVE_REVISION_ID'),
+  ('AO_9B2E3B_RULE', 'ID,ENABLED,RULESET_REVISION_ID'),
+  ('AO_319474_QUEUE', 'ID,NAME,MESSAGE_COUNT'),
+  ('AO_319474_MESSAGE', 'ID,QUEUE_ID'),
+  ('AO_8542F1_IFJ_OBJ', 'ID,OBJECT_TYPE_ID'),
+  ('AO_8542F1_IFJ_OBJ_TYPE', 'ID,OBJECT_SCHEMA_ID'),
+  ('AO_8542F1_IFJ_OBJ_ATTR', 'ID'),
+  ('AO_8542F1_IFJ_OBJ_ATTR_VAL', 'ID'),
+  ('AO_8542F1_IFJ_OBJ_HIST', 'ID'),
+  ('AO_8542F1_IFJ_OBJ_JIRAISSUE', 'ID'),
+  ('AO_4789DD_HEALTH_CHECK_STATUS', 'ID,COMPLETE_KEY,IS_HEALTHY,IS_RESOLVED,SEVERITY,FAILED_DATE,RESOLVED_DATE'),
+  ('AO_6FF49D_GUARDRAILS_RESPONSE', 'ID,JOB_ID,QUERY_ID,QUERY_STATUS,SUCCESS,GUARDRAILS_RESPONSE,QUERY_DURATION,QUERY_CPU_LOAD'),
+  ('cwd_user', 'id,directory_id,active,is_active'),
+  ('cwd_group', 'id,directory_id,active,is_active'),
+  ('cwd_directory', 'id,directory_type,active,is_active,impl_class'),
+  ('cwd_membership', 'id,parent_id,child_id,child_group_id,child_user_id,membership_type,directory_id'),
+  ('cwd_application', 'id,application_type,active,is_active'),
+  ('cwd_app_dir_mapping', 'id,application_id,directory_id'),
+  ('cwd_cluster_heartbeat', 'node_id,hearbeat_timestamp'),
+  ('spaces', 'spaceid,spacetype,spacestatus'),
+  ('content', 'contentid,contenttype,content_status,prevver,version,spaceid,pageid'),
+  ('contentproperties', 'contentid,propertyname,longval'),
+  ('confancestors', 'descendentid,ancestorposition,ancestorid'),
+  ('spacepermissions', 'permid,spaceid,permtype'),
+  ('content_perm_set', 'id,content_id,cont_perm_type'),
+  ('content_perm', 'id,cps_id'),
+  ('plugindata', 'pluginkey,filename,lastmoddate'),
+  ('confversion', 'buildnumber,installdate,versiontag'),
+  ('mig_space_statistic', 'spaceid,sumofpageblogdraftcount,attachmentsize,attachmentcount,lastcalculated'),
+  ('guardrails_response', 'id,queryid,querystatus,success,querycomplexity,guardrailsresponsetype'),
+  ('sta_normal_project', 'project_id,is_public'),
+  ('sta_personal_project', 'project_id'),
+  ('repository', 'id,state,project_id,hierarchy_id,is_forkable,is_public'),
+  ('sta_pull_request', 'id,pr_state,to_repository_id'),
+  ('sta_pr_activity', 'activity_id'),
+  ('sta_pr_rescope_commit', 'activity_id'),
+  ('bb_pr_commit', 'pr_id'),
+  ('sta_activity', 'id'),
+  ('sta_normal_user', 'user_id,deleted_timestamp'),
+  ('sta_service_user', 'user_id,active'),
+  ('sta_global_permission', 'id,perm_id'),
+  ('sta_project_permission', 'id,perm_id,project_id'),
+  ('sta_repo_origin', 'repository_id'),
+  ('sta_repo_permission', 'id,perm_id,repo_id'),
+  ('plugin_state', 'name,enabled,updated_timestamp'),
+  ('buildresultsummary', 'build_key,build_number,build_type,build_state')
+)
+select format('grant select (%s) on %s to portfolio_agent',
+              string_agg(quote_ident(a.attname), ', ' order by a.attnum), c.oid::regclass)
+from wanted w
+join pg_class c on c.relname = w.tab and c.relnamespace = to_regnamespace(quote_ident(:'schema'))
+join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+ and a.attname = any (string_to_array(w.cols, ','))
+where c.relkind in ('r', 'p')
+group by c.oid \gexec
+
+-- Single rows of tables that hold secrets as well.
+-- The function belongs to the table's owner, who needs to enter the schema for a moment to receive it.
+select distinct format('grant usage, create on schema portfolio_agent to %s', relowner::regrole) from pg_class
+where relnamespace = to_regnamespace(quote_ident(:'schema')) and relkind = 'r' \gexec
+
+select format($f$create function portfolio_agent.read_propertyentry() returns table (id bigint, entity_name text, entity_id bigint, property_key text, propertytype bigint)
+  language sql stable security definer set search_path = %I, pg_temp as %L$f$, :'schema', $b$select t.id::bigint, t.entity_name::text, t.entity_id::bigint, t.property_key::text, t.propertytype::bigint from propertyentry t where t.property_key = 'jira.archiving.projects' or (t.entity_name = 'GreenHopper.properties' and t.property_key = 'GreenHopper.Epic.Default.issuetype.id') or (t.entity_name = 'jira.properties' and ( t.property_key in ('jira.sid.key', 'jira.baseurl', 'jira.version', 'jira.version.patched', 'jira.mode', 'jira.monitoring.jmx.enabled', 'jira.path.index.use.default.directory', 'jira.path.attachments.use.default.directory') or (t.property_key like 'applinks.admin.%' and (t.property_key like '%.type' or t.property_key like '%url'))))$b$)
+where to_regclass(format('%I.%I', :'schema', 'propertyentry')) is not null \gexec
+select format(s.statement, c.relowner::regrole) from pg_class c, (values
+  (1, 'alter function portfolio_agent.read_propertyentry() owner to %s'),
+  (2, 'revoke all on function portfolio_agent.read_propertyentry() from public'),
+  (3, 'grant execute on function portfolio_agent.read_propertyentry() to portfolio_agent'),
+  (4, 'create view portfolio_agent.propertyentry as select * from portfolio_agent.read_propertyentry()'),
+  (5, 'grant select on portfolio_agent.propertyentry to portfolio_agent')) s (place, statement)
+where c.oid = to_regclass(format('%I.%I', :'schema', 'propertyentry')) and to_regclass(format('%I.%I', :'schema', 'propertyentry')) is not null order by s.place \gexec
+
+select format($f$create function portfolio_agent.read_propertystring() returns table (id bigint, propertyvalue text)
+  language sql stable security definer set search_path = %I, pg_temp as %L$f$, :'schema', $b$select t.id::bigint, t.propertyvalue::text from propertystring t join propertyentry e on e.id = t.id where (e.entity_name = 'GreenHopper.properties' and e.property_key = 'GreenHopper.Epic.Default.issuetype.id') or (e.entity_name = 'jira.properties' and ( e.property_key in ('jira.sid.key', 'jira.baseurl', 'jira.version', 'jira.version.patched', 'jira.mode') or (e.property_key like 'applinks.admin.%' and (e.property_key like '%.type' or e.property_key like '%url'))))$b$)
+where to_regclass(format('%I.%I', :'schema', 'propertystring')) is not null and to_regclass(format('%I.%I', :'schema', 'propertyentry')) is not null \gexec
+select format(s.statement, c.relowner::regrole) from pg_class c, (values
+  (1, 'alter function portfolio_agent.read_propertystring() owner to %s'),
+  (2, 'revoke all on function portfolio_agent.read_propertystring() from public'),
+  (3, 'grant execute on function portfolio_agent.read_propertystring() to portfolio_agent'),
+  (4, 'create view portfolio_agent.propertystring as select * from portfolio_agent.read_propertystring()'),
+  (5, 'grant select on portfolio_agent.propertystring to portfolio_agent')) s (place, statement)
+where c.oid = to_regclass(format('%I.%I', :'schema', 'propertystring')) and to_regclass(format('%I.%I', :'schema', 'propertystring')) is not null and to_regclass(format('%I.%I', :'schema', 'propertyentry')) is not null order by s.place \gexec
+
+select format($f$create function portfolio_agent.read_propertynumber() returns table (id bigint, propertyvalue bigint)
+  language sql stable security definer set search_path = %I, pg_temp as %L$f$, :'schema', $b$select t.id::bigint, t.propertyvalue::bigint from propertynumber t join propertyentry e on e.id = t.id where e.entity_name = 'jira.properties' and e.property_key in ('jira.monitoring.jmx.enabled', 'jira.path.index.use.default.directory', 'jira.path.attachments.use.default.directory')$b$)
+where to_regclass(format('%I.%I', :'schema', 'propertynumber')) is not null and to_regclass(format('%I.%I', :'schema', 'propertyentry')) is not null \gexec
+select format(s.statement, c.relowner::regrole) from pg_class c, (values
+  (1, 'alter function portfolio_agent.read_propertynumber() owner to %s'),
+  (2, 'revoke all on function portfolio_agent.read_propertynumber() from public'),
+  (3, 'grant execute on function portfolio_agent.read_propertynumber() to portfolio_agent'),
+  (4, 'create view portfolio_agent.propertynumber as select * from portfolio_agent.read_propertynumber()'),
+  (5, 'grant select on portfolio_agent.propertynumber to portfolio_agent')) s (place, statement)
+where c.oid = to_regclass(format('%I.%I', :'schema', 'propertynumber')) and to_regclass(format('%I.%I', :'schema', 'propertynumber')) is not null and to_regclass(format('%I.%I', :'schema', 'propertyentry')) is not null order by s.place \gexec
+
+select format($f$create function portfolio_agent.read_bandana() returns table (bandanacontext text, bandanakey text, bandanavalue text)
+  language sql stable security definer set search_path = %I, pg_temp as %L$f$, :'schema', $b$select t.bandanacontext::text, t.bandanakey::text, t.bandanavalue::text from bandana t where t.bandanacontext = '_GLOBAL' and ( t.bandanakey in ('confluence.server.id', 'plugin.manager.state.Map', 'confluence.darkfeature') or (t.bandanakey like 'applinks.admin.%' and (t.bandanakey like '%.type' or t.bandanakey like '%url')))$b$)
+where to_regclass(format('%I.%I', :'schema', 'bandana')) is not null \gexec
+select format(s.statement, c.relowner::regrole) from pg_class c, (values
+  (1, 'alter function portfolio_agent.read_bandana() owner to %s'),
+  (2, 'revoke all on function portfolio_agent.read_bandana() from public'),
+  (3, 'grant execute on function portfolio_agent.read_bandana() to portfolio_agent'),
+  (4, 'create view portfolio_agent.bandana as select * from portfolio_agent.read_bandana()'),
+  (5, 'grant select on portfolio_agent.bandana to portfolio_agent')) s (place, statement)
+where c.oid = to_regclass(format('%I.%I', :'schema', 'bandana')) and to_regclass(format('%I.%I', :'schema', 'bandana')) is not null order by s.place \gexec
+
+select format($f$create function portfolio_agent.read_plugin_setting() returns table (namespace text, key_name text, key_value text)
+  language sql stable security definer set search_path = %I, pg_temp as %L$f$, :'schema', $b$select t.namespace::text, t.key_name::text, t.key_value::text from plugin_setting t where t.key_name like 'applinks.admin.%' and (t.key_name like '%.type' or t.key_name like '%url')$b$)
+where to_regclass(format('%I.%I', :'schema', 'plugin_setting')) is not null \gexec
+select format(s.statement, c.relowner::regrole) from pg_class c, (values
+  (1, 'alter function portfolio_agent.read_plugin_setting() owner to %s'),
+  (2, 'revoke all on function portfolio_agent.read_plugin_setting() from public'),
+  (3, 'grant execute on function portfolio_agent.read_plugin_setting() to portfolio_agent'),
+  (4, 'create view portfolio_agent.plugin_setting as select * from portfolio_agent.read_plugin_setting()'),
+  (5, 'grant select on portfolio_agent.plugin_setting to portfolio_agent')) s (place, statement)
+where c.oid = to_regclass(format('%I.%I', :'schema', 'plugin_setting')) and to_regclass(format('%I.%I', :'schema', 'plugin_setting')) is not null order by s.place \gexec
+select distinct format('revoke create on schema portfolio_agent from %s', c.relowner::regrole)
+from pg_class c join pg_roles r on r.oid = c.relowner
+where c.relnamespace = to_regnamespace(quote_ident(:'schema')) and c.relkind = 'r' and not r.rolsuper \gexec
+commit;
+
+\if :{?strict}
+begin;
+with owner (name) as (select distinct relowner::regrole from pg_class
+  where relnamespace = to_regnamespace(quote_ident(:'schema')) and relkind = 'r'),
+rights (place, given, taken) as (values
+  (1, format('temporary on database %I', current_database()), ''),
+  (2, format('usage, create on schema %I', :'schema'), format('create on schema %I', :'schema')),
+  (3, 'execute on function lo_create(oid)', ''),
+  (4, 'execute on function lo_creat(integer)', ''),
+  (5, 'execute on function lo_from_bytea(oid, bytea)', ''))
+select statement from (
+  select place, 1 as turn, format('grant %s to %s', given, name) as statement from rights, owner
+  union all
+  select place, 2, format('revoke %s from public', coalesce(nullif(taken, ''), given)) from rights) s
+order by place, turn \gexec
+commit;
+\endif

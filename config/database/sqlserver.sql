@@ -1,0 +1,205 @@
+-- A read-only account for Portfolio Agent on SQL Server 2016 and later.
+-- Made from tables.toml by scripts/database_roles; do not edit. NOT YET RUN on a server: read it before you use it.
+--
+-- Run it as db_owner in the product's database, and again after each upgrade of the product or of an app. Make the
+-- login first, with a password of yours; @schema below is where the product's tables are (dbconfig.xml: schema-name).
+--
+--   create login portfolio_agent with password = '...', default_database = [jira];
+--   sqlcmd -d jira -i sqlserver.sql
+--
+-- What it grants: select on the schema portfolio_agent, which holds one view for each table below with the columns
+-- below (of tables that also hold secrets: single rows). The schema belongs to the owner of the product's schema, so
+-- the views can read its tables while the account cannot. Nothing else is granted, and nothing can be written.
+--
+-- In agent.toml: [database] login = "own", dialect = "sqlserver", host, port, name, user = "portfolio_agent",
+-- password_file. Check it: portfolio-agent config check
+--
+-- Removal: drop the views of the schema portfolio_agent, then:
+--   drop user portfolio_agent; drop schema portfolio_agent; drop login portfolio_agent;
+
+set nocount on;
+declare @schema sysname = N'jiraschema';
+declare @statement nvarchar(max);
+declare @owner sysname = (select p.name from sys.schemas s join sys.database_principals p
+  on p.principal_id = s.principal_id where s.name = @schema);
+
+if schema_id(N'portfolio_agent') is null
+begin
+  set @statement = N'create schema portfolio_agent authorization ' + quotename(@owner);
+  exec sp_executesql @statement;
+end
+if database_principal_id(N'portfolio_agent') is null
+  create user portfolio_agent for login portfolio_agent with default_schema = portfolio_agent;
+
+-- Every run begins anew.
+set @statement = N'';
+select @statement = @statement + N'drop view portfolio_agent.' + quotename(name) + N'; '
+from sys.views where schema_id = schema_id(N'portfolio_agent');
+exec sp_executesql @statement;
+
+declare @wanted table (tab sysname, cols nvarchar(1000));
+insert into @wanted values
+  (N'project', N'id,pcounter,projecttype,project_type'),
+  (N'jiraissue', N'id,project,issuetype,issuestatus,archived'),
+  (N'jiraaction', N'id,issueid,actiontype'),
+  (N'changegroup', N'id,issueid'),
+  (N'changeitem', N'id,groupid'),
+  (N'issuelink', N'id,source,destination'),
+  (N'fileattachment', N'id,issueid,filesize'),
+  (N'worklog', N'id,issueid'),
+  (N'issue_version', N'issue_id'),
+  (N'comment_version', N'comment_id'),
+  (N'worklog_version', N'worklog_id'),
+  (N'customfield', N'id,customfieldtypekey,issueswithvalue,lastvalueupdate'),
+  (N'customfieldvalue', N'id,customfield,issue'),
+  (N'fieldconfigscheme', N'id,fieldid'),
+  (N'configurationcontext', N'id,project,customfield,fieldconfigscheme'),
+  (N'managedconfigurationitem', N'id,item_id,item_type,managed,access_level,source'),
+  (N'app_user', N'id'),
+  (N'issuetype', N'id'),
+  (N'issuestatus', N'id'),
+  (N'priority', N'id'),
+  (N'resolution', N'id'),
+  (N'component', N'id,project'),
+  (N'projectversion', N'id,project'),
+  (N'projectrole', N'id'),
+  (N'projectroleactor', N'id,pid'),
+  (N'fieldscreen', N'id'),
+  (N'fieldscreenscheme', N'id'),
+  (N'fieldlayoutscheme', N'id'),
+  (N'issuetypescreenscheme', N'id'),
+  (N'issuesecurityscheme', N'id'),
+  (N'permissionscheme', N'id'),
+  (N'schemepermissions', N'id,scheme'),
+  (N'notificationscheme', N'id'),
+  (N'jiraworkflows', N'id'),
+  (N'workflowscheme', N'id'),
+  (N'workflowschemeentity', N'id,scheme'),
+  (N'searchrequest', N'id'),
+  (N'portalpage', N'id'),
+  (N'filtersubscription', N'id'),
+  (N'nodeassociation', N'source_node_id,source_node_entity,sink_node_entity,association_type'),
+  (N'pluginversion', N'pluginname,pluginkey,pluginversion,created'),
+  (N'pluginstate', N'pluginkey,pluginenabled'),
+  (N'feature', N'id,feature_name,feature_type'),
+  (N'upgradeversionhistory', N'timeperformed,targetbuild,targetversion'),
+  (N'clusternode', N'node_id,node_state,timestamp,node_build_number,node_version'),
+  (N'clusternodeheartbeat', N'node_id,heartbeat_time,database_time'),
+  (N'nodeindexcounter', N'node_id,sending_node_id,index_operation_id'),
+  (N'replicatedindexoperation', N'id,index_time,node_id,operation'),
+  (N'productlicense', N'id'),
+  (N'AO_60DB71_SPRINT', N'ID,CLOSED,STARTED,RAPID_VIEW_ID'),
+  (N'AO_60DB71_RAPIDVIEW', N'ID,SPRINTS_ENABLED'),
+  (N'AO_60DB71_LEXORANK', N'ID'),
+  (N'AO_4AEACD_WEBHOOK_DAO', N'ID,ENABLED'),
+  (N'AO_A0B856_WEB_HOOK_LISTENER_AO', N'ID,ENABLED'),
+  (N'AO_A0B856_WEBHOOK', N'ID,ACTIVE'),
+  (N'AO_589059_RULE_CONFIG', N'ID,STATE'),
+  (N'AO_589059_AUTOMATION_QUEUE', N'ID,CREATED'),
+  (N'AO_54307E_SERVICEDESK', N'ID,PROJECT_ID,DISABLED'),
+  (N'AO_54307E_VIEWPORT', N'ID,PROJECT_ID'),
+  (N'AO_54307E_VIEWPORTFORM', N'ID,VIEWPORT_ID'),
+  (N'AO_54307E_QUEUE', N'ID,PROJECT_ID'),
+  (N'AO_54307E_TIMEMETRIC', N'ID,SERVICE_DESK_ID'),
+  (N'AO_54307E_GOAL', N'ID,TIME_METRIC_ID'),
+  (N'AO_9B2E3B_RULESET', N'ID,ACTIVE_REVISION_ID'),
+  (N'AO_9B2E3B_RULE', N'ID,ENABLED,RULESET_REVISION_ID'),
+  (N'AO_319474_QUEUE', N'ID,NAME,MESSAGE_COUNT'),
+  (N'AO_319474_MESSAGE', N'ID,QUEUE_ID'),
+  (N'AO_8542F1_IFJ_OBJ', N'ID,OBJECT_TYPE_ID'),
+  (N'AO_8542F1_IFJ_OBJ_TYPE', N'ID,OBJECT_SCHEMA_ID'),
+  (N'AO_8542F1_IFJ_OBJ_ATTR', N'ID'),
+  (N'AO_8542F1_IFJ_OBJ_ATTR_VAL', N'ID'),
+  (N'AO_8542F1_IFJ_OBJ_HIST', N'ID'),
+  (N'AO_8542F1_IFJ_OBJ_JIRAISSUE', N'ID'),
+  (N'AO_4789DD_HEALTH_CHECK_STATUS', N'ID,COMPLETE_KEY,IS_HEALTHY,IS_RESOLVED,SEVERITY,FAILED_DATE,RESOLVED_DATE'),
+  (N'AO_6FF49D_GUARDRAILS_RESPONSE', N'ID,JOB_ID,QUERY_ID,QUERY_STATUS,SUCCESS,GUARDRAILS_RESPONSE,QUERY_DURATION,QUERY_CPU_LOAD'),
+  (N'cwd_user', N'id,directory_id,active,is_active'),
+  (N'cwd_group', N'id,directory_id,active,is_active'),
+  (N'cwd_directory', N'id,directory_type,active,is_active,impl_class'),
+  (N'cwd_membership', N'id,parent_id,child_id,child_group_id,child_user_id,membership_type,directory_id'),
+  (N'cwd_application', N'id,application_type,active,is_active'),
+  (N'cwd_app_dir_mapping', N'id,application_id,directory_id'),
+  (N'cwd_cluster_heartbeat', N'node_id,hearbeat_timestamp'),
+  (N'spaces', N'spaceid,spacetype,spacestatus'),
+  (N'content', N'contentid,contenttype,content_status,prevver,version,spaceid,pageid'),
+  (N'contentproperties', N'contentid,propertyname,longval'),
+  (N'confancestors', N'descendentid,ancestorposition,ancestorid'),
+  (N'spacepermissions', N'permid,spaceid,permtype'),
+  (N'content_perm_set', N'id,content_id,cont_perm_type'),
+  (N'content_perm', N'id,cps_id'),
+  (N'plugindata', N'pluginkey,filename,lastmoddate'),
+  (N'confversion', N'buildnumber,installdate,versiontag'),
+  (N'mig_space_statistic', N'spaceid,sumofpageblogdraftcount,attachmentsize,attachmentcount,lastcalculated'),
+  (N'guardrails_response', N'id,queryid,querystatus,success,querycomplexity,guardrailsresponsetype'),
+  (N'sta_normal_project', N'project_id,is_public'),
+  (N'sta_personal_project', N'project_id'),
+  (N'repository', N'id,state,project_id,hierarchy_id,is_forkable,is_public'),
+  (N'sta_pull_request', N'id,pr_state,to_repository_id'),
+  (N'sta_pr_activity', N'activity_id'),
+  (N'sta_pr_rescope_commit', N'activity_id'),
+  (N'bb_pr_commit', N'pr_id'),
+  (N'sta_activity', N'id'),
+  (N'sta_normal_user', N'user_id,deleted_timestamp'),
+  (N'sta_service_user', N'user_id,active'),
+  (N'sta_global_permission', N'id,perm_id'),
+  (N'sta_project_permission', N'id,perm_id,project_id'),
+  (N'sta_repo_origin', N'repository_id'),
+  (N'sta_repo_permission', N'id,perm_id,repo_id'),
+  (N'plugin_state', N'name,enabled,updated_timestamp'),
+  (N'buildresultsummary', N'build_key,build_number,build_type,build_state');
+
+declare @table sysname, @columns nvarchar(max);
+declare every_table cursor local fast_forward for
+  select o.name, stuff((select N', ' + quotename(c.name) from sys.columns c
+      where c.object_id = o.object_id and N',' + lower(w.cols) + N',' like N'%,' + lower(c.name) + N',%'
+      order by c.column_id for xml path(''), type).value('.', 'nvarchar(max)'), 1, 2, N'')
+  from @wanted w join sys.tables o on lower(o.name) = lower(w.tab) and o.schema_id = schema_id(@schema);
+open every_table;
+fetch next from every_table into @table, @columns;
+while @@fetch_status = 0
+begin
+  if @columns is not null
+  begin
+    set @statement = N'create view portfolio_agent.' + quotename(@table) + N' as select ' + @columns + N' from '
+      + quotename(@schema) + N'.' + quotename(@table);
+    exec sp_executesql @statement;
+  end
+  fetch next from every_table into @table, @columns;
+end
+close every_table;
+deallocate every_table;
+
+-- Single rows of tables that hold secrets as well.
+
+if object_id(@schema + N'.propertyentry', 'U') is not null
+begin
+  set @statement = replace(N'create view portfolio_agent.propertyentry as select t.id, t.entity_name, t.entity_id, t.property_key, t.propertytype from @schema@.propertyentry t where t.property_key = ''jira.archiving.projects'' or (t.entity_name = ''GreenHopper.properties'' and t.property_key = ''GreenHopper.Epic.Default.issuetype.id'') or (t.entity_name = ''jira.properties'' and ( t.property_key in (''jira.sid.key'', ''jira.baseurl'', ''jira.version'', ''jira.version.patched'', ''jira.mode'', ''jira.monitoring.jmx.enabled'', ''jira.path.index.use.default.directory'', ''jira.path.attachments.use.default.directory'') or (t.property_key like ''applinks.admin.%'' and (t.property_key like ''%.type'' or t.property_key like ''%url''))))', N'@schema@', quotename(@schema));
+  exec sp_executesql @statement;
+end
+
+if object_id(@schema + N'.propertystring', 'U') is not null and object_id(@schema + N'.propertyentry', 'U') is not null
+begin
+  set @statement = replace(N'create view portfolio_agent.propertystring as select t.id, t.propertyvalue from @schema@.propertystring t join @schema@.propertyentry e on e.id = t.id where (e.entity_name = ''GreenHopper.properties'' and e.property_key = ''GreenHopper.Epic.Default.issuetype.id'') or (e.entity_name = ''jira.properties'' and ( e.property_key in (''jira.sid.key'', ''jira.baseurl'', ''jira.version'', ''jira.version.patched'', ''jira.mode'') or (e.property_key like ''applinks.admin.%'' and (e.property_key like ''%.type'' or e.property_key like ''%url''))))', N'@schema@', quotename(@schema));
+  exec sp_executesql @statement;
+end
+
+if object_id(@schema + N'.propertynumber', 'U') is not null and object_id(@schema + N'.propertyentry', 'U') is not null
+begin
+  set @statement = replace(N'create view portfolio_agent.propertynumber as select t.id, t.propertyvalue from @schema@.propertynumber t join @schema@.propertyentry e on e.id = t.id where e.entity_name = ''jira.properties'' and e.property_key in (''jira.monitoring.jmx.enabled'', ''jira.path.index.use.default.directory'', ''jira.path.attachments.use.default.directory'')', N'@schema@', quotename(@schema));
+  exec sp_executesql @statement;
+end
+
+if object_id(@schema + N'.bandana', 'U') is not null
+begin
+  set @statement = replace(N'create view portfolio_agent.bandana as select t.bandanacontext, t.bandanakey, t.bandanavalue from @schema@.bandana t where t.bandanacontext = ''_GLOBAL'' and ( t.bandanakey in (''confluence.server.id'', ''plugin.manager.state.Map'', ''confluence.darkfeature'') or (t.bandanakey like ''applinks.admin.%'' and (t.bandanakey like ''%.type'' or t.bandanakey like ''%url'')))', N'@schema@', quotename(@schema));
+  exec sp_executesql @statement;
+end
+
+if object_id(@schema + N'.plugin_setting', 'U') is not null
+begin
+  set @statement = replace(N'create view portfolio_agent.plugin_setting as select t.namespace, t.key_name, t.key_value from @schema@.plugin_setting t where t.key_name like ''applinks.admin.%'' and (t.key_name like ''%.type'' or t.key_name like ''%url'')', N'@schema@', quotename(@schema));
+  exec sp_executesql @statement;
+end
+
+grant select on schema::portfolio_agent to portfolio_agent;

@@ -1,0 +1,248 @@
+"""The proof that a login cannot write: what it finds on real servers, and how it reads what servers say."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from agent.catalog import load_catalog
+from agent.errors import SourceError
+from agent.product.engine import open_engine
+from agent.product.jdbc import DatabaseAddress
+from agent.product.model import DatabaseAccess
+from agent.product.readonly import (
+    WriteProof,
+    harmless_oracle,
+    harmless_sqlserver,
+    login_report,
+    prove,
+    refuse_writable,
+    rights_of_grant,
+)
+from agent.settings import DatabaseLogin, DatabaseSettings, Dialect, InstanceSettings, ProductType, Secret, Settings
+from agent.settings.load import load_settings
+from agent.sources.guardrails import open_guardrails
+from tests.support.homes import write_home
+from tests.support.mariadb import MariaDbServer, mariadb
+from tests.support.postgres import PostgresServer, postgres
+
+__all__ = ["mariadb", "postgres"]  # the fixtures
+
+WORD = "proof-Word-1"
+
+
+def postgres_login(server: PostgresServer, database: str, user: str) -> DatabaseAccess:
+    return DatabaseAccess(
+        DatabaseAddress(Dialect.POSTGRESQL, ((server.host, server.port),), database), user, Secret(WORD)
+    )
+
+
+def proof_of(login: DatabaseAccess) -> WriteProof:
+    with open_engine(login, 5.0).connect() as connection:
+        return prove(connection)
+
+
+@pytest.fixture(scope="module")
+def database(postgres: PostgresServer) -> str:
+    """A database with one table of each kind."""
+    name = postgres.create_database("proof")
+    postgres.execute(
+        name,
+        "CREATE TABLE project (id bigint, name text)",
+        "CREATE TABLE cwd_user (id bigint, credential text, email_address text)",
+        "CREATE SEQUENCE numbers",
+        "CREATE VIEW shown AS SELECT id FROM project",
+    )
+    return name
+
+
+@pytest.fixture
+def role(postgres: PostgresServer, database: str) -> str:
+    """A new account that may look at one column."""
+    name = f"r_{uuid.uuid4().hex[:8]}"
+    postgres.execute(database, f"CREATE ROLE {name} LOGIN PASSWORD '{WORD}'", f"GRANT SELECT (id) ON project TO {name}")
+    return name
+
+
+@pytest.mark.parametrize(
+    ("right", "found"),
+    [
+        ("GRANT INSERT ON project TO {role}", "may insert on project"),
+        ("GRANT UPDATE (name) ON project TO {role}", "may update on project"),
+        ("GRANT DELETE ON shown TO {role}", "may delete on shown"),
+        ("GRANT TRUNCATE ON project TO {role}", "may truncate on project"),
+        ("GRANT USAGE ON SEQUENCE numbers TO {role}", "may advance the sequence numbers"),
+        ("GRANT CREATE ON SCHEMA public TO {role}", "may create objects in the schema public"),
+        ('GRANT CREATE ON DATABASE "{database}" TO {role}', "may create schemas in the database {database}"),
+        ("ALTER ROLE {role} CREATEROLE", "is allowed to create roles"),
+        ("GRANT pg_write_server_files TO {role}", "may act as the role pg_write_server_files"),
+        ("CREATE TABLE of_{role} (n int); ALTER TABLE of_{role} OWNER TO {role}", "owns of_{role}"),
+    ],
+)
+def test_every_way_to_write_is_found(
+    postgres: PostgresServer, database: str, role: str, right: str, found: str
+) -> None:
+    """PostgreSQL: one right more than reading, of whatever kind, is named; without it the login is clean."""
+    login = postgres_login(postgres, database, role)
+    assert proof_of(login) == WriteProof(False, (), (), "config/database/postgresql.sql")
+    for statement in right.format(role=role, database=database).split("; "):
+        postgres.execute(database, statement)
+    proof = proof_of(login)
+    assert proof.can_write
+    assert found.format(role=role, database=database) in proof.findings
+
+
+def test_a_superuser_is_said_to_be_one(postgres: PostgresServer, database: str, role: str) -> None:
+    """All rights at once: the list stays short and begins with the reason."""
+    postgres.execute(database, f"ALTER ROLE {role} SUPERUSER")
+    proof = proof_of(postgres_login(postgres, database, role))
+    assert proof.findings[0].startswith("is superuser")
+    assert all(len(finding) < 1000 for finding in proof.findings)
+
+
+def test_too_wide_reading_is_reported(postgres: PostgresServer, database: str, role: str) -> None:
+    """Passwords and mail addresses that may be read are named; that alone is no right to write."""
+    postgres.execute(database, f"GRANT SELECT ON cwd_user TO {role}")
+    proof = proof_of(postgres_login(postgres, database, role))
+    assert (proof.can_write, proof.too_wide) == (False, ("cwd_user.credential", "cwd_user.email_address"))
+
+
+def test_a_writable_login_is_refused_until_it_is_mended(postgres: PostgresServer, database: str, role: str) -> None:
+    """Each connection fails with what may be written and the cure; after the right is gone the same engine works."""
+    postgres.execute(database, f"GRANT DELETE ON project TO {role}")
+    engine = refuse_writable(open_engine(postgres_login(postgres, database, role), 5.0))
+    for _ in range(2):
+        with pytest.raises(SourceError) as caught:
+            engine.connect()
+        assert caught.value.reason == "login-can-write"
+        assert "may delete on project" in caught.value.why
+        assert "config/database/postgresql.sql" in caught.value.do
+    open_sessions = f"SELECT count(*) FROM pg_stat_activity WHERE usename = '{role}'"
+    assert postgres.execute("postgres", "SELECT pg_sleep(0.1)", open_sessions) == [(0,)]
+    postgres.execute(database, f"REVOKE DELETE ON project FROM {role}")
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("select count(id) from project").scalar() == 0
+
+
+def test_mariadb_rights_are_found_through_roles(mariadb: MariaDbServer) -> None:
+    """MariaDB: rights of the account and of a role it may take on; a reader is clean."""
+    name = f"p_{uuid.uuid4().hex[:6]}"
+    mariadb.execute(
+        f"CREATE DATABASE {name}",
+        f"CREATE TABLE {name}.cwd_user (id int, credential text)",
+        f"CREATE USER {name}@'127.0.0.1' IDENTIFIED BY '{WORD}'",
+        f"GRANT SELECT ON {name}.* TO {name}@'127.0.0.1'",
+    )
+    login = DatabaseAccess(DatabaseAddress(Dialect.MYSQL, ((mariadb.host, mariadb.port),), name), name, Secret(WORD))
+    assert proof_of(login) == WriteProof(False, (), ("cwd_user.credential",), "config/database/mysql.sql")
+    mariadb.execute(
+        f"CREATE ROLE writer_{name}",
+        f"GRANT INSERT ON {name}.cwd_user TO writer_{name}",
+        f"GRANT writer_{name} TO {name}@'127.0.0.1'",
+    )
+    proof = proof_of(login)
+    assert proof.can_write
+    assert any("insert" in finding or "act as" in finding for finding in proof.findings)
+    mariadb.execute(f"GRANT UPDATE (id) ON {name}.cwd_user TO {name}@'127.0.0.1'")
+    assert f"may update on {name}.cwd_user" in proof_of(login).findings
+
+
+@pytest.mark.parametrize(
+    ("line", "rights"),
+    [
+        ("GRANT USAGE ON *.* TO `a`@`%` IDENTIFIED BY PASSWORD '*AB INSERT ON'", []),
+        ("GRANT SELECT (`id`, `update`) ON `jira`.`cwd_user` TO `a`@`%`", []),
+        ("GRANT SELECT, INSERT (`id`) ON `jira`.`t` TO `a`@`%`", [("INSERT", "jira.t")]),
+        ("GRANT ALL PRIVILEGES ON `jira`.* TO `a`@`%`", [("ALL PRIVILEGES", "jira.*")]),
+        ("GRANT SELECT ON `jira`.* TO `a`@`%` WITH GRANT OPTION", [("GRANT OPTION", "jira.*")]),
+        ("GRANT SELECT, LOCK TABLES ON `a b`.* TO `a`@`%`", [("LOCK TABLES", "a b.*")]),
+        ("GRANT BACKUP_ADMIN,SHOW_ROUTINE ON *.* TO `a`@`%`", [("BACKUP_ADMIN", "*.*")]),
+        ("GRANT EXECUTE ON PROCEDURE `jira`.`p` TO `a`@`%`", [("EXECUTE", "PROCEDURE jira.p")]),
+        ("GRANT ALL PRIVILEGES ON `test`.* TO PUBLIC", []),
+    ],
+)
+def test_lines_of_show_grants(line: str, rights: list[tuple[str, str]]) -> None:
+    """What MySQL and MariaDB write is read right by right; a column named like a right is not one."""
+    assert rights_of_grant(line) == rights
+
+
+def test_sql_server_and_oracle_rights_are_sorted() -> None:
+    """Reading rights pass, all others, unknown ones too, do not. Neither server is at hand: the words alone."""
+    assert all(map(harmless_sqlserver, ("CONNECT", "SELECT", "VIEW DEFINITION", "CONNECT SQL", "REFERENCES")))
+    assert not any(map(harmless_sqlserver, ("INSERT", "ALTER", "CONTROL", "EXECUTE", "TAKE OWNERSHIP", "CREATE TABLE")))
+    assert all(map(harmless_oracle, ("CREATE SESSION", "READ")))
+    assert not any(map(harmless_oracle, ("SELECT", "INSERT", "CREATE TABLE", "UNLIMITED TABLESPACE", "OWN")))
+
+
+def test_sqlite_is_read_only_by_nature(tmp_path: Path) -> None:
+    """The file is opened so that nothing can be written."""
+    path = tmp_path / "jira.db"
+    path.touch()
+    assert not proof_of(DatabaseAccess(DatabaseAddress(Dialect.SQLITE, (), str(path)), "", None)).can_write
+
+
+def test_an_own_login_is_refused_the_products_is_not() -> None:
+    """The default follows the login; the key overrides it."""
+    assert not DatabaseSettings().refuses_writable_login
+    assert DatabaseSettings(login=DatabaseLogin.OWN).refuses_writable_login
+    assert not DatabaseSettings(login=DatabaseLogin.OWN, allow_writable_login=True).refuses_writable_login
+    assert DatabaseSettings(allow_writable_login=False).refuses_writable_login
+
+
+def test_the_guardrails_refuse_a_writable_account(
+    postgres: PostgresServer, database: str, role: str, tmp_path: Path
+) -> None:
+    """login = "own" with a right to write: the source fails and says which; with the key set it reads."""
+    postgres.execute(database, f"GRANT INSERT ON project TO {role}")
+    secret = tmp_path / "database.password"
+    secret.write_text(WORD)
+    secret.chmod(0o600)
+    own = DatabaseSettings(
+        login=DatabaseLogin.OWN,
+        dialect=Dialect.POSTGRESQL,
+        host=postgres.host,
+        port=postgres.port,
+        name=database,
+        user=role,
+        password_file=secret,
+    )
+    settings = Settings(InstanceSettings(ProductType.JIRA, tmp_path, tmp_path), database=own)
+    source = open_guardrails(settings, load_catalog("jira"))
+    with pytest.raises(SourceError) as caught:
+        source.read(10)
+    assert (caught.value.reason, "may insert on project" in caught.value.why) == ("login-can-write", True)
+    source.close()
+    allowed = replace(settings, database=replace(own, allow_writable_login=True))
+    source = open_guardrails(allowed, load_catalog("jira"))
+    assert [sample.series.metric for sample in source.read(10).samples] == ["jira.guardrail.projects"]
+    source.close()
+
+
+def test_the_report_says_what_and_how_to_mend_it(postgres: PostgresServer, database: str, tmp_path: Path) -> None:
+    """`init` and `config check`: a product's own login may write, and the words name the script; never a password."""
+    url = f"jdbc:postgresql://{postgres.host}:{postgres.port}/{database}"
+    home = write_home(tmp_path, url=url, user=postgres.superuser, password=postgres.password)
+    settings = Settings(InstanceSettings(ProductType.JIRA, home, home / "shared"))
+    lines, facts = login_report(settings)
+    assert (facts["asked"], facts["canWrite"]) == (True, True)
+    assert lines[0].startswith("The login MAY WRITE")
+    assert any("config/database/postgresql.sql" in line for line in lines)
+    assert postgres.password not in "\n".join(lines)
+    away = write_home(tmp_path / "away", url="jdbc:postgresql://127.0.0.1:1/none")
+    lines, facts = login_report(Settings(InstanceSettings(ProductType.JIRA, away, away / "shared")))
+    assert facts == {"asked": False, "why": "refused"}
+    assert "was not asked" in lines[0]
+
+
+def test_the_key_is_read_from_the_file(tmp_path: Path) -> None:
+    """allow_writable_login loads as true, false, or not said."""
+    home = write_home(tmp_path)
+    for text, expected in (("", None), ("allow_writable_login = false", False), ("allow_writable_login = true", True)):
+        config = tmp_path / "agent.toml"
+        config.write_text(
+            f'[instance]\nproduct = "jira"\nhome = "{home}"\nshared_home = "{home / "shared"}"\n[database]\n{text}\n'
+        )
+        assert load_settings(config).database.allow_writable_login is expected
