@@ -15,11 +15,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from agent.catalog import Catalog, Merge, Metric
+from agent.catalog import Catalog, DataType, Merge, Metric
 from agent.catalog.reasons import AMBIGUOUS, KEY_AWAY, NOT_DUE, UNEXPECTED_TEXT
 from agent.consent.pseudonym import KeyAway, Pseudonyms
 from agent.consent.rules import VALUE, VALUE_FIGURES, Kept, attribute_out, figure_out, metric_rule, tag_out
-from agent.model import ConsentLevel, Failure, Outcome, Sample, Series, SourceReport, Tick, Value
+from agent.model import (
+    Category,
+    ConsentLevel,
+    EntryType,
+    Failure,
+    Kind,
+    Outcome,
+    Sample,
+    Series,
+    SourceReport,
+    Tick,
+    Value,
+)
 
 REMEMBERED_SERIES = 20_000  # more means that names come and go, so start again
 NOT_SHOWN = "[not shown]"
@@ -39,6 +51,20 @@ class _Stored:
     same: bool = True
     fewer: bool = False
     failure: Failure | None = None
+
+
+# Stands for every metric that the catalog does not know.
+_FORGOTTEN = Metric(
+    "",
+    "",
+    EntryType.SYSTEM_METRIC,
+    Category.OPERATIONAL,
+    ConsentLevel.NONE,
+    DataType.MEASUREMENT,
+    "",
+    Kind.GAUGE,
+    "",
+)
 
 
 class Concealer:
@@ -103,9 +129,12 @@ class Concealer:
         metric = self._catalog.metrics.get(series.metric)
         if metric is not None and metric.consent is ConsentLevel.NONE:
             return _Stored(series)
+        if metric is None:
+            # What the catalog does not know never leaves; of it only numbers are stored, without a name.
+            return _Stored(Series(series.source, series.metric), _FORGOTTEN, not series.tags, bool(series.tags))
         rule = metric_rule(metric, self._level)
-        if metric is None or rule is not None:
-            return _Stored(None, failure=Failure(series.metric, NOT_DUE, rule.rule if rule else ""))
+        if rule is not None:
+            return _Stored(None, failure=Failure(series.metric, NOT_DUE, rule.rule))
         tags: list[tuple[str, str]] = []
         hashed: list[str] = []
         try:
@@ -126,6 +155,10 @@ class Concealer:
         metric = stored.metric
         if metric is None:
             return sample
+        if metric is _FORGOTTEN:
+            if isinstance(sample.value, str):
+                return Failure(sample.series.metric, UNEXPECTED_TEXT, "the catalog does not know it")
+            return Sample(stored.series, sample.value)
         value: Value = sample.value
         if not sample.attributes and type(value) is not str:
             return sample if stored.same else Sample(stored.series, value)
@@ -152,8 +185,8 @@ class Concealer:
         self, name: str, found: Sequence[tuple[Series, Sample]], failures: list[tuple[str, Failure]]
     ) -> list[Sample]:
         """One sample for each series that is left, by the rule of the entry."""
-        metric = self._catalog.metrics[name]
-        merge = metric.jmx.merge if metric.jmx is not None else None
+        metric = self._catalog.metrics.get(name)
+        merge = metric.jmx.merge if metric is not None and metric.jmx is not None else None
         one: dict[Series, Sample] = {}
         for series, sample in sorted(found, key=lambda item: item[0].tags):
             rival = one.get(sample.series)

@@ -91,8 +91,11 @@ def _row(
 ) -> HourlyAggregate | None:
     """The row as it would be had its ticks been stored under Basic."""
     metric = catalog.metrics.get(row.series.metric)
-    if series is None or metric is None:
+    if series is None:
         return None
+    if metric is None:
+        numbers = {figure: value for figure, value in row.figures.items() if not isinstance(value, str)}
+        return replace(row, series=series, figures=numbers)
     if metric.consent is ConsentLevel.NONE:
         return row
     figures: dict[str, Value | None] = {}

@@ -194,4 +194,6 @@ def test_a_metric_that_never_leaves_is_stored_as_read() -> None:
 
     assert concealed(Sample(LOCK, 4), catalog=with_consent(ConsentLevel.NONE)) == (Sample(LOCK, 4),)
     assert concealed(Sample(LOCK, 4), catalog=with_consent(EXTENDED)) == ()
-    assert concealed(Sample(Series("jmx", "no.such.metric", (("a", "Erika"),)), 4)) == ()
+    forgotten = Series("jmx", "no.such.metric", (("a", "Erika"),))
+    assert concealed(Sample(forgotten, 4)) == (Sample(Series("jmx", "no.such.metric"), 4),)
+    assert concealed(Sample(forgotten, "Erika")) == ()
