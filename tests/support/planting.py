@@ -81,6 +81,7 @@ def plant_in_database(engine: Engine, catalog: Catalog, plants: Plants) -> None:
             with engine.begin() as connection:
                 asked = text(f"select distinct {quote(column)} from {quote(table)}")
                 values = connection.execute(asked).scalars().all()
+            changes = []
             for value in values:
                 if value is None or "Zita-" in str(value):
                     continue
@@ -91,16 +92,16 @@ def plant_in_database(engine: Engine, catalog: Catalog, plants: Plants) -> None:
                 full = f"{name} {FAMILY}"
                 if str(value).startswith("http"):
                     full = f"https://{name}:geheim@www.example.com/wiki?by={name}#{name}"
-                _change(engine, table, column, str(value), full[:limit] if full.startswith("Zita") else full)
+                changes.append({"old": value, "new": full[:limit] if full.startswith("Zita") else full})
+            _change(engine, table, column, changes)
 
 
-def _change(engine: Engine, table: str, column: str, old: str, new: str) -> None:
+def _change(engine: Engine, table: str, column: str, changes: list[dict[str, Any]]) -> None:
     quote = engine.dialect.identifier_preparer.quote
-    with engine.begin() as connection:
-        connection.execute(
-            text(f"update {quote(table)} set {quote(column)} = :new where {quote(column)} = :old"),
-            {"new": new, "old": old},
-        )
+    statement = text(f"update {quote(table)} set {quote(column)} = :new where {quote(column)} = :old")
+    if changes:
+        with engine.begin() as connection:
+            connection.execute(statement, changes)
 
 
 def _plant_row(engine: Engine, table: str, columns: Sequence[Any], texts: Mapping[str, Any], plants: Plants) -> None:
