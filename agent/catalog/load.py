@@ -19,6 +19,7 @@ from agent.catalog.entry import parse_metric
 from agent.catalog.model import Catalog, DataType, Metric, SqlQuery, TagTreatment
 from agent.catalog.queries import file_name, read_estimates, read_queries
 from agent.catalog.reader import Faults
+from agent.catalog.shapes import SHAPES_FILE, read_shapes
 from agent.errors import ConfigError, Mistake
 from agent.model import ConsentLevel
 
@@ -54,6 +55,7 @@ def load_catalog(product: str, root: Traversable | Path | None = None) -> Catalo
         )
     faults = Faults()
     public, private = _read_apps(base / APPS_FILE, faults)
+    shapes = read_shapes(base / SHAPES_FILE, faults)
     metrics: dict[str, Metric] = {}
     queries: dict[str, SqlQuery] = {}
     for folder in (COMMON, product):
@@ -72,6 +74,7 @@ def load_catalog(product: str, root: Traversable | Path | None = None) -> Catalo
             f"The catalog of {product} has {len(faults.found)} fault(s); it is not used.", tuple(faults.found), do=DO
         )
     version = field_list_version(metrics.values(), public, private)
+    metrics = {name: shapes.shaped(metric) for name, metric in metrics.items()}
     return Catalog(product, metrics, version, queries, public, private, estimates)
 
 

@@ -41,11 +41,15 @@ class TagTreatment(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TagRule:
-    """How one tag or attribute leaves under each level. Without a rule it never leaves."""
+    """How one tag or attribute leaves under each level. Without a rule it never leaves.
+
+    `shape` is a regular expression for the whole text, "" for any: what is to be kept must look like this.
+    """
 
     basic: TagTreatment
     extended: TagTreatment
     data_type: DataType
+    shape: str = ""
 
 
 class Merge(StrEnum):
@@ -235,7 +239,7 @@ class SqlQuery:
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One catalog entry. `consent` NONE means: read, never leaves.
+    """One catalog entry. `consent` NONE means: read, never leaves. `shape` is what a text value must look like.
 
     `cost`: S any time, M hourly at a million rows, L only within a budget, XL once a day at most. `versions`: the
     product versions it fits, in words, "" for all.
@@ -260,6 +264,7 @@ class Metric:
     rest: RestBinding | None = None
     folder: FolderBinding | None = None
     threshold: Threshold | None = None
+    shape: str = ""
 
 
 # Sources that answer the same on every node: read once for all.
