@@ -16,6 +16,7 @@ from agent.catalog.model import (
     Every,
     FolderBinding,
     FolderFigure,
+    HomeFact,
     JmxBinding,
     JoinedQuery,
     Level,
@@ -28,6 +29,7 @@ from agent.catalog.model import (
     TagRule,
     TagTreatment,
     Threshold,
+    Unpack,
     is_cluster_wide,
 )
 
@@ -40,6 +42,7 @@ __all__ = [
     "Every",
     "FolderBinding",
     "FolderFigure",
+    "HomeFact",
     "JmxBinding",
     "JoinedQuery",
     "Level",
@@ -52,6 +55,7 @@ __all__ = [
     "TagRule",
     "TagTreatment",
     "Threshold",
+    "Unpack",
     "check_all",
     "is_cluster_wide",
     "load_catalog",

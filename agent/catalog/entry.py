@@ -12,6 +12,7 @@ from agent.catalog.model import (
     DataType,
     FolderBinding,
     FolderFigure,
+    HomeFact,
     JmxBinding,
     JoinedQuery,
     Merge,
@@ -27,7 +28,7 @@ from agent.model import Category, ConsentLevel, EntryType, Kind
 
 LISTINGS = ("apps", "flags", "links", "nodes")  # sources whose statements give many rows
 DATABASE = ("guardrails", *LISTINGS)
-SOURCES = ("jmx", "host", "folders", "clientside", "events", *DATABASE)
+SOURCES = ("jmx", "host", "folders", "home", "clientside", "events", *DATABASE)
 PLACE = re.compile(r"(local|shared):([\w-]+(?:/[\w-]+)*)")
 COSTS = ("S", "M", "L", "XL")
 TEXTS = ("name", "source", "unit", "reference")
@@ -38,7 +39,20 @@ CLASSES: Mapping[str, type[StrEnum]] = {
     "data_type": DataType,
     "kind": Kind,
 }
-KNOWN = (*TEXTS, *CLASSES, "description", "cost", "versions", "tags", "attributes", "jmx", "sql", "folder", "threshold")
+KNOWN = (
+    *TEXTS,
+    *CLASSES,
+    "description",
+    "cost",
+    "versions",
+    "tags",
+    "attributes",
+    "jmx",
+    "sql",
+    "folder",
+    "home",
+    "threshold",
+)
 JMX_KEYS = ("bean", "or_beans", "attribute", "key", "tags", "excluding", "absent", "merge")
 NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)+")
 TAG = re.compile(r"[a-z][A-Za-z0-9]*")
@@ -74,6 +88,7 @@ def parse_metric(entry: Mapping[str, Any], file: str, number: int, faults: Fault
     jmx = _jmx(reader)
     sql = _sql(reader)
     folder = _folder(reader)
+    home = HomeFact(reader.choice("home", HomeFact)) if "home" in entry else None
     threshold = _threshold(reader)
     cost = entry.get("cost", "S")
     if cost not in COSTS:
@@ -99,6 +114,7 @@ def parse_metric(entry: Mapping[str, Any], file: str, number: int, faults: Fault
         jmx=jmx,
         sql=sql,
         folder=folder,
+        home=home,
         threshold=threshold,
     )
     _check(metric, reader)
@@ -326,6 +342,8 @@ def _check(metric: Metric, reader: _Reader) -> None:
         _check_sql(metric, metric.sql, reader)
     if (metric.source == "folders") != (metric.folder is not None):
         reader.fault("folder", "belongs to entries with source = 'folders', and to each of them")
+    if (metric.source == "home") != (metric.home is not None):
+        reader.fault("home", "belongs to entries with source = 'home', and to each of them")
     if (metric.source == "events") != (metric.kind is Kind.EVENT):
         reader.fault("kind", "event belongs to entries with source = 'events', and to each of them")
     if metric.jmx is not None:

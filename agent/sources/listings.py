@@ -24,6 +24,7 @@ from agent.model import ConsentLevel, Failure, Hour, Reading, Sample, Series, Va
 from agent.product.database_errors import DeadlinePassed, map_database_error
 from agent.settings import Settings
 from agent.sources.base import clean_text, clean_url, clean_version, once_each
+from agent.sources.unpack import Unreadable, unpack
 
 DIALECTS = {"mariadb": "mysql", "mssql": "sqlserver"}  # SQLAlchemy's word -> the catalog's
 PUBLIC_APPS = "public_apps"
@@ -248,6 +249,9 @@ class Listing:
                 ]
                 result.close()
                 transaction.rollback()
+            rows = _unpacked(query, rows)
+        except Unreadable as error:
+            return Failure("", NOT_SUPPORTED, f"{query.name}: {error}")
         except (SQLAlchemyError, DeadlinePassed) as error:
             if connection.closed or connection.invalidated or isinstance(error, DeadlinePassed):
                 raise
@@ -267,6 +271,15 @@ def open_listing(name: str, settings: Settings, catalog: Catalog, level: Callabl
         return open_engine(read_login(settings), settings.database.statement_timeout_s, lambda: read_login(settings))
 
     return Listing(name, catalog, engine, level, hour_length_s=settings.hour.length_s)
+
+
+def _unpacked(query: SqlQuery, rows: list[Row]) -> list[Row]:
+    """The rows with each stored text of many values in its parts; at most one more than may be taken."""
+    if query.unpack is None:
+        return rows
+    column, form = query.unpack
+    parts = ({**row, **part} for row in rows for part in unpack(str(row.get(column) or ""), form))
+    return list(islice(parts, query.rows + 1))
 
 
 def _tags(sql: SqlBinding, row: Row) -> Tags | None:

@@ -40,7 +40,7 @@ def test_all_sources_read(tmp_path: Path, jvm: Jvm) -> None:
     """One configuration, every source, samples from each; a listing without rows has its count."""
     (tmp_path / "caches" / "indexesV2").mkdir(parents=True)
     sources = open_sources(settings(tmp_path, jvm.port), load_catalog("jira"), lambda: ConsentLevel.BASIC)
-    names = ["host", "folders", "jmx", "guardrails", "apps", "flags", "links", "nodes"]
+    names = ["host", "folders", "home", "jmx", "guardrails", "apps", "flags", "links", "nodes"]
     assert [source.name for source in sources] == names
     for source in sources:
         assert source.read(30).samples
