@@ -68,6 +68,8 @@ def _metric(metric: Metric) -> dict[str, Any]:
     if metric.sql is not None:
         column = "number of rows" if metric.sql.count else metric.sql.column
         entry["sql"] = {"query": metric.sql.query, "column": column, "also": list(metric.sql.queries[1:])}
+    if metric.rest is not None:
+        entry["rest"] = {"column": "number of apps" if metric.rest.count else metric.rest.column}
     if metric.folder is not None:
         entry["folder"] = {
             "places": [f"{place.home}:{place.path}" for place in metric.folder.places],
@@ -116,9 +118,12 @@ def _places(entry: dict[str, Any]) -> list[str]:
     if "jmx" in entry:
         never = [f"never {pattern}" for pattern in entry["jmx"]["excluding"]]
         return [f"{bean} {entry['jmx']['attribute']}" for bean in entry["jmx"]["beans"]] + never
+    rest = [f"app manager over REST ([apps] rest_url), {entry['rest']['column']}"] if "rest" in entry else []
     if "sql" in entry:
         further = [f"{name}.sql" for name in entry["sql"]["also"]]
-        return [f"{entry['sql']['query']}.sql, column {entry['sql']['column']}", *further]
+        return [f"{entry['sql']['query']}.sql, column {entry['sql']['column']}", *further, *rest]
+    if rest:
+        return rest
     if "folder" in entry:
         return [f"{place} below the product's home, {entry['folder']['figure']}" for place in entry["folder"]["places"]]
     return ["comparing what was read"] if entry["source"] == "events" else ["this machine"]
