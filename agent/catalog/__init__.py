@@ -16,6 +16,7 @@ from agent.catalog.model import (
     Every,
     FolderBinding,
     FolderFigure,
+    HomeFact,
     JmxBinding,
     JoinedQuery,
     Level,
@@ -29,6 +30,7 @@ from agent.catalog.model import (
     TagRule,
     TagTreatment,
     Threshold,
+    Unpack,
     is_cluster_wide,
 )
 
@@ -41,6 +43,7 @@ __all__ = [
     "Every",
     "FolderBinding",
     "FolderFigure",
+    "HomeFact",
     "JmxBinding",
     "JoinedQuery",
     "Level",
@@ -54,6 +57,7 @@ __all__ = [
     "TagRule",
     "TagTreatment",
     "Threshold",
+    "Unpack",
     "check_all",
     "is_cluster_wide",
     "load_catalog",

@@ -183,7 +183,10 @@ def _match(metrics: list[Metric], queries: dict[str, SqlQuery], folder: str, fau
 
 
 def _gives(metric: Metric, query: SqlQuery, columns: list[str], where: str, faults: Faults) -> None:
-    """Each variant of a statement names each column."""
+    """Each variant of a statement names each column, or the one that is unpacked into it."""
+    if query.unpack is not None:
+        stored, form = query.unpack
+        columns = [stored, *(column for column in columns if column not in form.columns)]
     for restricted, texts in ((False, query.texts), (True, query.restricted)):
         for dialect, text in texts.items():
             for column in columns:

@@ -156,6 +156,28 @@ class Every(StrEnum):
     HOUR = "hour"
 
 
+class Unpack(StrEnum):
+    """What one stored text of many values becomes: the names of flags, or apps with their states."""
+
+    FLAGS = "flags"
+    STATES = "states"
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that take the text's place in the row."""
+        return ("flag",) if self is Unpack.FLAGS else ("app", "state")
+
+
+class HomeFact(StrEnum):
+    """What the product's own files may tell of the instance."""
+
+    VERSION = "version"
+    BUILD = "build"
+    BASE_URL = "base-url"
+    SERVER_ID = "server-id"
+    CLUSTERED = "clustered"
+
+
 class FolderFigure(StrEnum):
     """What is told of a folder: all bytes below it, or number, size and age in seconds of the newest of its files."""
 
@@ -207,7 +229,8 @@ class SqlQuery:
     """One read-only statement: its text by dialect, "" for every other dialect.
 
     `consent` EXTENDED: it reads names and is run under that level only. `rows`: the most rows that are taken.
-    `every`: whether it is asked at each tick or once an hour (statements that give rows).
+    `every`: whether it is asked at each tick or once an hour (statements that give rows). `unpack`: a column whose
+    text holds many values, each of which becomes a row.
     `restricted` are texts for an account that may not read the table itself, only a filtered view of it.
     """
 
@@ -222,6 +245,7 @@ class SqlQuery:
     consent: ConsentLevel = ConsentLevel.BASIC
     rows: int = 1
     every: Every = Every.TICK
+    unpack: tuple[str, Unpack] | None = None
 
     @property
     def of_public_apps(self) -> bool:
@@ -263,6 +287,7 @@ class Metric:
     sql: SqlBinding | None = None
     rest: RestBinding | None = None
     folder: FolderBinding | None = None
+    home: HomeFact | None = None
     threshold: Threshold | None = None
     shape: str = ""
 

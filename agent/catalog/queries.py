@@ -4,7 +4,7 @@ The header comment of each file says `counts:`, `cost:` and `versions:`; `null:`
 `estimate: TABLE as COLUMN` that the database's own idea of the table's rows may stand in for a slow count.
 How each dialect is asked for that idea stands in `estimates/DIALECT.sql`, with the table as parameter `:wanted`.
 A statement that reads names says `consent: extended`; one that gives rows says how many at most (`rows:`) and how often
-it is asked (`every:`).
+it is asked (`every:`), and by `unpack: COLUMN as flags` (or `states`) that a column's text holds many values.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from agent.catalog.entry import COSTS
-from agent.catalog.model import Estimate, Every, NullMeans, SqlQuery
+from agent.catalog.model import Estimate, Every, NullMeans, SqlQuery, Unpack
 from agent.catalog.reader import Faults
 from agent.model import ConsentLevel
 
@@ -22,8 +22,9 @@ DIALECTS = ("postgresql", "mysql", "oracle", "sqlserver", "sqlite")
 RESTRICTED = "restricted"
 HEADER = re.compile(r"^--\s*(\w+):\s*(.*\S)\s*$", re.MULTILINE)
 NEEDED = ("counts", "cost", "versions")
-MAY = ("null", "estimate", "consent", "rows", "every")
+MAY = ("null", "estimate", "consent", "rows", "every", "unpack")
 MOST_ROWS = 5000
+UNPACK = re.compile(rf"([a-z][a-z0-9_]*) as ({'|'.join(Unpack)})")
 ESTIMATE = re.compile(r"(\w+) as ([a-z][a-z0-9_]*)")
 ESTIMATE_COLUMNS = (" as n", " as as_of")
 FORBIDDEN = re.compile(
@@ -89,6 +90,10 @@ def _query(name: str, variants: Variants, where: str, faults: Faults) -> SqlQuer
     if "estimate" in headers and estimate is None:
         faults.add(where, f"{name}.sql", "estimate must be: TABLE as COLUMN")
 
+    unpack = UNPACK.fullmatch(headers.get("unpack", ""))
+    if "unpack" in headers and unpack is None:
+        faults.add(where, f"{name}.sql", f"unpack must be: COLUMN as {' or '.join(Unpack)}")
+
     def choice(key: str, words: tuple[str, ...]) -> str:
         word = headers.get(key, words[0])
         if word not in words:
@@ -112,6 +117,7 @@ def _query(name: str, variants: Variants, where: str, faults: Faults) -> SqlQuer
         consent=ConsentLevel(choice("consent", (ConsentLevel.BASIC.value, ConsentLevel.EXTENDED.value))),
         rows=int(rows),
         every=Every(choice("every", (Every.TICK.value, Every.HOUR.value))),
+        unpack=(unpack[1], Unpack(unpack[2])) if unpack is not None else None,
     )
 
 

@@ -24,6 +24,7 @@ from agent.product.database_errors import DeadlinePassed, map_database_error
 from agent.settings import Settings
 from agent.sources.base import once_each
 from agent.sources.rows import APP_TAG, Found, Row, Tags, attributes_of, series_of, tags_of
+from agent.sources.unpack import Unreadable, unpack
 
 DIALECTS = {"mariadb": "mysql", "mssql": "sqlserver"}  # SQLAlchemy's word -> the catalog's
 PUBLIC_APPS = "public_apps"
@@ -205,6 +206,9 @@ class Listing:
                 ]
                 result.close()
                 transaction.rollback()
+            rows = _unpacked(query, rows)
+        except Unreadable as error:
+            return Failure("", NOT_SUPPORTED, f"{query.name}: {error}")
         except (SQLAlchemyError, DeadlinePassed) as error:
             if connection.closed or connection.invalidated or isinstance(error, DeadlinePassed):
                 raise
@@ -224,3 +228,12 @@ def open_listing(name: str, settings: Settings, catalog: Catalog, level: Callabl
         return open_engine(read_login(settings), settings.database.statement_timeout_s, lambda: read_login(settings))
 
     return Listing(name, catalog, engine, level, hour_length_s=settings.hour.length_s)
+
+
+def _unpacked(query: SqlQuery, rows: list[Row]) -> list[Row]:
+    """The rows with each stored text of many values in its parts; at most one more than may be taken."""
+    if query.unpack is None:
+        return rows
+    column, form = query.unpack
+    parts = ({**row, **part} for row in rows for part in unpack(str(row.get(column) or ""), form))
+    return list(islice(parts, query.rows + 1))
