@@ -1,9 +1,11 @@
 """Proves that the login to the product's database cannot write, by asking the database what the login may do.
 
-In:   one connection of a read-only engine. Out: `WriteProof`: what the login may change, and which columns with
-secrets or personal texts it may read. Nothing is tried: only the catalogue is read, so the server's log stays clean.
-The session is read-only whatever comes out; the proof is about the login, which a session setting does not change.
-What cannot be told counts as "may write": a role whose rights are hidden, a kind of right not known to be harmless.
+In:   one connection of a read-only engine. Out: `WriteProof`: what the login may change, which columns with secrets or
+personal texts it may read, and what the server leaves to every login. Nothing is tried: only the catalogue is read, so
+the server's log stays clean. The session is read-only whatever comes out; the proof is about the login, which a session
+setting does not change. What cannot be told counts as "may write": a role whose rights are hidden, a kind of right not
+known to be harmless. PostgreSQL, MariaDB and SQLite are asked for real in the tests; the questions to SQL Server and
+Oracle were never run on a server, only their words were checked.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from agent.product.database_errors import database_errors
 from agent.settings import Settings, shown
 
 SHOWN = 8  # findings of one kind beyond these are counted only
+STRICT = "psql -v strict=on -f postgresql.sql closes it."
 SCRIPTS = {
     "postgresql": "config/database/postgresql.sql",
     "mysql": "config/database/mysql.sql",
@@ -51,16 +54,25 @@ PRIVATE_COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class WriteProof:
-    """What the login may change (`findings`, empty unless `can_write`), and private columns it may read."""
+    """What the login may change (`findings`, empty unless `can_write`), and private columns it may read.
+
+    `left_open` is what the server lets every login do, away from the product's tables; nobody is refused for it.
+    """
 
     can_write: bool
     findings: tuple[str, ...] = ()
     too_wide: tuple[str, ...] = ()
     script: str = ""
+    left_open: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, object]:
         """The same for scripts."""
-        return {"canWrite": self.can_write, "mayWrite": list(self.findings), "mayReadToo": list(self.too_wide)}
+        return {
+            "canWrite": self.can_write,
+            "mayWrite": list(self.findings),
+            "mayReadToo": list(self.too_wide),
+            "leftOpen": list(self.left_open),
+        }
 
     def lines(self) -> list[str]:
         """For a person: the verdict, what it rests on, and the cure."""
@@ -74,6 +86,8 @@ class WriteProof:
             ]
         if self.too_wide:
             lines.append(f"It may read more than the agent needs: {', '.join(self.too_wide)}.")
+        if self.left_open:
+            lines.append(f"The server leaves to every login: {', '.join(self.left_open)}; {STRICT}")
         return lines
 
 
@@ -85,8 +99,9 @@ def prove(connection: Connection) -> WriteProof:
     with database_errors():
         findings = tuple(_shortened(_FINDERS[dialect](connection)))
         too_wide = tuple(sorted(set(_too_wide(connection))))
+        left_open = tuple(str(row[0]) for sql in _LEFT_OPEN.get(dialect, ()) for row in _rows(connection, sql))
         connection.rollback()
-    return WriteProof(bool(findings), findings, too_wide, SCRIPTS[dialect])
+    return WriteProof(bool(findings), findings, too_wide, SCRIPTS[dialect], left_open)
 
 
 def login_report(settings: Settings) -> tuple[list[str], dict[str, object]]:
@@ -115,6 +130,19 @@ def prove_login(settings: Settings, limit_s: float = 5.0) -> WriteProof:
             return prove(connection)
     finally:
         engine.dispose()
+
+
+def open_product_database(settings: Settings) -> Engine:
+    """The engine that every source reads through; it refuses a login that may write where the configuration says so.
+
+    Nothing is connected yet. Address, user and password are those of the moment of each connection.
+    """
+    from agent.product.database import read_login
+    from agent.product.engine import open_engine
+
+    database = settings.database
+    engine = open_engine(read_login(settings), database.statement_timeout_s, lambda: read_login(settings))
+    return refuse_writable(engine) if database.refuses_writable_login else engine
 
 
 def refuse_writable(engine: Engine) -> Engine:
@@ -185,7 +213,21 @@ _POSTGRESQL = (
        where nspname !~ '^pg_' and has_schema_privilege(oid, 'CREATE') order by 2""",
     """select 'may create schemas in the database', current_database()
        where has_database_privilege(current_database(), 'CREATE')""",
+    # A function that runs with its owner's rights and is not declared to only read; those of an extension are known.
+    """select 'may run with the rights of its owner', p.oid::regprocedure::text from pg_proc p
+       where p.prosecdef and p.provolatile = 'v' and p.pronamespace::regnamespace::text !~ '^(pg_|information_schema)'
+       and has_schema_privilege(p.pronamespace, 'USAGE') and has_function_privilege(p.oid, 'EXECUTE')
+       and not exists (select 1 from pg_depend d where d.objid = p.oid and d.deptype = 'e') order by 2""",
 )
+# Rights of PUBLIC on a fresh database, which no product's tables suffer from.
+_LEFT_OPEN = {
+    "postgresql": (
+        "select 'temporary tables' where has_database_privilege(current_database(), 'TEMP')",
+        """select 'large objects' where has_function_privilege('lo_create(oid)', 'EXECUTE')
+           or has_function_privilege('lo_creat(integer)', 'EXECUTE')
+           or has_function_privilege('lo_from_bytea(oid,bytea)', 'EXECUTE')""",
+    )
+}
 
 
 def _find_postgresql(connection: Connection) -> Iterable[tuple[str, str]]:

@@ -40,6 +40,7 @@ from agent.settings import Settings
 from agent.sources import presence
 from agent.sources.base import clean_text, clean_url, once_each
 from agent.sources.governor import CostGovernor, governor_of
+from agent.sources.narrowed import Narrowed
 
 NAME = "guardrails"
 DIALECTS = {"mariadb": "mysql", "mssql": "sqlserver"}  # SQLAlchemy's word -> the catalog's
@@ -82,7 +83,7 @@ class Guardrails:
         self._estimate_governor = CostGovernor()
         self._clock = clock
         self._engine: Engine | None = None
-        self._restricted: set[str] = set()
+        self._narrowed = Narrowed()
 
     def read(self, deadline_s: float) -> Reading:
         """The due queries, cheapest first, as far as `deadline_s` reaches; the others with what kept them."""
@@ -188,8 +189,7 @@ class Guardrails:
         Raises when the connection is lost.
         """
         dialect = DIALECTS.get(connection.dialect.name, connection.dialect.name)
-        restricted = query.restricted_text(dialect)
-        sql = restricted if query.name in self._restricted else query.text(dialect)
+        sql = self._narrowed.text(query, dialect)
         if sql is None:
             return NOT_SUPPORTED, dialect
         began_s = self._clock()
@@ -200,12 +200,10 @@ class Guardrails:
         except (SQLAlchemyError, DeadlinePassed) as error:
             failed = map_database_error(error)
             took_s = self._clock() - began_s
-            if failed.reason == PERMISSION_DENIED and restricted is not None and query.name not in self._restricted:
-                self._restricted.add(query.name)
+            if self._narrowed.asks_again(query, dialect, failed):
                 return self._ask(connection, query, samples, failures)
+            failed = self._narrowed.told(query, failed)
             absent = failed.reason if failed.reason in (NOT_PRESENT, PERMISSION_DENIED) else ""
-            if absent:
-                self._restricted.discard(query.name)  # the next time the table itself is tried again
             self._governor.note(query.name, began_s, took_s, absent, timed_out=failed.reason == TIMEOUT)
             if connection.closed or connection.invalidated or isinstance(error, DeadlinePassed):
                 raise
@@ -263,19 +261,11 @@ class Guardrails:
 
 def open_guardrails(settings: Settings, catalog: Catalog, governor: CostGovernor | None = None) -> Guardrails:
     """The guardrails of this configuration; where the database is and as whom is read for each connection."""
-    from agent.product.database import read_login
-    from agent.product.engine import open_engine
+    from agent.product.readonly import open_product_database
 
-    def engine() -> Engine:
-        database = settings.database
-        opened = open_engine(read_login(settings), database.statement_timeout_s, lambda: read_login(settings))
-        if not database.refuses_writable_login:
-            return opened
-        from agent.product.readonly import refuse_writable
-
-        return refuse_writable(opened)
-
-    return Guardrails(catalog, engine, governor=governor or governor_of(settings, catalog))
+    return Guardrails(
+        catalog, lambda: open_product_database(settings), governor=governor or governor_of(settings, catalog)
+    )
 
 
 _WITHOUT_ZERO = SqlQuery(

@@ -32,6 +32,7 @@ from tests.support.postgres import PostgresServer, postgres
 __all__ = ["mariadb", "postgres"]  # the fixtures
 
 WORD = "proof-Word-1"
+OPEN_BY_DEFAULT = ("temporary tables", "large objects")
 
 
 def postgres_login(server: PostgresServer, database: str, user: str) -> DatabaseAccess:
@@ -87,7 +88,7 @@ def test_every_way_to_write_is_found(
 ) -> None:
     """PostgreSQL: one right more than reading, of whatever kind, is named; without it the login is clean."""
     login = postgres_login(postgres, database, role)
-    assert proof_of(login) == WriteProof(False, (), (), "config/database/postgresql.sql")
+    assert proof_of(login) == WriteProof(False, (), (), "config/database/postgresql.sql", OPEN_BY_DEFAULT)
     for statement in right.format(role=role, database=database).split("; "):
         postgres.execute(database, statement)
     proof = proof_of(login)
@@ -217,7 +218,7 @@ def test_the_guardrails_refuse_a_writable_account(
     source.close()
     allowed = replace(settings, database=replace(own, allow_writable_login=True))
     source = open_guardrails(allowed, load_catalog("jira"))
-    assert [sample.series.metric for sample in source.read(10).samples] == ["jira.guardrail.projects"]
+    assert "jira.guardrail.projects" in [sample.series.metric for sample in source.read(10).samples]
     source.close()
 
 
