@@ -29,8 +29,13 @@ CONSENT_WORDS = {ConsentLevel.NONE: "none", ConsentLevel.BASIC: "basic", Consent
 def render_document(root: Path | None = None) -> str:
     """The whole page; raises CatalogError when a catalog has a fault."""
     catalogs = {product: load_catalog(product, root) for product in products(root)}
-    shared = set.intersection(*(set(catalog.metrics) for catalog in catalogs.values()))
     first = next(iter(catalogs.values()))
+    # One name read in several ways (a base URL) is told for each product.
+    shared = {
+        name
+        for name, metric in first.metrics.items()
+        if all(catalog.metrics.get(name) == metric for catalog in catalogs.values())
+    }
     lines = [HEAD, *_summary(catalogs, shared)]
     lines += _product(
         "Common to all products", first, [first.metrics[name] for name in first.metrics if name in shared]

@@ -381,10 +381,9 @@ def test_restricted_text_stands_in_for_a_forbidden_column(postgres: PostgresServ
         name, f"create view comments_by_author as {view}", f"grant select on comments_by_author to {reader}"
     )
     source = Guardrails(catalog(), lambda: postgres_engine(postgres, name, user=reader, password=password))
-    for _ in range(2):
-        reading = source.read(30)
-        assert reasons(reading) == {}
-        assert counts(reading)["jira.guardrail.comments.per_author.max"] == 1100
+    reading = source.read(30)
+    assert reasons(reading) == {}
+    assert counts(reading)["jira.guardrail.comments.per_author.max"] == 1100
     assert postgres.log().count("permission denied for table jiraaction") == 2
 
 
