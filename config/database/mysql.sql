@@ -271,5 +271,11 @@ select replace(replace('create or replace definer = `portfolio_agent_views`@`loc
 from information_schema.tables t
 where t.table_schema = database() and lower(t.table_name) = 'content_perm';
 
+-- About how many rows each table has, and since when InnoDB believes so; of a view MySQL does not tell.
+select 'grant select on mysql.innodb_table_stats to portfolio_agent_views@localhost;';
+select concat('create or replace definer = `portfolio_agent_views`@`localhost` sql security definer view ',
+              '`portfolio_agent_', database(), '`.table_estimates as select table_name, n_rows, last_update ',
+              'from mysql.innodb_table_stats where database_name = ''', database(), ''';');
+
 select concat('grant select on `portfolio_agent_', replace(replace(database(), '_', '\\_'), '%', '\\%'), '`.* to ',
               coalesce(@agent, 'portfolio_agent@''%'''), ';');

@@ -473,7 +473,7 @@ def test_no_estimate_is_not_present(postgres: PostgresServer) -> None:
 
 
 def test_estimate_on_mariadb(mariadb: MariaDbServer) -> None:
-    """InnoDB's own number, quoted upper-case tables too; it does not tell since when it believes so."""
+    """InnoDB's own number, quoted upper-case tables too; here it does not tell since when it believes so."""
     name = fill_mariadb(mariadb)
     mariadb.execute(f"analyze table {name}.jiraissue")
     governor = CostGovernor(tick_s=120)
