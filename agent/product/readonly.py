@@ -10,6 +10,7 @@ Oracle were never run on a server, only their words were checked.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -23,7 +24,8 @@ from agent.product.database_errors import database_errors
 from agent.settings import Settings, shown
 
 SHOWN = 8  # findings of one kind beyond these are counted only
-STRICT = "psql -v strict=on -f postgresql.sql closes it."
+STRICT = "To close that: psql -v strict=on -f postgresql.sql"
+FILE_MODE = "The agent opens it read-only; to be safe, give its account no right to write it."
 SCRIPTS = {
     "postgresql": "config/database/postgresql.sql",
     "mysql": "config/database/mysql.sql",
@@ -65,6 +67,19 @@ class WriteProof:
     script: str = ""
     left_open: tuple[str, ...] = ()
 
+    @property
+    def left_open_text(self) -> str:
+        """What stands open beside the login's own rights, in a sentence; "" for nothing."""
+        if not self.left_open:
+            return ""
+        kind = "The server leaves to every login" if self.script else "This account may write the database's file"
+        return f"{kind}: {', '.join(self.left_open)}."
+
+    @property
+    def left_open_cure(self) -> str:
+        """What closes it."""
+        return (STRICT if self.script else FILE_MODE) if self.left_open else ""
+
     def to_json(self) -> dict[str, object]:
         """The same for scripts."""
         return {
@@ -87,15 +102,24 @@ class WriteProof:
         if self.too_wide:
             lines.append(f"It may read more than the agent needs: {', '.join(self.too_wide)}.")
         if self.left_open:
-            lines.append(f"The server leaves to every login: {', '.join(self.left_open)}; {STRICT}")
+            lines.append(f"{self.left_open_text} {self.left_open_cure}")
         return lines
+
+
+def _open_files(connection: Connection) -> Iterable[str]:
+    """The files of an embedded database that this account may write; root may write any, which tells nothing."""
+    for row in _rows(connection, "PRAGMA database_list"):
+        path = str(row[2] or "")
+        if path and os.geteuid() != 0 and os.access(path, os.W_OK, effective_ids=True):
+            yield f"{path} (mode {os.stat(path).st_mode & 0o777:03o})"
 
 
 def prove(connection: Connection) -> WriteProof:
     """What the login of this connection may change. Raises SourceError when the database does not say."""
     dialect = connection.dialect.name
     if dialect == "sqlite":
-        return WriteProof(False)  # opened with mode=ro: the file itself refuses
+        # Opened with mode=ro: the file itself refuses, whatever its mode lets the account do.
+        return WriteProof(False, left_open=tuple(_open_files(connection)))
     with database_errors():
         findings = tuple(_shortened(_FINDERS[dialect](connection)))
         too_wide = tuple(sorted(set(_too_wide(connection))))
