@@ -347,11 +347,13 @@ def _find_sqlserver(connection: Connection) -> Iterable[tuple[str, str]]:
 
 # ------------------------------------------------------------------------------------------------------ Oracle
 
+# Accounts that Oracle itself maintains grant much to PUBLIC; none of it is a product's.
 _ORACLE = """
 select privilege, 'the database' from session_privs
-union all select privilege, table_schema || '.' || table_name from all_tab_privs_recd
-  where grantee in (user, 'PUBLIC') and table_schema not in ('SYS', 'SYSTEM', 'XDB', 'MDSYS', 'CTXSYS', 'ORDSYS')
-union all select privilege, owner || '.' || table_name from role_tab_privs where owner not in ('SYS', 'SYSTEM')
+union all select privilege, owner || '.' || table_name from all_tab_privs_recd
+  where owner not in (select username from all_users where oracle_maintained = 'Y')
+union all select privilege, owner || '.' || table_name from role_tab_privs
+  where owner not in (select username from all_users where oracle_maintained = 'Y')
 union all select 'OWN', table_name from user_tables
 """
 HARMLESS_ORACLE = frozenset({"CREATE SESSION", "READ"})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import tempfile
 import uuid
@@ -17,6 +18,9 @@ from agent.product.engine import open_engine
 from agent.product.jdbc import DatabaseAddress
 from agent.product.model import DatabaseAccess
 from agent.product.readonly import (
+    _ORACLE,
+    _READABLE,
+    _SQLSERVER,
     WriteProof,
     harmless_oracle,
     harmless_sqlserver,
@@ -260,6 +264,48 @@ def test_sql_server_and_oracle_rights_are_sorted() -> None:
     assert not any(map(harmless_sqlserver, ("INSERT", "ALTER", "CONTROL", "EXECUTE", "TAKE OWNERSHIP", "CREATE TABLE")))
     assert all(map(harmless_oracle, ("CREATE SESSION", "READ")))
     assert not any(map(harmless_oracle, ("SELECT", "INSERT", "CREATE TABLE", "UNLIMITED TABLESPACE", "OWN")))
+
+
+# View or function -> those of its columns that are used here, as Oracle and Microsoft list them in their references.
+DOCUMENTED = {
+    "oracle": {
+        "session_privs": {"privilege"},
+        "all_tab_privs_recd": {"grantee", "owner", "table_name", "grantor", "privilege", "grantable"},
+        "role_tab_privs": {"role", "owner", "table_name", "column_name", "privilege", "grantable"},
+        "all_users": {"username", "user_id", "created", "common", "oracle_maintained"},
+        "user_tables": {"table_name"},
+        "all_tab_columns": {"owner", "table_name", "column_name"},
+        "all_tables": {"owner", "table_name", "num_rows", "last_analyzed"},
+    },
+    "mssql": {
+        "fn_my_permissions": {"entity_name", "subentity_name", "permission_name"},
+        "objects": {"name", "object_id", "schema_id", "type", "is_ms_shipped"},
+        "schemas": {"name", "schema_id", "principal_id"},
+        "columns": {"object_id", "name", "column_id"},
+    },
+}
+FUNCTIONS = {"quotename", "schema_name", "has_perms_by_name"}
+
+
+@pytest.mark.parametrize(
+    ("dialect", "sql"),
+    [
+        *(("oracle", sql) for sql in (_ORACLE, _READABLE["oracle"])),
+        *(("mssql", sql) for sql in (_SQLSERVER, _READABLE["mssql"])),
+    ],
+)
+def test_unrun_questions_name_documented_views_and_columns(dialect: str, sql: str) -> None:
+    """No SQL Server and no Oracle is at hand: each view and column is one that the maker's reference lists."""
+    known = DOCUMENTED[dialect]
+    bare = re.sub(r"'[^']*'", "''", sql.lower())
+    views = re.findall(r"(?:from|join|apply)\s+(?:sys\.)?(\w+)", bare)
+    assert views
+    assert set(views) <= known.keys()
+    columns = {column for view in views for column in known[view]}
+    aliases = set(re.findall(r"(?:from|join)\s+(?:sys\.)?\w+(?:\([^)]*\))?\s+(\w)\b", bare)) | {"p"}
+    words = "select union all from join on where and or not in null cross apply is sys"
+    rest = set(re.findall(r"[a-z_]\w*", bare)) - set(words.split()) - set(views) - aliases - FUNCTIONS
+    assert rest <= columns
 
 
 def test_sqlite_is_read_only_by_nature(tmp_path: Path) -> None:
