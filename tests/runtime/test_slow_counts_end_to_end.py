@@ -4,13 +4,15 @@ say so in their row and in `status`, and a restart does not ask them again.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from agent.model import HourlyAggregate
+from agent.store.hours import aggregates_of, closed_hours
 from scripts.demo_product.database import USER, DemoDatabase
 from tests.support.agent import RunningAgent, running_agent
 from tests.support.jira_database import fill_mariadb, fill_postgres
@@ -23,20 +25,21 @@ MILLION = 1_000_000
 PASSWORD = "slow-Word-1"
 WHOLE, CONDITION = "jira.guardrail.history.items", "jira.guardrail.issues.archived"
 QUICK = "jira.guardrail.projects"
+DAILY = "jira.guardrail.history.items_per_issue.max"
 
 
 @pytest.fixture(params=["postgresql", "mariadb"])
 def database(request: pytest.FixtureRequest) -> Iterator[DemoDatabase]:
-    """A Jira with a million single changes and a million issues, analysed, read by the product's own login."""
+    """A Jira with a million single changes and issues or more, analysed, read by the product's own login."""
     if request.param == "postgresql":
         server: PostgresServer = request.getfixturevalue("postgres")
         name = fill_postgres(server)
         server.execute(
             name,
             f"create role {USER} login superuser password '{PASSWORD}'",
-            f"insert into changeitem (id, groupid) select 900000 + n, 1 from generate_series(1, {MILLION}) n",
+            f"insert into changeitem (id, groupid) select 900000 + n, 1 from generate_series(1, {3 * MILLION}) n",
             f"insert into jiraissue (id, project, issuetype, archived) select 900000 + n, 1, '1',"
-            f" case when n % 50 = 0 then 'Y' end from generate_series(1, {MILLION}) n",
+            f" case when n % 50 = 0 then 'Y' end from generate_series(1, {3 * MILLION}) n",
             "analyze changeitem",
             "analyze jiraissue",
         )
@@ -61,28 +64,69 @@ def database(request: pytest.FixtureRequest) -> Iterator[DemoDatabase]:
     other.execute(f"drop database {name}", f"drop user {USER}@'127.0.0.1'")
 
 
-def attributes(agent: RunningAgent, metric: str) -> list[dict[str, Any]]:
-    """The attributes of every closed hour's row of a metric, oldest first."""
-    return [
-        json.loads(str(row[0]))
-        for row in agent.query(f"select attributes from aggregate where metric = '{metric}' order by rowid")
-    ]
+def rows(agent: RunningAgent) -> dict[str, HourlyAggregate]:
+    """The row of each metric in the newest closed hour; {} before the first."""
+    with agent.store() as store:
+        closed = closed_hours(store)
+        if not closed:
+            return {}
+        return {item.series.metric: item for item in aggregates_of(store, closed[-1].hour, closed[-1].revision)}
 
 
 def slow(agent: RunningAgent) -> dict[str, dict[str, Any]]:
     """The slow counts of `status` by metric."""
-    return {item["metric"]: item for item in agent.status()["slowQueries"]}
+    return {item["metric"]: item for item in agent.status()["slow_queries"]}
+
+
+def newest(agent: RunningAgent) -> datetime:
+    """When the newest closed hour began."""
+    with agent.store() as store:
+        return closed_hours(store)[-1].hour.start
 
 
 def test_a_million_rows_slide_and_are_estimated(tmp_path: Path, database: DemoDatabase) -> None:
     """Ended by the statement timeout, estimated in the same tick; the decision outlives a restart."""
+    on_postgres = database.type == "postgres72"
     with running_agent(
         tmp_path, database=database, offline=True, database__statement_timeout="100ms", sampling__deadline="900ms"
     ) as agent:
-        agent.start(ticks=3)
-        agent.wait(lambda: attributes(agent, WHOLE) and attributes(agent, QUICK), 60)
-        first = slow(agent)
-        print(json.dumps(first, indent=1)[:3000])
-        print(attributes(agent, WHOLE), attributes(agent, CONDITION), attributes(agent, QUICK))
-        print(agent.run("status").stdout)
+        agent.start(ticks=2)
+        found: dict[str, HourlyAggregate] = {}
+        wanted = {WHOLE, QUICK, CONDITION} if on_postgres else {WHOLE, QUICK}
+
+        def counted() -> bool:
+            found.clear()
+            found.update(rows(agent))
+            return all(name in found and found[name].samples for name in wanted)
+
+        agent.wait(counted, 60)
+        row = found[WHOLE]
+        assert row.figures["method"] == "estimate"
+        exact = (3 if on_postgres else 1) * MILLION + 18_000
+        assert exact * 0.5 <= float(str(row.figures["last"])) <= exact * 1.5
+        every_s = row.figures["every_s"]
+        assert isinstance(every_s, int)
+        assert every_s >= 10, "100 ms may be spent in 10 s"
+        assert str(row.figures["as_of"]).endswith("Z") == on_postgres, "MariaDB does not tell a plain account"
+        assert {"method", "as_of"} & found[QUICK].figures.keys() == set(), "what is counted at each tick"
+        if on_postgres:
+            condition = found[CONDITION]
+            assert condition.figures["method"] == "estimate"
+            assert 30_000 <= float(str(condition.figures["last"])) <= 120_000
+
+        before = slow(agent)
+        assert (before[WHOLE]["ended"], before[WHOLE]["estimated"]) == (True, True)
+        assert (before[DAILY]["ended"], before[DAILY]["estimated"]) == (True, False), "nothing stands in for a maximum"
+        assert before[DAILY]["everyS"] == 86_400
+        assert QUICK not in before
+        text = agent.run("status").stdout
+        assert f"Slow count    {WHOLE}: every {every_s} s, last run was ended after 0.1 s; estimated" in text
+        assert f"Slow count    {DAILY}: every 24 h, last run was ended after 0.1 s\n" in text
+
+        closed = newest(agent)
+        assert agent.stop() == 0
+        agent.start(ticks=2)
+        agent.wait(lambda: newest(agent) > closed + timedelta(seconds=6) and counted(), 60)
+        assert found[WHOLE].figures["method"] == "estimate"
+        assert slow(agent)[DAILY]["lastRun"] == before[DAILY]["lastRun"], "not asked again after the restart"
         assert agent.stop() == 0
