@@ -12,8 +12,10 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, event
@@ -114,6 +116,12 @@ def _open_files(connection: Connection) -> Iterable[str]:
             yield f"{path} (mode {os.stat(path).st_mode & 0o777:03o})"
 
 
+def script_for(dialect: str) -> str:
+    """The script that makes a read-only account: where an installation has it, else its place in a checkout."""
+    installed = Path(sys.prefix) / "share" / SCRIPTS[dialect]
+    return str(installed) if installed.is_file() else SCRIPTS[dialect]
+
+
 def prove(connection: Connection) -> WriteProof:
     """What the login of this connection may change. Raises SourceError when the database does not say."""
     dialect = connection.dialect.name
@@ -125,7 +133,7 @@ def prove(connection: Connection) -> WriteProof:
         too_wide = tuple(sorted(set(_too_wide(connection))))
         left_open = tuple(str(row[0]) for sql in _LEFT_OPEN.get(dialect, ()) for row in _rows(connection, sql))
         connection.rollback()
-    return WriteProof(bool(findings), findings, too_wide, SCRIPTS[dialect], left_open)
+    return WriteProof(bool(findings), findings, too_wide, script_for(dialect), left_open)
 
 
 def login_report(settings: Settings) -> tuple[list[str], dict[str, object]]:

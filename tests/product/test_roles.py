@@ -40,6 +40,21 @@ def test_scripts_are_current(dialect: str) -> None:
     assert (FOLDER / f"{dialect}.sql").read_text() == render(dialect, load_readable())
 
 
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_the_page_gives_the_commands_of_the_script(dialect: str) -> None:
+    """docs/database-account.md: each command for a database stands in the header of its script, word for word."""
+    page = (FOLDER.parents[1] / "docs" / "database-account.md").read_text()
+    title = {"postgresql": "PostgreSQL", "mysql": "MySQL", "sqlserver": "SQL Server", "oracle": "Oracle"}[dialect]
+    section = page.split(f"## {title}")[1].split("\n## ")[0]
+    commands = [line.strip() for line in section.splitlines() if line.startswith("    ")]
+    script = (FOLDER / f"{dialect}.sql").read_text()
+    header = [line.removeprefix("--").strip() for line in script.splitlines() if line.startswith("--")]
+    assert len(commands) >= 2
+    assert [command for command in commands if command not in header] == []
+    unrun = "NOT YET RUN" in script
+    assert unrun == (dialect in ("sqlserver", "oracle"))
+
+
 SQL_WORDS = (
     "select from where and or not in is null as group by order having distinct union all join left inner on case when "
     "then else end between like escape desc asc limit with over partition rows fetch first only top outer cross using "
