@@ -28,15 +28,24 @@ Point = tuple[float | int, str]
 
 @dataclass(slots=True)
 class _Collected:
-    """What one series gave over the hour: values with their epoch, in time order."""
+    """What one series gave over the hour: values with their epoch, in time order.
+
+    `seen_in` has bit n set when tick n had the series; with thousands of series, sets and dicts would be most of the
+    memory of a run.
+    """
 
     points: list[tuple[Value, str]] = field(default_factory=list)
-    attributes: list[Mapping[str, Value]] = field(default_factory=list)
-    seen_in: set[int] = field(default_factory=set)
+    attributes: list[tuple[tuple[str, Value], ...]] = field(default_factory=list)
+    seen_in: int = 0
+
+    @property
+    def latest(self) -> dict[str, Value]:
+        """The attributes of the last value."""
+        return dict(self.attributes[-1]) if self.attributes else {}
 
     def drop_estimates(self) -> int:
         """Where some values are counted and others estimated, keep the counted ones; how many were dropped."""
-        exact = [position for position, item in enumerate(self.attributes) if item.get(METHOD) != ESTIMATE]
+        exact = [position for position, item in enumerate(self.attributes) if (METHOD, ESTIMATE) not in item]
         dropped = len(self.points) - len(exact) if exact else 0
         if dropped:
             self.points = [self.points[position] for position in exact]
@@ -65,8 +74,8 @@ def aggregate(
         for sample in tick.samples:
             entry = collected.setdefault(sample.series, _Collected())
             entry.points.append((sample.value, tick.epochs.get(sample.series.source, "")))
-            entry.attributes.append(dict(sample.attributes))
-            entry.seen_in.add(position)
+            entry.attributes.append(sample.attributes)
+            entry.seen_in |= 1 << position
     for series in _still_expected((row for row in known if kinds.get(row.series.metric) is not Kind.EVENT), ordered):
         collected.setdefault(series, _Collected())
     for series in _failed_only(ordered, collected):
@@ -79,14 +88,13 @@ def aggregate(
         kind = kinds.get(series.metric, Kind.GAUGE)
         if kind is Kind.EVENT:
             # Nobody expects an event: what was noticed is all there is.
-            latest = entry.attributes[-1] if entry.attributes else {}
-            figures = {**latest, **event_figures([value for value, _ in entry.points], entry.attributes)}
+            windows = [dict(item) for item in entry.attributes]
+            figures = {**entry.latest, **event_figures([value for value, _ in entry.points], windows)}
             rows.append(HourlyAggregate(series, hour, figures, len(entry.points), len(entry.points), {}))
             continue
         failed, not_due = failures.of(series, entry.seen_in)
         not_due += entry.drop_estimates()
-        latest = entry.attributes[-1] if entry.attributes else {}
-        figures = {**_figures(kind, entry.points, start.get(series)), **latest}
+        figures = {**_figures(kind, entry.points, start.get(series)), **entry.latest}
         rows.append(HourlyAggregate(series, hour, figures, len(entry.points), max(expected - not_due, 0), dict(failed)))
     return rows
 
@@ -100,12 +108,12 @@ class _Failures:
             for tick in ticks
         ]
 
-    def of(self, series: Series, seen_in: set[int]) -> tuple[Counter[str], int]:
+    def of(self, series: Series, seen_in: int) -> tuple[Counter[str], int]:
         """Reasons with their number of ticks, and in how many ticks the series was not due at all."""
         failed: Counter[str] = Counter()
         not_due = 0
         for position, reports in enumerate(self._by_tick):
-            if position in seen_in:
+            if seen_in >> position & 1:
                 continue
             outcome, reasons = reports.get(series.source, (Outcome.FAILED, {}))
             reason = reasons.get(series.metric)

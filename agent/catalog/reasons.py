@@ -74,8 +74,8 @@ DATABASE_REASONS = frozenset(
 UNIT_UNKNOWN = "unit-unknown"
 TOO_FEW = "too-few"
 CLIENTSIDE_REASONS = frozenset({UNIT_UNKNOWN, TOO_FEW})
-# Named by sampling when it gives up on a source.
-SAMPLING_REASONS = frozenset({"deadline", "busy", "source-failed"})
+# Named by sampling when it gives up on a source, and by aggregation when nobody said why a series is missing.
+SAMPLING_REASONS = frozenset({"deadline", "busy", "internal-error", "not-seen"})
 
 REASONS = (
     frozenset(

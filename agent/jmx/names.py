@@ -73,7 +73,7 @@ def quote(value: str) -> str:
     return '"' + re.sub(r'([\\"*?])', r"\\\1", value).replace("\n", "\\n") + '"'
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=1024)
 def _regex(pattern: str) -> re.Pattern[str]:
     """Wildcards of a domain or value as a regex; in quotes an escaped wildcard is the character itself."""
     tokens = re.findall(r"\\.|.", pattern, re.DOTALL) if pattern.startswith('"') else list(pattern)
@@ -83,7 +83,7 @@ def _regex(pattern: str) -> re.Pattern[str]:
     return re.compile(joined, re.DOTALL)
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=1024)
 def _parsed_pattern(pattern: str) -> ObjectName:
     return parse_object_name(pattern)
 
@@ -95,6 +95,15 @@ def matches(pattern: str, name: str) -> bool:
         found = parse_object_name(name)
     except ValueError:
         return False
+    return _matches(wanted, found)
+
+
+def matches_name(pattern: str, found: ObjectName) -> bool:
+    """The same for a name that is parsed already: one name is often held against hundreds of patterns."""
+    return _matches(_parsed_pattern(pattern), found)
+
+
+def _matches(wanted: ObjectName, found: ObjectName) -> bool:
     keys_fit = (
         wanted.properties.keys() <= found.properties.keys()
         if wanted.open_ended

@@ -11,6 +11,7 @@ import contextlib
 import os
 import socket
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -22,6 +23,8 @@ from sqlalchemy.pool import NullPool
 from agent.product.database_errors import DeadlinePassed, driver_missing
 from agent.product.drivers import Driver, driver_for
 from agent.product.model import DatabaseAccess
+
+WATCH = "statement-watch"  # the thread's name
 
 
 def open_engine(
@@ -80,30 +83,53 @@ class _Watch:
     """Cuts the socket under a statement that outlives the server's own limit: a server that hangs cannot end it.
 
     The driver then reports a lost connection; `DeadlinePassed` takes its place, because that is the reason.
+    One thread watches all statements of a reading, since starting one for each costs more than many of them; it ends
+    with the connection, or when it finds nothing to watch.
     """
 
     def __init__(self, cut_after_s: float) -> None:
         self.cut_after_s = cut_after_s
-        self.timers: dict[int, threading.Timer] = {}
+        self.running: dict[int, tuple[float, Any]] = {}  # connection -> when it is cut, its driver connection
         self.cut: set[int] = set()
+        self.closed = threading.Condition()
+        self.thread: threading.Thread | None = None
 
     def attach(self, engine: Engine) -> None:
         """Watch every statement of `engine`."""
         event.listen(engine, "before_cursor_execute", self._start)
         event.listen(engine, "after_cursor_execute", self._stop)
         event.listen(engine, "handle_error", self._explain)
+        event.listen(engine, "close", self._close)
 
     def _start(self, connection: Connection, *_: object) -> None:
-        name = id(connection)
-        timer = threading.Timer(self.cut_after_s, self._cut, (name, connection.connection.dbapi_connection))
-        timer.daemon = True
-        self.timers[name] = timer
-        timer.start()
+        ends_s = time.monotonic() + self.cut_after_s
+        with self.closed:
+            self.running[id(connection)] = ends_s, connection.connection.dbapi_connection
+            if self.thread is None:
+                self.thread = threading.Thread(target=self._watch, name=WATCH, daemon=True)
+                self.thread.start()
 
     def _stop(self, connection: Connection, *_: object) -> None:
-        timer = self.timers.pop(id(connection), None)
-        if timer is not None:
-            timer.cancel()
+        with self.closed:
+            self.running.pop(id(connection), None)
+
+    def _close(self, *_: object) -> None:
+        with self.closed:
+            self.closed.notify()
+
+    def _watch(self) -> None:
+        with self.closed:
+            while True:
+                now_s = time.monotonic()
+                for name, (ends_s, driver_connection) in list(self.running.items()):
+                    if ends_s <= now_s:
+                        del self.running[name]
+                        self._cut(name, driver_connection)
+                ends = [ends_s for ends_s, _ in self.running.values()]
+                closed = self.closed.wait(min(ends, default=now_s + self.cut_after_s) - now_s)
+                if not self.running and (closed or not ends):
+                    self.thread = None
+                    return
 
     def _cut(self, name: int, driver_connection: Any) -> None:
         self.cut.add(name)

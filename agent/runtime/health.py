@@ -31,7 +31,6 @@ from agent.store.ticks import last_tick
 
 OK, DEGRADED, NOT_DELIVERING, NOT_LINKED = 0, 1, 3, 4
 WORST_FIRST = (NOT_DELIVERING, NOT_LINKED, DEGRADED, OK)
-NOT_ASKED = ("not-due", "other-node")  # reasons that are no lack: nobody asked
 LATE_TICK_INTERVALS = 2.5
 LATE_PUSH_HOURS = 2
 CLOCKS_APART_S = 60.0

@@ -5,11 +5,11 @@ In: a `Health`, already read. Out: text for a terminal; what came from outside i
 
 from __future__ import annotations
 
-from agent.catalog.reasons import CUT, QUARANTINED
+from agent.catalog.reasons import CUT, HARMLESS, NOT_PRESENT, QUARANTINED
 from agent.log import printable
 from agent.model import Outcome, Role
-from agent.runtime.guardrail_health import guardrail_rows
-from agent.runtime.health import NOT_ASKED, Health, ago
+from agent.runtime.guardrail_health import OPTIMAL, guardrail_rows
+from agent.runtime.health import Health, ago
 from agent.settings import DatabaseLogin, Mode
 
 CLUSTER_WORDS = {
@@ -32,7 +32,8 @@ def render_health(health: Health) -> str:
             lines += [f"     Why: {printable(problem.why)}"] if problem.why else []
             lines += [f"     Do:  {printable(problem.do)}"] if problem.do else []
     else:
-        lines += ["", "All is well."]
+        near = any(item["level"] != OPTIMAL for item in health.guardrails)
+        lines += ["", "The agent is well; the guardrails above are the product's." if near else "All is well."]
     return "\n".join(lines)
 
 
@@ -47,8 +48,11 @@ def _rows(health: Health) -> list[tuple[str, str]]:
         rows.append(("Last tick", f"{when}: {health.samples} samples"))
     for source in health.sources:
         text = f"{source['outcome']} since {source['since']:%Y-%m-%d %H:%M} UTC, {source['samples']} samples"
-        rows.append((f"  {source['name']}", f"{text}, {source['tookS']:g} s"))
-        missing = [item for item in source["failures"] if item["metric"] and item["reason"] not in NOT_ASKED]
+        absent = sum(item["reason"] == NOT_PRESENT for item in source["failures"])
+        # What the product does not have is normal, and often long: `status --json` and `sample` name each.
+        more = f"; {absent} it does not have" if absent else ""
+        rows.append((f"  {source['name']}", f"{text}, {source['tookS']:g} s{more}"))
+        missing = [item for item in source["failures"] if item["metric"] and item["reason"] not in HARMLESS]
         if missing and source["outcome"] != Outcome.FAILED.value:
             first = ", ".join(f"{item['metric']} ({item['reason']})" for item in missing[:3])
             more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""

@@ -19,7 +19,7 @@ from agent.catalog import Catalog, JmxBinding, Merge, Metric
 from agent.catalog.reasons import AMBIGUOUS, CUT, JMX_REASONS, NOT_A_NUMBER, NOT_FINITE, NOT_PRESENT, OTHER, QUARANTINED
 from agent.errors import SourceError
 from agent.jmx import BeanQuery, JmxError, JmxSample, JmxValue, ReadFailure, Transport
-from agent.jmx.names import key_properties, matches
+from agent.jmx.names import ObjectName, key_properties, matches_name, parse_object_name
 from agent.model import Failure, Kind, Reading, Sample, Series, Value
 from agent.settings import Settings
 from agent.sources.base import clean_text, once_each
@@ -52,6 +52,7 @@ class Jmx:
         self._open_transport = open_transport
         self._transport: Transport | None = None
         self._matches: dict[str, tuple[Match, ...]] = {}
+        self._wanted: dict[str, tuple[tuple[str, Metric], ...]] = {}
 
     def read(self, deadline_s: float) -> Reading:
         """Every JMX metric of the catalog that this JVM has."""
@@ -116,8 +117,9 @@ class Jmx:
         if known is None:
             if len(self._matches) >= REMEMBERED_BEANS:
                 self._matches.clear()
+            name = _parsed(bean)
             known = self._matches[bean] = tuple(
-                Match(metric, binding, _tags(binding, bean)) for metric, binding in self._bound if _fits(binding, bean)
+                Match(metric, binding, _tags(binding, bean)) for metric, binding in self._bound if _fits(binding, name)
             )
         return known
 
@@ -130,10 +132,26 @@ class Jmx:
         detail = clean_text(f"{failed.bean} {failed.attribute}: {cause}")
         return [
             Failure(metric.name, reason, detail)
-            for metric, binding in self._bound
-            if failed.attribute in ("", binding.attribute)
-            and (failed.bean in (binding.bean, *binding.or_beans) or _fits(binding, failed.bean))
+            for attribute, metric in self._wanting(failed.bean)
+            if failed.attribute in ("", attribute)
         ]
+
+    def _wanting(self, bean: str) -> tuple[tuple[str, Metric], ...]:
+        """Attribute and metric of every entry that reads this bean or asks by this very pattern.
+
+        Remembered: what a JVM does not have fails on each tick anew.
+        """
+        known = self._wanted.get(bean)
+        if known is None:
+            if len(self._wanted) >= REMEMBERED_BEANS:
+                self._wanted.clear()
+            name = _parsed(bean)
+            known = self._wanted[bean] = tuple(
+                (binding.attribute, metric)
+                for metric, binding in self._bound
+                if bean in (binding.bean, *binding.or_beans) or _fits(binding, name)
+            )
+        return known
 
     def _cut(self, count: int, names: tuple[str, ...]) -> list[Failure]:
         """The beans that the cap left out, told at each metric that one of the first of them would have given."""
@@ -164,9 +182,18 @@ def open_jmx(settings: Settings, catalog: Catalog) -> Jmx:
     return Jmx(catalog, lambda queries: open_transport(target, queries))
 
 
-def _fits(binding: JmxBinding, bean: str) -> bool:
-    return any(matches(pattern, bean) for pattern in (binding.bean, *binding.or_beans)) and not any(
-        matches(pattern, bean) for pattern in binding.excluding
+def _parsed(bean: str) -> ObjectName | None:
+    try:
+        return parse_object_name(bean)
+    except ValueError:
+        return None  # no entry reads it
+
+
+def _fits(binding: JmxBinding, name: ObjectName | None) -> bool:
+    if name is None:
+        return False
+    return any(matches_name(pattern, name) for pattern in (binding.bean, *binding.or_beans)) and not any(
+        matches_name(pattern, name) for pattern in binding.excluding
     )
 
 

@@ -19,7 +19,7 @@ from sqlalchemy import text
 
 from agent.errors import SourceError
 from agent.product.database_errors import database_errors, driver_missing
-from agent.product.engine import open_engine
+from agent.product.engine import WATCH, open_engine
 from agent.product.jdbc import DatabaseAddress
 from agent.product.model import DatabaseAccess
 from agent.settings import Dialect, Secret
@@ -163,6 +163,21 @@ def test_frozen_server_is_cut_on_this_side(postgres: PostgresServer, jira: str) 
         finally:
             os.kill(backend, signal.SIGCONT)
     assert read(access(postgres, jira)) == 1
+
+
+def test_one_watch_serves_a_connection_and_ends_with_it(postgres: PostgresServer, jira: str) -> None:
+    """Many statements need one thread; when the connection is closed it ends, and the next connection has its own."""
+    engine = open_engine(access(postgres, jira), 30.0)
+    for _ in range(2):
+        with engine.connect() as connection:
+            watching = set()
+            for _ in range(20):
+                connection.execute(text("SELECT 1"))
+                watching |= {thread for thread in threading.enumerate() if thread.name == WATCH}
+            assert len(watching) == 1
+        watch = watching.pop()
+        watch.join(10)
+        assert not watch.is_alive()
 
 
 def test_session_guards_are_set(postgres: PostgresServer, jira: str) -> None:

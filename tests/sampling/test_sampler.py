@@ -8,9 +8,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from agent.aggregation.hourly import NOT_SEEN
+from agent.catalog.reasons import REASONS
 from agent.errors import SourceError
 from agent.model import Failure, Outcome, Reading, Sample, SourceReport, Tick
 from agent.sampling import Sampler
+from agent.sampling.sampler import BROKEN, BUSY, TIMEOUT
 from tests.support.ticks import HEAP, START, FunctionSource
 
 GOOD = Reading((Sample(HEAP, 1),), epoch="7")
@@ -117,6 +120,11 @@ def test_missing_parts_make_a_source_partial() -> None:
     sampler.close()
     assert report_of(tick, "partly").outcome is Outcome.PARTIAL
     assert report_of(tick, "absent").outcome is Outcome.OK
+
+
+def test_what_sampling_and_aggregation_say_may_leave_as_it_is() -> None:
+    """Their reasons are known codes: no row has to say "other" for them."""
+    assert {BUSY, BROKEN, TIMEOUT, NOT_SEEN} <= REASONS
 
 
 def test_stop_ends_a_tick_at_once(release: threading.Event) -> None:
