@@ -145,6 +145,7 @@ RESIDENT = (
     "agent.sources.jmx",
     "agent.sources.guardrails",
     "agent.sources.listings",
+    "agent.sources.apps",  # brings httpx with its first question, so only where an admin set [apps] rest_url
     "agent.runtime.level",
     "agent.jmx.transport",
     "agent.jmx.jmxquery",

@@ -21,7 +21,10 @@ JMX = "jmx"
 JVM = "jvm"
 PRODUCT = "product"
 ELSEWHERE = "other-node"
-INSTALLED = "user-installed"  # in place of a version, where the database has none
+UNKNOWN = "unknown"  # in place of a version, where the database has none
+READ_FROM = "read_from"  # the attribute of a list's count that says who told the list
+REST = "rest"
+APPS, APPS_BY_REST = "app.installed", "app.installed by rest"
 INSTANT = "%Y-%m-%dT%H:%M:%SZ"
 
 Items = Mapping[str, tuple[str, ...]]
@@ -87,7 +90,7 @@ def _app_changes(before: Items, after: Items) -> Iterator[Change]:
     for key in sorted(before.keys() & after.keys()):
         (old, old_state), (new, new_state) = before[key], after[key]
         if old != new:
-            yield "event.app.updated", key, (("from_version", old), ("to_version", new))
+            yield "event.app.updated", key, _given(from_version=old, to_version=new)
         if (old_state == "disabled") != (new_state == "disabled"):
             yield ("event.app.disabled" if new_state == "disabled" else "event.app.enabled"), key, ()
 
@@ -121,16 +124,17 @@ def _node_changes(before: Items, after: Items) -> Iterator[Change]:
 
 LISTS = (
     Watched(
-        "app.installed",
+        APPS,
         "app.installed.count",
         "pluginKey",
-        lambda sample: ("" if sample.value == INSTALLED else str(sample.value), _attribute(sample, "state")),
+        lambda sample: ("" if sample.value == UNKNOWN else str(sample.value), _attribute(sample, "state")),
         _app_changes,
     ),
     Watched("app.state", "app.state.count", "pluginKey", lambda sample: (str(sample.value),), _state_changes),
     Watched("feature_flag.site", "feature_flag.site.count", "flag", lambda sample: (), _flag_changes),
     Watched("cluster.node", "cluster.nodes", "node", lambda sample: (str(sample.value),), _node_changes),
 )
+APP_LISTS = (APPS, "app.state")
 ACTS = {
     "link.made": "event.agent.linked",
     "link.removed": "event.agent.unlinked",
@@ -151,11 +155,12 @@ def watch(snapshot: Snapshot, ticks: Iterable[Tick]) -> tuple[tuple[Event, ...],
         }
         for watched in LISTS:
             if {watched.metric, watched.count} & elsewhere:
-                seen.pop(watched.metric, None)
+                _forget(seen, watched.metric)
                 continue
             items = _items(watched, by_metric)
-            if items is not None:
-                events += _compare(seen, watched.metric, watched.tag, Seen(tick.taken_at, items), watched.changes)
+            name = _name(seen, watched, by_metric) if items is not None else None
+            if items is not None and name is not None:
+                events += _compare(seen, name, watched.tag, Seen(tick.taken_at, items), watched.changes)
         events += _product(seen, by_metric, tick.taken_at)
         events += _jvm(seen, tick)
     return tuple(events), replace(snapshot, seen=seen)
@@ -190,6 +195,31 @@ def _items(watched: Watched, by_metric: Mapping[str, Sequence[Sample]]) -> Items
         for sample in by_metric.get(watched.metric, ())
     }
     return items if len(counts) == 1 and counts[0].value == len(items) else None
+
+
+def _name(seen: dict[str, Seen], watched: Watched, by_metric: Mapping[str, Sequence[Sample]]) -> str | None:
+    """What this list is compared with; None: with nothing, and nothing is remembered of it.
+
+    The app manager and the database know different apps, so their lists are never compared: a configuration that
+    changes from one to the other begins anew, and what the database tells while the app manager is away is passed
+    over, so that the next list of the app manager tells all that changed since its last, once.
+    """
+    read_from = _attribute(by_metric[watched.count][0], READ_FROM)
+    if watched.metric not in APP_LISTS:
+        return watched.metric
+    if read_from == REST:
+        for name in APP_LISTS:
+            seen.pop(name, None)
+        return APPS_BY_REST
+    if read_from:
+        return None
+    seen.pop(APPS_BY_REST, None)
+    return watched.metric
+
+
+def _forget(seen: dict[str, Seen], name: str) -> None:
+    for known in (name, APPS_BY_REST) if name == APPS else (name,):
+        seen.pop(known, None)
 
 
 def _compare(

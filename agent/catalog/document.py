@@ -27,6 +27,7 @@ last value; an info as its value. *Consent* says from which level on a row leave
 here, never leaves). A tag is kept, hashed under this instance's own key, or dropped, as said for each level.
 """
 NOT_COLLECTED = "not_collected.toml"
+APP_MANAGER = "app manager over REST, with `[apps] rest_url`"
 CONSENT_WORDS = {ConsentLevel.NONE: "none", ConsentLevel.BASIC: "basic", ConsentLevel.EXTENDED: "extended"}
 
 
@@ -120,6 +121,10 @@ def _places(metric: Metric, catalog: Catalog) -> Iterator[str]:
         yield from (f"MBean `{bean}` `{attribute}`" for bean in (metric.jmx.bean, *metric.jmx.or_beans))
     elif metric.sql is not None:
         yield f"statement `{metric.sql.query}.sql`: {catalog.queries[metric.sql.query].counts}"
+        if metric.rest is not None:
+            yield APP_MANAGER
+    elif metric.rest is not None:
+        yield APP_MANAGER
     elif metric.source == "clientside":
         yield "log"
     elif metric.home is not None:

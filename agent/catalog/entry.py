@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Any
 
 from agent.catalog.model import (
+    APP_COLUMNS,
+    INSTANCE_COLUMNS,
     DataType,
     FolderBinding,
     FolderFigure,
@@ -18,16 +19,18 @@ from agent.catalog.model import (
     Merge,
     Metric,
     Place,
+    RestBinding,
     SqlBinding,
     TagRule,
     TagTreatment,
     Threshold,
 )
-from agent.errors import Mistake
+from agent.catalog.reader import COLUMN, Faults, Reader
 from agent.model import Category, ConsentLevel, EntryType, Kind
 
 LISTINGS = ("apps", "flags", "links", "nodes")  # sources whose statements give many rows
 DATABASE = ("guardrails", *LISTINGS)
+REST = "apps"  # the source that may be read from the product's app manager too
 SOURCES = ("jmx", "host", "folders", "home", "clientside", "events", *DATABASE)
 PLACE = re.compile(r"(local|shared):([\w-]+(?:/[\w-]+)*)")
 COSTS = ("S", "M", "L", "XL")
@@ -39,39 +42,22 @@ CLASSES: Mapping[str, type[StrEnum]] = {
     "data_type": DataType,
     "kind": Kind,
 }
+BINDINGS = ("jmx", "sql", "rest", "folder", "home")
 KNOWN = (
     *TEXTS,
     *CLASSES,
+    "threshold",
     "description",
     "cost",
     "versions",
     "tags",
     "attributes",
-    "jmx",
-    "sql",
-    "folder",
-    "home",
-    "threshold",
+    *BINDINGS,
 )
 JMX_KEYS = ("bean", "or_beans", "attribute", "key", "tags", "excluding", "absent", "merge")
 NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)+")
 TAG = re.compile(r"[a-z][A-Za-z0-9]*")
-COLUMN = re.compile(r"[a-z][a-z0-9_]*")
 NUMBERS = (DataType.COUNT, DataType.MEASUREMENT)
-
-E = TypeVar("E", bound=StrEnum)
-
-
-class Faults:
-    """Collects mistakes, so that one look at the answer shows all of them."""
-
-    def __init__(self) -> None:
-        self.found: list[Mistake] = []
-
-    def add(self, file: str, key: str, problem: str, wrong: str = "", known: Collection[str] = ()) -> None:
-        """Note one fault; with `wrong` and `known` the nearest known word is offered."""
-        near = difflib.get_close_matches(wrong, known, 1) if wrong else []
-        self.found.append(Mistake(file, key, problem, near[0] if near else None))
 
 
 def parse_metric(entry: Mapping[str, Any], file: str, number: int, faults: Faults) -> Metric | None:
@@ -79,7 +65,7 @@ def parse_metric(entry: Mapping[str, Any], file: str, number: int, faults: Fault
     before = len(faults.found)
     name = entry.get("name")
     label = name if isinstance(name, str) and name else f"metric {number}"
-    reader = _Reader(entry, file, label, faults)
+    reader = Reader(entry, file, label, faults)
     reader.only(KNOWN)
     texts = {key: reader.text(key, required=True) for key in TEXTS}
     kinds = {key: reader.choice(key, enum) for key, enum in CLASSES.items()}
@@ -87,6 +73,7 @@ def parse_metric(entry: Mapping[str, Any], file: str, number: int, faults: Fault
     attributes = _attributes(reader)
     jmx = _jmx(reader)
     sql = _sql(reader)
+    rest = _rest(reader)
     folder = _folder(reader)
     home = HomeFact(reader.choice("home", HomeFact)) if "home" in entry else None
     threshold = _threshold(reader)
@@ -113,6 +100,7 @@ def parse_metric(entry: Mapping[str, Any], file: str, number: int, faults: Fault
         attributes=attributes,
         jmx=jmx,
         sql=sql,
+        rest=rest,
         folder=folder,
         home=home,
         threshold=threshold,
@@ -121,81 +109,7 @@ def parse_metric(entry: Mapping[str, Any], file: str, number: int, faults: Fault
     return metric if len(faults.found) == before else None
 
 
-class _Reader:
-    """One table with its place, so that each fault names file and field."""
-
-    def __init__(self, table: Mapping[str, Any], file: str, label: str, faults: Faults) -> None:
-        self.table, self.file, self.label, self.faults = table, file, label, faults
-
-    def fault(self, key: str, problem: str, wrong: str = "", known: Collection[str] = ()) -> None:
-        self.faults.add(self.file, f"{self.label}.{key}", problem, wrong, known)
-
-    def only(self, known: Collection[str]) -> None:
-        for key in self.table.keys() - set(known):
-            self.fault(key, "is not a known key", key, known)
-
-    def text(self, key: str, *, required: bool = False) -> str:
-        value = self.table.get(key, None if required else "")
-        if value is None:
-            self.fault(key, "is missing")
-        elif not isinstance(value, str) or (required and not value.strip()):
-            self.fault(key, "must be a text")
-        else:
-            return value
-        return ""
-
-    def texts(self, key: str) -> tuple[str, ...]:
-        value = self.table.get(key, [])
-        if isinstance(value, list) and all(isinstance(item, str) and item for item in value):
-            return tuple(value)
-        self.fault(key, "must be a list of texts")
-        return ()
-
-    def number(self, key: str) -> float | None:
-        """The number under `key`, None when there is none."""
-        value = self.table.get(key)
-        if value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
-            return value
-        self.fault(key, "must be a number")
-        return None
-
-    def choice(self, key: str, enum: type[E]) -> str:
-        value = self.table.get(key)
-        words = [item.value for item in enum]
-        if value is None:
-            self.fault(key, "is missing")
-        elif value not in words:
-            self.fault(key, f"must be one of {', '.join(words)}", str(value), words)
-        else:
-            return str(value)
-        return words[0]
-
-    def switch(self, key: str) -> bool:
-        value = self.table.get(key, False)
-        if not isinstance(value, bool):
-            self.fault(key, "must be true or false")
-        return value is True
-
-    def columns(self, key: str) -> dict[str, str]:
-        """A table from columns of a statement to names."""
-        value = self.table.get(key, {})
-        if isinstance(value, dict) and all(COLUMN.fullmatch(k) and isinstance(v, str) for k, v in value.items()):
-            return value
-        self.fault(key, "must map columns to names")
-        return {}
-
-    def below(self, key: str) -> _Reader | None:
-        """The table under `key`, None when there is none."""
-        value = self.table.get(key)
-        if value is None:
-            return None
-        if not isinstance(value, dict):
-            self.fault(key, "must be a table")
-            return None
-        return _Reader(value, self.file, f"{self.label}.{key}", self.faults)
-
-
-def _tags(reader: _Reader) -> dict[str, TagRule]:
+def _tags(reader: Reader) -> dict[str, TagRule]:
     rules: dict[str, TagRule] = {}
     tags = reader.below("tags")
     for name in () if tags is None else tags.table:
@@ -208,7 +122,7 @@ def _tags(reader: _Reader) -> dict[str, TagRule]:
     return rules
 
 
-def _rule(rule: _Reader) -> TagRule:
+def _rule(rule: Reader) -> TagRule:
     rule.only(("basic", "extended", "data_type"))
     basic, extended = rule.choice("basic", TagTreatment), rule.choice("extended", TagTreatment)
     data_type = rule.choice("data_type", DataType)
@@ -217,7 +131,7 @@ def _rule(rule: _Reader) -> TagRule:
     return TagRule(TagTreatment(basic), TagTreatment(extended), DataType(data_type))
 
 
-def _attributes(reader: _Reader) -> dict[str, TagRule]:
+def _attributes(reader: Reader) -> dict[str, TagRule]:
     """A data type alone means: kept under both levels; a table says more, as for a tag."""
     attributes = reader.below("attributes")
     rules: dict[str, TagRule] = {}
@@ -236,7 +150,7 @@ def _attributes(reader: _Reader) -> dict[str, TagRule]:
     return rules
 
 
-def _jmx(reader: _Reader) -> JmxBinding | None:
+def _jmx(reader: Reader) -> JmxBinding | None:
     jmx = reader.below("jmx")
     if jmx is None:
         return None
@@ -258,7 +172,7 @@ def _jmx(reader: _Reader) -> JmxBinding | None:
     )
 
 
-def _sql(reader: _Reader) -> SqlBinding | None:
+def _sql(reader: Reader) -> SqlBinding | None:
     sql = reader.below("sql")
     if sql is None:
         return None
@@ -271,7 +185,7 @@ def _sql(reader: _Reader) -> SqlBinding | None:
         sql.fault("count", "is the number of rows: it has no column and no rows of its own")
     also = []
     for number, table in enumerate(sql.table.get("also", []), start=1):
-        joined = _Reader(table, sql.file, f"{sql.label}.also.{number}", sql.faults)
+        joined = Reader(table, sql.file, f"{sql.label}.also.{number}", sql.faults)
         joined.only(("query", "attributes"))
         also.append(JoinedQuery(joined.text("query", required=True), joined.columns("attributes")))
     binding = SqlBinding(
@@ -290,7 +204,27 @@ def _sql(reader: _Reader) -> SqlBinding | None:
     return binding
 
 
-def _folder(reader: _Reader) -> FolderBinding | None:
+def _rest(reader: Reader) -> RestBinding | None:
+    rest = reader.below("rest")
+    if rest is None:
+        return None
+    rest.only(("column", "rows", "count", "tags", "attributes"))
+    rows, count = rest.switch("rows"), rest.switch("count")
+    binding = RestBinding(
+        rest.text("column", required=not count), rows, count, rest.columns("tags"), rest.columns("attributes")
+    )
+    known = APP_COLUMNS if rows else INSTANCE_COLUMNS
+    named = [*([] if count else [binding.column]), *binding.tags, *binding.attributes]
+    for column in sorted(set(named) - set(known)):
+        rest.fault("column", f"'{column}' is not one of {', '.join(known)}", column, known)
+    if count and (rows or binding.column):
+        rest.fault("count", "is the number of apps: it has no column and no rows of its own")
+    if rows != bool(binding.tags) or (binding.attributes and not rows):
+        rest.fault("tags", "tags and attributes belong to entries with rows = true, and tags to each of them")
+    return binding
+
+
+def _folder(reader: Reader) -> FolderBinding | None:
     folder = reader.below("folder")
     if folder is None:
         return None
@@ -310,7 +244,7 @@ def _folder(reader: _Reader) -> FolderBinding | None:
     return FolderBinding(tuple(places), figure, files, folder.texts("without"))
 
 
-def _threshold(reader: _Reader) -> Threshold | None:
+def _threshold(reader: Reader) -> Threshold | None:
     threshold = reader.below("threshold")
     if threshold is None:
         return None
@@ -328,7 +262,7 @@ def _threshold(reader: _Reader) -> Threshold | None:
     return Threshold(limit, source, warn)
 
 
-def _check(metric: Metric, reader: _Reader) -> None:
+def _check(metric: Metric, reader: Reader) -> None:
     """What no single key can say: does the entry fit together?"""
     if not NAME.fullmatch(metric.name):
         reader.fault("name", "must be dotted words of small letters, digits and _")
@@ -336,7 +270,10 @@ def _check(metric: Metric, reader: _Reader) -> None:
         reader.fault("source", f"must be one of {', '.join(SOURCES)}", metric.source, SOURCES)
     if (metric.source == "jmx") != (metric.jmx is not None):
         reader.fault("jmx", "belongs to entries with source = 'jmx', and to each of them")
-    if (metric.source in DATABASE) != (metric.sql is not None):
+    if metric.rest is not None:
+        _check_rest(metric, metric.rest, reader)
+    known_elsewhere = metric.rest is not None and metric.sql is None
+    if not known_elsewhere and (metric.source in DATABASE) != (metric.sql is not None):
         reader.fault("sql", f"belongs to entries with one of the sources {', '.join(DATABASE)}, and to each of them")
     if metric.sql is not None:
         _check_sql(metric, metric.sql, reader)
@@ -357,7 +294,19 @@ def _check(metric: Metric, reader: _Reader) -> None:
         reader.fault("consent", "a name needs extended")
 
 
-def _check_sql(metric: Metric, sql: SqlBinding, reader: _Reader) -> None:
+def _check_rest(metric: Metric, rest: RestBinding, reader: Reader) -> None:
+    """What is read of an app has a rule; a name is told under basic with public apps only."""
+    if metric.source != REST:
+        reader.fault("rest", f"belongs to entries with source = '{REST}'")
+    for kind, named, rules in (
+        ("tags", rest.tags, metric.tags),
+        ("attributes", rest.attributes, metric.attributes),
+    ):
+        for name in set(named.values()) - rules.keys():
+            reader.fault(f"{kind}.{name}", "it has no rule, so it could never leave and must not be read")
+
+
+def _check_sql(metric: Metric, sql: SqlBinding, reader: Reader) -> None:
     """A listing's rows and their columns: what is read has a rule, or must not be read."""
     if (metric.source in LISTINGS) != (sql.rows or sql.count):
         reader.fault("sql", f"rows or count belongs to entries of {', '.join(LISTINGS)}, and to each of them")

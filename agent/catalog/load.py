@@ -16,9 +16,10 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-from agent.catalog.entry import Faults, parse_metric
+from agent.catalog.entry import parse_metric
 from agent.catalog.model import Catalog, DataType, Metric, SqlQuery, TagTreatment
 from agent.catalog.queries import file_name, read_estimates, read_planned, read_queries
+from agent.catalog.reader import Faults
 from agent.errors import ConfigError, Mistake
 from agent.model import ConsentLevel
 

@@ -10,6 +10,8 @@ from enum import StrEnum
 from agent.model import Category, ConsentLevel, EntryType, Kind
 
 PUBLIC_APPS = ":public_apps"  # the one parameter a statement may have: the keys of public apps that were found
+APP_COLUMNS = ("app", "name", "version", "state", "origin", "licence", "evaluation", "licence_ends")
+INSTANCE_COLUMNS = ("sen",)
 _KEY = re.compile(r"[A-Za-z0-9._\-]{1,200}", re.ASCII)  # what people type into a key's place is no key
 
 
@@ -126,6 +128,21 @@ class JoinedQuery:
 
     query: str
     attributes: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class RestBinding:
+    """Where a metric is read in what the product's own app manager answers, when an admin gives a login for it.
+
+    `column` is a word of `APP_COLUMNS`; with `rows` each app is a series of its own, as for a statement. `count` is the
+    number of apps, without a column. Neither: a fact of the instance, a word of `INSTANCE_COLUMNS`.
+    """
+
+    column: str = ""
+    rows: bool = False
+    count: bool = False
+    tags: Mapping[str, str] = field(default_factory=dict)
+    attributes: Mapping[str, str] = field(default_factory=dict)
 
 
 class Every(StrEnum):
@@ -283,6 +300,7 @@ class Metric:
     attributes: Mapping[str, TagRule] = field(default_factory=dict)
     jmx: JmxBinding | None = None
     sql: SqlBinding | None = None
+    rest: RestBinding | None = None
     folder: FolderBinding | None = None
     home: HomeFact | None = None
     threshold: Threshold | None = None

@@ -15,8 +15,9 @@ import re
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-from agent.catalog.entry import COSTS, Faults
+from agent.catalog.entry import COSTS
 from agent.catalog.model import Estimate, Every, NullMeans, Planned, SqlQuery, Unpack
+from agent.catalog.reader import Faults
 from agent.model import ConsentLevel
 
 DIALECTS = ("postgresql", "mysql", "oracle", "sqlserver", "sqlite")

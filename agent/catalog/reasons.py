@@ -74,6 +74,8 @@ DATABASE_REASONS = frozenset(
 UNIT_UNKNOWN = "unit-unknown"
 TOO_FEW = "too-few"
 CLIENTSIDE_REASONS = frozenset({UNIT_UNKNOWN, TOO_FEW})
+# Named by the source "apps" when the product's app manager says that it is asked too often.
+RATE_LIMITED = "rate-limited"
 # Named by sampling when it gives up on a source, and by aggregation when nobody said why a series is missing.
 SAMPLING_REASONS = frozenset({"deadline", "busy", "internal-error", "not-seen"})
 
@@ -98,6 +100,7 @@ REASONS = (
     | DATABASE_REASONS
     | CLIENTSIDE_REASONS
     | SAMPLING_REASONS
+    | {RATE_LIMITED}
 )
 
 # Expected on a healthy product: a feature that is off, a query that keeps within its budget, a quiet night, a node on

@@ -99,6 +99,8 @@ def _metric(metric: Metric) -> dict[str, Any]:
             "count": metric.sql.count,
             "also": list(metric.sql.queries[1:]),
         }
+    if metric.rest is not None:
+        entry["rest"] = {"column": "number of apps" if metric.rest.count else metric.rest.column}
     if metric.folder is not None:
         entry["folder"] = {
             "places": [f"{place.home}:{place.path}" for place in metric.folder.places],
@@ -192,10 +194,13 @@ def _places(entry: dict[str, Any]) -> list[str]:
         never = [f"never {pattern}" for pattern in jmx["excluding"]]
         merged = [f"several become one: {jmx['merge']}"] if jmx["merge"] else []
         return [f"MBean {bean} {jmx['attribute']}" for bean in jmx["beans"]] + merged + never
+    rest = [f"the app manager over REST ([apps] rest_url), {entry['rest']['column']}"] if "rest" in entry else []
     if "sql" in entry:
         further = [f"{name}.sql" for name in entry["sql"]["also"]]
         column = "the number of rows" if entry["sql"]["count"] else f"column {entry['sql']['column']}"
-        return [f"{entry['sql']['query']}.sql, {column}", *further]
+        return [f"{entry['sql']['query']}.sql, {column}", *further, *rest]
+    if rest:
+        return rest
     if "folder" in entry:
         folder = entry["folder"]
         only = f" of {', '.join(folder['files'])}" if folder["files"] else ""

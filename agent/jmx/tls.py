@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import socket
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.jmx.errors import JmxError, clean
@@ -14,6 +15,8 @@ from agent.jmx.model import TlsOptions
 
 if TYPE_CHECKING:
     import ssl
+
+WEB_CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20:!aNULL:!aDSS:!PSK:!SRP:@SECLEVEL=2"
 
 
 def context_of(options: TlsOptions) -> ssl.SSLContext:
@@ -55,9 +58,48 @@ def _no_passphrase() -> bytes:
     return b""
 
 
-def wrap(plain: socket.socket, host: str, options: TlsOptions, side: str) -> ssl.SSLSocket:
+def web_context(options: TlsOptions) -> ssl.SSLContext:
+    """Return a context for a web server: everything explicit, so that no system default can weaken it.
+
+    TLS 1.2 or newer, forward secrecy, AEAD; `ca_file` alone is trusted, else the system's authorities. Nothing is read
+    from the environment. Raises JmxError `tls-failed` for an unusable `ca_file`.
+    """
+    try:
+        version = options.ca_file.stat().st_mtime_ns if options.ca_file else 0
+    except OSError as error:
+        raise _unusable(error) from error
+    return _make_web_context(options, version)
+
+
+@lru_cache(maxsize=4)
+def _make_web_context(options: TlsOptions, _version: int) -> ssl.SSLContext:
+    import ssl
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers(WEB_CIPHERS)
+    context.hostname_checks_common_name = False
+    context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_TICKET
+    context.set_alpn_protocols(["http/1.1"])
+    paths = ssl.get_default_verify_paths()
+    try:
+        if options.ca_file is not None:
+            context.load_verify_locations(options.ca_file)
+        else:
+            # not load_default_certs, which believes SSL_CERT_FILE and SSL_CERT_DIR
+            file, folder = Path(paths.openssl_cafile), Path(paths.openssl_capath)
+            if file.is_file() or folder.is_dir():
+                context.load_verify_locations(file if file.is_file() else None, folder if folder.is_dir() else None)
+    except (OSError, ValueError) as error:
+        raise _unusable(error) from error
+    return context
+
+
+def wrap(
+    plain: socket.socket, host: str, options: TlsOptions, side: str, context: ssl.SSLContext | None = None
+) -> ssl.SSLSocket:
     """Return the socket with TLS on it, handshake done; `side` is registry or server. The caller closes `plain`."""
-    context = context_of(options)
+    context = context or context_of(options)
     try:
         return context.wrap_socket(plain, server_hostname=options.expected_name or host)
     except OSError as error:

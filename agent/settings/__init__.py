@@ -11,6 +11,7 @@ from agent.settings.places import check_places
 from agent.settings.render import entries, render_settings
 from agent.settings.schema import (
     AgentSettings,
+    AppsSettings,
     BundleSettings,
     ClientsideSettings,
     CloudSettings,
@@ -33,6 +34,7 @@ from agent.settings.text import shown
 
 __all__ = [
     "AgentSettings",
+    "AppsSettings",
     "BundleSettings",
     "ClientsideSettings",
     "CloudSettings",

@@ -36,6 +36,7 @@ def _problems(settings: Settings) -> Iterator[tuple[str, str]]:
     for key, plain in (
         ("jmx.tls.ca_file", settings.jmx.tls.ca_file),
         ("jmx.tls.certificate_file", settings.jmx.tls.certificate_file),
+        ("apps.ca_file", settings.apps.ca_file),
         ("cloud.ca_file", settings.cloud.ca_file),
     ):
         if plain is not None and (problem := _unreadable(plain)):
@@ -45,6 +46,8 @@ def _problems(settings: Settings) -> Iterator[tuple[str, str]]:
         ("cloud.proxy_password_file", settings.cloud.proxy_password_file),
         ("jmx.password_file", settings.jmx.password_file),
         ("database.password_file", settings.database.password_file),
+        ("apps.token_file", settings.apps.token_file),
+        ("apps.password_file", settings.apps.password_file),
     ):
         if secret is not None and (problem := _bad_secret(secret, is_key=key.endswith("key_file"))):
             yield key, problem

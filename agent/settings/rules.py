@@ -203,6 +203,45 @@ def _database(settings: Settings, given: Collection[str]) -> Iterator[Problem]:
     )
 
 
+def _apps(settings: Settings, given: Collection[str]) -> Iterator[Problem]:
+    apps = settings.apps
+    if apps.rest_url is None:
+        useless = sorted(key for key in given if key.startswith("apps."))
+        yield from ((key, "has no effect without apps.rest_url") for key in useless)
+        return
+    if apps.token_file is not None and apps.token_credential is not None:
+        yield "apps.token_credential", "has no effect beside token_file; keep one of the two"
+    token = apps.token_file is not None or apps.token_credential is not None
+    if token and apps.user is not None:
+        yield "apps.user", "has no effect beside a token; keep one of the two"
+    elif not token and apps.user is None:
+        yield (
+            "apps.rest_url",
+            "needs a login: set apps.token_file, apps.token_credential, or apps.user and a password",
+        )
+    by_file, by_credential = apps.password_file is not None, apps.password_credential is not None
+    if not (token and apps.user is not None):
+        yield from _password("apps", apps.user, by_file, by_credential)
+    if apps.ca_file is not None and not apps.rest_url.startswith("https:"):
+        yield "apps.ca_file", "has no effect when apps.rest_url is not https"
+
+
+def _product_address(text: str) -> str | None:
+    """https, because the login of an administrator travels; plain only where it does not leave this machine."""
+    problem = _web_address(text, ("http", "https"))
+    if problem is None and text.startswith("http:") and not _is_loopback(urlsplit(text).hostname or ""):
+        return "must begin with https://: a login is sent there; http:// is for this machine only (127.0.0.1, ::1)"
+    return problem
+
+
+def _is_loopback(host: str) -> bool:
+    return host in ("localhost", "::1") or re.fullmatch(r"127(\.\d{1,3}){3}", host, re.ASCII) is not None
+
+
+def _login_name(text: str) -> str | None:
+    return "must not hold a colon: it ends the name where name and password travel" if ":" in text else None
+
+
 def _clientside(settings: Settings, given: Collection[str]) -> Iterator[Problem]:
     if settings.clientside.install is None:
         for name in ("access_log_dir", "smallest_group"):
@@ -267,6 +306,8 @@ CHECKS: dict[str, Callable[[str], str | None]] = {
     "jmx.url": lambda text: _web_address(text, ("http", "https")),
     "jmx.host": _host,
     "database.host": _host,
+    "apps.rest_url": _product_address,
+    "apps.user": _login_name,
     "cloud.endpoint": lambda text: _web_address(text, ("https",)),
     "cloud.proxy": lambda text: _web_address(text, ("http", "https"), user_allowed=True),
 }
@@ -286,6 +327,7 @@ RULES: tuple[tuple[tuple[str, ...], Rule], ...] = (
     (_PIVOTS_OF_TIMES, _times),
     (("jmx.transport", "jmx.url", "jmx.tls.server", "jmx.tls.registry"), _jmx),
     (("database.login", "database.dialect"), _database),
+    (("apps.rest_url", "apps.user"), _apps),
     (("clientside.install",), _clientside),
     (("cloud.proxy",), _cloud),
 )

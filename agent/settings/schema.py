@@ -143,6 +143,23 @@ class DatabaseSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class AppsSettings:
+    """[apps] Installed apps from the product's own app manager, with a login the admin gives. Without `rest_url` off.
+
+    The login is a personal access token (`token_*`) or `user` with a password.
+    """
+
+    rest_url: str | None = None
+    token_file: Path | None = None
+    token_credential: str | None = None
+    user: str | None = None
+    password_file: Path | None = None
+    password_credential: str | None = None
+    ca_file: Path | None = None
+    licences: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class HostSettings:
     """[host] Host metrics. `write_latency` writes a small file a tick, which nothing else here does."""
 
@@ -201,6 +218,7 @@ class Settings:
     hour: HourSettings = field(default_factory=HourSettings)
     jmx: JmxSettings = field(default_factory=JmxSettings)
     database: DatabaseSettings = field(default_factory=DatabaseSettings)
+    apps: AppsSettings = field(default_factory=AppsSettings)
     host: HostSettings = field(default_factory=HostSettings)
     clientside: ClientsideSettings = field(default_factory=ClientsideSettings)
     cloud: CloudSettings = field(default_factory=CloudSettings)

@@ -9,32 +9,29 @@ Out:  Samples tagged from the columns the catalog names; text is cleaned and cut
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from itertools import islice
-from typing import Any
 
 from sqlalchemy import Connection, Engine, bindparam, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from agent.catalog import Catalog, DataType, Every, Metric, SqlBinding, SqlQuery
-from agent.catalog.reasons import AMBIGUOUS, DEADLINE, NOT_DUE, NOT_PRESENT, NOT_SUPPORTED, PERMISSION_DENIED, ROWS_CUT
+from agent.catalog import Catalog, Every, Metric, SqlBinding, SqlQuery
+from agent.catalog.reasons import DEADLINE, NOT_DUE, NOT_PRESENT, NOT_SUPPORTED, PERMISSION_DENIED, ROWS_CUT
 from agent.errors import SourceError
-from agent.model import ConsentLevel, Failure, Hour, Reading, Sample, Series, Value, hour_of
+from agent.model import ConsentLevel, Failure, Hour, Reading, Sample, Series, hour_of
 from agent.product.database_errors import DeadlinePassed, map_database_error
 from agent.settings import Settings
-from agent.sources.base import clean_text, clean_url, clean_version, once_each
+from agent.sources.base import once_each
 from agent.sources.narrowed import Narrowed
+from agent.sources.rows import APP_TAG, Found, Row, Tags, attributes_of, series_of, tags_of
 from agent.sources.unpack import Unreadable, unpack
 
 DIALECTS = {"mariadb": "mysql", "mssql": "sqlserver"}  # SQLAlchemy's word -> the catalog's
 PUBLIC_APPS = "public_apps"
-APP_TAG = "pluginKey"
-UNKNOWN = "unknown"  # an app without a version is still an app
+REST_ONLY = "only the product's app manager knows it: set [apps] rest_url"
 KEYS_AT_ONCE = 500  # Oracle takes at most 1000 values in one list
 
-Tags = tuple[tuple[str, str], ...]
-Row = Mapping[str, Any]
 Clock = Callable[[], datetime]
 
 
@@ -54,6 +51,10 @@ class Listing:
         self.name = name
         self._catalog = catalog
         self._bound: dict[str, list[tuple[Metric, SqlBinding]]] = {}
+        # What only the app manager knows is not due here, as long as no login for it is given.
+        self._elsewhere = [
+            Failure(metric.name, NOT_DUE, REST_ONLY) for metric in catalog.of_source(name) if metric.sql is None
+        ]
         for metric in catalog.of_source(name):
             if metric.sql is not None:
                 self._bound.setdefault(metric.sql.query, []).append((metric, metric.sql))
@@ -72,7 +73,7 @@ class Listing:
         if deadline_s <= 0:
             raise SourceError(DEADLINE, f"{self.name} was not read.", why="No time was left in this tick.")
         samples: list[Sample] = []
-        failures: list[Failure] = []
+        failures: list[Failure] = list(self._elsewhere)
         self._extended = self._level() is ConsentLevel.EXTENDED
         due = self._due(failures)
         if not due:
@@ -145,7 +146,7 @@ class Listing:
                     counted = len({tags for row in rows if (tags := self._key(query.name, row)) is not None})
                     samples.append(Sample(Series(self.name, metric.name), counted))
                 continue
-            found = self._series(metric, sql, rows, failures)
+            found = series_of(metric, sql, rows, failures, self._catalog)
             for joined in sql.also:
                 self._join(connection, metric, sql, joined.query, joined.attributes, found, failures)
             samples += [
@@ -155,27 +156,7 @@ class Listing:
 
     def _key(self, query: str, row: Row) -> Tags | None:
         """What tells a row from the others: the tags of the first entry that reads rows of this statement."""
-        return next((_tags(sql, row) for _, sql in self._bound[query] if sql.rows), None)
-
-    def _series(
-        self, metric: Metric, sql: SqlBinding, rows: Iterable[Row], failures: list[Failure]
-    ) -> dict[Tags, tuple[Value, dict[str, Value]]]:
-        """One series for each row: its tags, value and attributes. Two rows with the same tags: the first speaks."""
-        found: dict[Tags, tuple[Value, dict[str, Value]]] = {}
-        for row in rows:
-            tags = _tags(sql, row)
-            if tags is None:
-                failures.append(Failure(metric.name, NOT_PRESENT, "a row without a key"))
-                continue
-            if tags in found:
-                failures.append(Failure(metric.name, AMBIGUOUS, "two rows with one key"))
-                continue
-            value = self._text(row.get(sql.column), metric.data_type, tags)
-            if value is None:
-                failures.append(Failure(metric.name, NOT_PRESENT, f"a row without {sql.column}"))
-                continue
-            found[tags] = (value, self._attributes(metric, sql.attributes, row, tags))
-        return found
+        return next((tags_of(sql, row) for _, sql in self._bound[query] if sql.rows), None)
 
     def _join(
         self,
@@ -184,7 +165,7 @@ class Listing:
         sql: SqlBinding,
         name: str,
         columns: Mapping[str, str],
-        found: Mapping[Tags, tuple[Value, dict[str, Value]]],
+        found: Found,
         failures: list[Failure],
     ) -> None:
         """Add the attributes of a further statement to the series it names; what it names beside them is dropped."""
@@ -202,33 +183,9 @@ class Listing:
             if cut is not None:
                 failures.append(Failure(metric.name, ROWS_CUT, cut))
             for row in rows:
-                tags = _tags(sql, row)
+                tags = tags_of(sql, row)
                 if tags is not None and tags in found:
-                    found[tags][1].update(self._attributes(metric, columns, row, tags))
-
-    def _attributes(self, metric: Metric, columns: Mapping[str, str], row: Row, tags: Tags) -> dict[str, Value]:
-        given = {
-            name: self._text(row.get(column), metric.attributes[name].data_type, tags)
-            for column, name in columns.items()
-        }
-        return {name: value for name, value in given.items() if value is not None}
-
-    def _text(self, value: object, data_type: DataType, tags: Tags) -> Value | None:
-        """A column's value, cleaned for what it is; None when nothing is left of it."""
-        if value is None:
-            return UNKNOWN if data_type is DataType.VERSION else None
-        if data_type in (DataType.COUNT, DataType.MEASUREMENT):
-            return _number(value)
-        cleaned = clean_text(str(value)).strip()
-        if data_type is DataType.URL:
-            cleaned = clean_url(cleaned)
-        app = dict(tags).get(APP_TAG)
-        if data_type is DataType.VERSION and app is not None and not self._catalog.is_public(app):
-            # A version is free text: of an organisation's own app only its numbers are kept.
-            cleaned = clean_version(cleaned)
-        if data_type is DataType.VERSION:
-            return cleaned or UNKNOWN
-        return cleaned or None
+                    found[tags][1].update(attributes_of(metric, columns, row, tags, self._catalog))
 
     def _ask(
         self, connection: Connection, query: SqlQuery, keys: list[str] | None = None
@@ -281,19 +238,3 @@ def _unpacked(query: SqlQuery, rows: list[Row]) -> list[Row]:
     column, form = query.unpack
     parts = ({**row, **part} for row in rows for part in unpack(str(row.get(column) or ""), form))
     return list(islice(parts, query.rows + 1))
-
-
-def _tags(sql: SqlBinding, row: Row) -> Tags | None:
-    """The tags of a row, sorted; None when one of them is missing or empty."""
-    tags = {tag: clean_text(str(row.get(column) or "")).strip() for column, tag in sql.tags.items()}
-    return tuple(sorted(tags.items())) if all(tags.values()) else None
-
-
-def _number(value: object) -> Value | None:
-    try:
-        number = float(str(value))
-    except ValueError:
-        return None
-    if number != number or number in (float("inf"), float("-inf")):
-        return None
-    return int(number) if number == int(number) else number

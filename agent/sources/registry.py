@@ -10,7 +10,8 @@ from agent.settings import Settings
 from agent.sources.base import Source
 from agent.sources.governor import CostGovernor
 
-LISTINGS = ("apps", "flags", "links", "nodes")
+APPS = "apps"
+LISTINGS = (APPS, "flags", "links", "nodes")
 
 
 def open_cluster_sources(
@@ -70,7 +71,17 @@ def open_sources(
         sources.append(open_guardrails(settings, catalog, governor))
         from agent.sources.listings import open_listing
 
-        sources += [open_listing(name, settings, catalog, level) for name in LISTINGS if catalog.of_source(name)]
+        sources += [
+            open_listing(name, settings, catalog, level)
+            for name in LISTINGS
+            if any(metric.sql is not None for metric in catalog.of_source(name))
+        ]
+    if settings.apps.rest_url is not None:
+        from agent.sources.apps import open_apps
+
+        database = next((source for source in sources if source.name == APPS), None)
+        apps = open_apps(settings, catalog, level, database)
+        sources = [source for source in sources if source is not database] + [apps]
     if settings.clientside.enabled and settings.clientside.install is not None:
         from agent.sources.clientside import open_clientside
 

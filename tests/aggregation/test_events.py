@@ -28,6 +28,7 @@ def read(
     version: str = "",
     epoch: str = "",
     cut: bool = False,
+    read_from: str = "",
     failures: tuple[Failure, ...] = (),
 ) -> Tick:
     """A tick in which these lists were read; None means that one was not due."""
@@ -37,7 +38,8 @@ def read(
             series = Series("apps", "app.installed", (("pluginKey", key),))
             samples.append(Sample(series, number, (("state", state),)))
         if not cut:
-            samples.append(Sample(Series("apps", "app.installed.count"), len(apps)))
+            told_by = (("read_from", read_from),) if read_from else ()
+            samples.append(Sample(Series("apps", "app.installed.count"), len(apps), told_by))
     if nodes is not None:
         samples += [Sample(Series("nodes", "cluster.node", (("node", key),)), state) for key, state in nodes.items()]
         samples.append(Sample(Series("nodes", "cluster.nodes"), len(nodes)))
@@ -97,6 +99,38 @@ def test_failed_reading_is_not_compared() -> None:
     failed = read(60, failures=(Failure("", "refused"),))
     assert changes(read(0, OLD), failed, read(120, {**OLD, "x": ("1", "default")})) == [
         ("event.app.installed", "x", 0, 120)
+    ]
+
+
+def test_other_source_of_the_list_is_no_change() -> None:
+    """From the database to the app manager and back: other apps and states are seen, and none is an event."""
+    assert changes(read(0, OLD), read(60, NEW, read_from="rest")) == []
+    assert changes(read(0, OLD, read_from="rest"), read(60, NEW)) == []
+    # what was known from before is forgotten with the change, so that it is not compared a year later
+    assert changes(read(0, OLD), read(60, NEW, read_from="rest"), read(120, NEW)) == []
+    assert changes(read(0, OLD, read_from="rest"), read(60, NEW), read(120, NEW, read_from="rest")) == []
+
+
+def test_database_in_place_of_the_app_manager_is_passed_over() -> None:
+    """What changed while the app manager was away is told once it answers again, once, with the whole window."""
+    away = read(60, {"a": ("1.0", "default")}, read_from="database")
+    later = read(120, {**OLD, "x": ("1", "default")}, read_from="rest")
+    assert changes(read(0, OLD, read_from="rest"), away, later) == [("event.app.installed", "x", 0, 120)]
+
+
+def test_app_manager_tells_every_change() -> None:
+    """Two lists of the app manager are compared like two of the database."""
+    assert changes(read(0, OLD, read_from="rest"), read(60, NEW, read_from="rest")) == changes(
+        read(0, OLD), read(60, NEW)
+    )
+
+
+def test_version_that_is_not_known() -> None:
+    """An app without a version is told without one; one that becomes known is an update."""
+    events, _ = watch(Snapshot(), [read(0, {"a": ("unknown", "")}), read(60, {"a": ("1.0", ""), "b": ("unknown", "")})])
+    assert [(event.metric, event.attributes) for event in events] == [
+        ("event.app.installed", ()),
+        ("event.app.updated", (("to_version", "1.0"),)),
     ]
 
 

@@ -32,7 +32,7 @@ def test_jira_has_each_kind_of_source() -> None:
         "jmx": {EntryType.JMX_METRIC},
         "guardrails": {EntryType.GUARDRAILS, EntryType.SYSTEM_METRIC},
         "host": {EntryType.SYSTEM_METRIC},
-        "apps": {EntryType.APP_USAGE},
+        "apps": {EntryType.APP_USAGE, EntryType.SYSTEM_METRIC},
         "events": {EntryType.SYSTEM_EVENT},
     }
 

@@ -337,7 +337,7 @@ def test_failures_leave_no_socket_open(cloud: Receiver) -> None:
 
 
 def test_one_module_speaks_http() -> None:
-    """No other module of the agent imports an HTTP client (P2); jolokia asks the JVM, never the cloud."""
+    """No other module of the agent imports an HTTP client (P2); what asks the product never asks the cloud."""
     clients = re.compile(
         r"^\s*(?:import|from) (httpx|httpcore|urllib\.request|urllib3|requests|http\.client|aiohttp)\b", re.M
     )
@@ -348,5 +348,5 @@ def test_one_module_speaks_http() -> None:
     assert {name: used for name, used in found.items() if used} == {
         "agent/delivery/http.py": {"httpx", "httpcore"},
         "agent/delivery/wire.py": {"httpcore"},
-        "agent/jmx/jolokia_http.py": {"httpx", "httpcore"},
+        "agent/jmx/http.py": {"httpx", "httpcore"},
     }

@@ -13,7 +13,7 @@ import agent.jmx
 
 PACKAGE = Path(agent.jmx.__file__).parent
 # Only these bring a library; the first is imported at the first sample over Jolokia: who reads over RMI pays nothing.
-OWN_LIBRARY = {"jolokia_http": {"httpx", "httpcore"}, "jmxquery": {"jmxquery"}}
+OWN_LIBRARY = {"http": {"httpx", "httpcore"}, "jmxquery": {"jmxquery"}}
 MODULES = sorted(PACKAGE.glob("*.py"))
 
 
@@ -58,9 +58,9 @@ def test_what_is_listed_is_there() -> None:
 
 
 def test_the_http_library_is_imported_in_one_place_and_late() -> None:
-    """jolokia_http.py is imported by jolokia.py alone, and there inside the function that takes a sample."""
-    importers = {path.stem for path in MODULES if "agent.jmx.jolokia_http" in imported(path)}
-    assert importers == {"jolokia"}
+    """http.py is imported by jolokia_http.py, that by jolokia.py, and there inside the function that takes a sample."""
+    for name, importer in (("http", "jolokia_http"), ("jolokia_http", "jolokia")):
+        assert {path.stem for path in MODULES if f"agent.jmx.{name}" in imported(path)} == {importer}
     program = "import sys, agent.jmx.jolokia; print(sorted(set(sys.modules) & {'httpx', 'httpcore', 'ssl'}))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

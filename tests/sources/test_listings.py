@@ -21,6 +21,7 @@ from tests.support.postgres import PostgresServer
 from tests.support.sources import catalog, postgres_engine, sqlite_engine
 
 __all__ = ["mariadb"]
+REST_ONLY = {"instance.sen": "not-due"}  # only the app manager knows it
 APPS = {
     "com.atlassian.jira.plugins.webhooks": ("5.1-SNAPSHOT", {"state": "default", "name": "Webhooks"}),
     "com.atlassian.tutorial.planted": ("1.0", {"state": "default"}),
@@ -48,7 +49,7 @@ def test_apps_under_basic(engine: Callable[[], Engine]) -> None:
     reading = listing("apps", engine).read(30)
     assert rows(reading, "app.installed") == APPS
     assert [sample.value for sample in reading.samples if sample.series.metric == "app.installed.count"] == [7]
-    assert reading.failures == ()
+    assert reasons(reading) == REST_ONLY
 
 
 def test_apps_under_extended(engine: Callable[[], Engine]) -> None:
@@ -147,7 +148,7 @@ def test_more_rows_than_allowed_are_cut_and_said(tmp_path: Path) -> None:
     own = replace(full, queries={**full.queries, "apps": replace(full.queries["apps"], rows=3)})
     reading = Listing("apps", own, lambda: sqlite_engine(path), lambda: ConsentLevel.BASIC, now=lambda: START).read(30)
     assert len(rows(reading, "app.installed")) == 3
-    assert reasons(reading) == {"app.installed": "rows-cut", "app.installed.count": "rows-cut"}
+    assert reasons(reading) == {"app.installed": "rows-cut", "app.installed.count": "rows-cut", **REST_ONLY}
     assert len(reading.samples) == 3
 
 
@@ -230,8 +231,8 @@ def test_confluence_on_mariadb(mariadb: MariaDbServer) -> None:
     assert rows(named, "link.application")[LINK][1]["name"] == "Planted"
     apps = product_listing("confluence", "apps", open_engine, ConsentLevel.BASIC).read(30)
     assert rows(apps, "app.installed") == {
-        "com.atlassian.x": ("user-installed", {}),
-        "com.quibble.planted": ("user-installed", {}),
+        "com.atlassian.x": ("unknown", {"origin": "user-installed"}),
+        "com.quibble.planted": ("unknown", {"origin": "user-installed"}),
     }
 
 
@@ -280,7 +281,7 @@ def test_jira_on_mariadb(mariadb: MariaDbServer) -> None:
     for source, metric, count in (("apps", "app.installed", 5), ("flags", "feature_flag.site", 2)):
         reading = listing(source, open_engine).read(30)
         assert len(rows(reading, metric)) == count
-        assert reading.failures == ()
+        assert reasons(reading) == (REST_ONLY if source == "apps" else {})
     assert rows(listing("links", open_engine).read(30), "link.application")[LINK][0] == "https://wiki.example.com/wiki"
     assert listing("nodes", open_engine).read(30).samples[0].value == 0
 

@@ -18,6 +18,7 @@ class Area(StrEnum):
 
     JMX = "jmx"
     DATABASE = "database"
+    APPS = "apps"
     HOST = "host"
     STORE = "store"
     LINK = "link"

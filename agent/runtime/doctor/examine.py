@@ -12,7 +12,15 @@ from agent.runtime.doctor.checks import Area, Check, Report, State, failed_by
 from agent.settings import Settings
 
 LIMIT_S = 60.0
-AREA_S = {Area.JMX: 25.0, Area.DATABASE: 15.0, Area.HOST: 5.0, Area.STORE: 10.0, Area.LINK: 10.0, Area.CLOUD: 15.0}
+AREA_S = {
+    Area.JMX: 25.0,
+    Area.DATABASE: 15.0,
+    Area.APPS: 15.0,
+    Area.HOST: 5.0,
+    Area.STORE: 10.0,
+    Area.LINK: 10.0,
+    Area.CLOUD: 15.0,
+}
 
 Examine = Callable[[Settings, datetime, float], Iterator[Check]]
 
@@ -29,6 +37,7 @@ def examine(settings: Settings, now: datetime, limit_s: float = LIMIT_S) -> Repo
 
 
 def _examiners() -> dict[Area, Examine]:
+    from agent.runtime.doctor.apps import examine_apps
     from agent.runtime.doctor.cloud import examine_cloud
     from agent.runtime.doctor.database import examine_database
     from agent.runtime.doctor.jmx import examine_jmx
@@ -37,6 +46,7 @@ def _examiners() -> dict[Area, Examine]:
     return {
         Area.JMX: examine_jmx,
         Area.DATABASE: examine_database,
+        Area.APPS: examine_apps,
         Area.HOST: examine_host,
         Area.STORE: examine_store,
         Area.LINK: examine_link,
