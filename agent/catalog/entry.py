@@ -42,7 +42,7 @@ CLASSES: Mapping[str, type[StrEnum]] = {
     "data_type": DataType,
     "kind": Kind,
 }
-BINDINGS = ("jmx", "sql", "rest", "folder")
+BINDINGS = ("jmx", "sql", "rest", "folder", "home")
 KNOWN = (
     *TEXTS,
     *CLASSES,
@@ -52,11 +52,7 @@ KNOWN = (
     "versions",
     "tags",
     "attributes",
-    "jmx",
-    "sql",
-    "rest",
-    "folder",
-    "home",
+    *BINDINGS,
 )
 JMX_KEYS = ("bean", "or_beans", "attribute", "key", "tags", "excluding", "absent", "merge")
 NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)+")

@@ -225,6 +225,18 @@ class Estimate:
 
 
 @dataclass(frozen=True, slots=True)
+class Planned:
+    """What stands in for a count with a condition: the rows a planner expects of a statement on one table.
+
+    `texts` are by dialect, "" for every other one. They are explained and never run.
+    """
+
+    table: str
+    column: str
+    texts: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class SqlQuery:
     """One read-only statement: its text by dialect, "" for every other dialect.
 
@@ -246,6 +258,13 @@ class SqlQuery:
     rows: int = 1
     every: Every = Every.TICK
     unpack: tuple[str, Unpack] | None = None
+    planned: tuple[Planned, ...] = ()
+
+    @property
+    def estimated_columns(self) -> frozenset[str]:
+        """The columns for which an estimate may stand in."""
+        whole = (self.estimate.column,) if self.estimate is not None else ()
+        return frozenset((*whole, *(planned.column for planned in self.planned)))
 
     @property
     def of_public_apps(self) -> bool:
@@ -308,7 +327,8 @@ class Catalog:
 
     `public_apps` and `private_apps` are prefixes of app keys: public ones may leave as they are, unless a private
     prefix (the name space of tutorials, so of home-made apps) fits too. `estimates` are, by dialect, the statements
-    that give the database's own idea of the rows of the table `:wanted`, and since when it thinks so.
+    that give the database's own idea of the rows of the table `:wanted`, and since when it thinks so; for an account
+    that sees views only, `DIALECT.restricted`.
     """
 
     product: str

@@ -23,6 +23,7 @@ from agent.model import ConsentLevel, Failure, Hour, Reading, Sample, Series, ho
 from agent.product.database_errors import DeadlinePassed, map_database_error
 from agent.settings import Settings
 from agent.sources.base import once_each
+from agent.sources.narrowed import Narrowed
 from agent.sources.rows import APP_TAG, Found, Row, Tags, attributes_of, series_of, tags_of
 from agent.sources.unpack import Unreadable, unpack
 
@@ -63,6 +64,7 @@ class Listing:
         self._now = now
         self._read_in: dict[str, Hour] = {}
         self._absent: dict[str, Failure] = {}
+        self._narrowed = Narrowed()
         self._extended = False
         self._engine: Engine | None = None
 
@@ -190,7 +192,7 @@ class Listing:
     ) -> tuple[list[Row], str | None] | Failure:
         """The rows of one statement and, when there are more than it may give, what was cut."""
         dialect = connection.dialect.name
-        words = query.text(DIALECTS.get(dialect, dialect))
+        words = self._narrowed.text(query, DIALECTS.get(dialect, dialect))
         if words is None:
             return Failure("", NOT_SUPPORTED, dialect)
         # text() also doubles the per cent signs of LIKE for the drivers that count them as their own.
@@ -213,6 +215,9 @@ class Listing:
             if connection.closed or connection.invalidated or isinstance(error, DeadlinePassed):
                 raise
             failed = map_database_error(error)
+            if self._narrowed.asks_again(query, DIALECTS.get(dialect, dialect), failed):
+                return self._ask(connection, query, keys)
+            failed = self._narrowed.told(query, failed)
             return Failure("", failed.reason, failed.why)
         if len(rows) > query.rows:
             return rows[: query.rows], f"{query.name}: more than {query.rows} rows; only the first of them are taken"
@@ -221,13 +226,9 @@ class Listing:
 
 def open_listing(name: str, settings: Settings, catalog: Catalog, level: Callable[[], ConsentLevel]) -> Listing:
     """One listing source of this configuration; where the database is and as whom is read for each connection."""
-    from agent.product.database import read_login
-    from agent.product.engine import open_engine
+    from agent.product.readonly import open_product_database
 
-    def engine() -> Engine:
-        return open_engine(read_login(settings), settings.database.statement_timeout_s, lambda: read_login(settings))
-
-    return Listing(name, catalog, engine, level, hour_length_s=settings.hour.length_s)
+    return Listing(name, catalog, lambda: open_product_database(settings), level, hour_length_s=settings.hour.length_s)
 
 
 def _unpacked(query: SqlQuery, rows: list[Row]) -> list[Row]:

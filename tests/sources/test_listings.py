@@ -284,3 +284,17 @@ def test_jira_on_mariadb(mariadb: MariaDbServer) -> None:
         assert reasons(reading) == (REST_ONLY if source == "apps" else {})
     assert rows(listing("links", open_engine).read(30), "link.application")[LINK][0] == "https://wiki.example.com/wiki"
     assert listing("nodes", open_engine).read(30).samples[0].value == 0
+
+
+def test_restricted_text_of_a_listing(tmp_path: Path) -> None:
+    """A list may have a restricted text as a guardrail has; where both fail, the first failure is told."""
+    path = jira_sqlite(tmp_path / "jira.db")
+    full = catalog()
+    narrow = replace(full.queries["flags"], restricted={"": "select flag, 'stored' as state from site_flags"})
+    own = replace(full, queries={**full.queries, "flags": narrow})
+    change(path, "alter table feature rename to gone")
+    source = Listing("flags", own, lambda: sqlite_engine(path), lambda: ConsentLevel.BASIC, now=lambda: START)
+    assert reasons(source.read(30)) == {"feature_flag.site": "not-present", "feature_flag.site.count": "not-present"}
+    change(path, "create view site_flags as select feature_name as flag from gone where feature_type = 'site'")
+    source = Listing("flags", own, lambda: sqlite_engine(path), lambda: ConsentLevel.BASIC, now=lambda: START)
+    assert len(rows(source.read(30), "feature_flag.site")) == 2
