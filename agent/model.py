@@ -128,33 +128,42 @@ class Series:
     """What a sample is a value of: a catalog metric with the tags of this very occurrence.
 
     `metric` is the name of a catalog entry; unit, category and consent stand there and only there.
-    `tags` are sorted (key, value) pairs as read, before consent.
+    `tags` are sorted (key, value) pairs as read, before consent. `hashed` are the sorted names of those tags whose
+    value is a pseudonym already: what was read may look like one, so the look decides nothing.
     """
 
     source: str
     metric: str
     tags: tuple[tuple[str, str], ...] = ()
+    hashed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
     """One value of one series; its instant is the tick's. Non-finite numbers never become samples.
 
-    `attributes` are further facts about this value that may leave with it (`method = estimate`).
+    `attributes` are further facts about this value that may leave with it (`method = estimate`). `hashed` are the
+    sorted names of attributes that are pseudonyms already; "value" stands for the value itself.
     """
 
     series: Series
     value: Value
     attributes: tuple[tuple[str, Value], ...] = ()
+    hashed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Something a source did not get: `reason` is a code that may leave, `detail` stays in the local log."""
+    """Something a source did not get: `reason` is a code that may leave, `detail` stays on this machine.
+
+    `quoted` are the parts of `detail`, as (first, behind the last) character, that were read from outside and may
+    hold any name: they are shown by `sample` and never stored.
+    """
 
     metric: str
     reason: str
     detail: str = ""
+    quoted: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +218,7 @@ class HourlyAggregate:
 
     gauge: min max mean last p50 p95; counter: delta resets last; info: value;
     event: count observed_from observed_to, where samples and expected are the number of times it was noticed.
-    All: samples, expected, failed (a mapping reason -> ticks).
+    All: samples, expected, failed (a mapping reason -> ticks). `hashed` are figures that are pseudonyms already.
     """
 
     series: Series
@@ -218,6 +227,7 @@ class HourlyAggregate:
     samples: int
     expected: int
     failed: Mapping[str, int]
+    hashed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

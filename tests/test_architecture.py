@@ -191,4 +191,4 @@ def test_opening_sources_imports_only_what_is_on() -> None:
         "print(sorted(set(sys.modules) & {'sqlalchemy', 'psutil'}))"
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines() == ["['folders', 'jmx']", "[]"]
+    assert done.stdout.splitlines() == ["['folders', 'home', 'jmx']", "[]"]

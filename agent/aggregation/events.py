@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from agent.model import ConsentLevel, Hour, Sample, Series, Tick, Value
 from agent.store.audit import AuditEntry
@@ -27,9 +28,18 @@ REST = "rest"
 APPS, APPS_BY_REST = "app.installed", "app.installed by rest"
 INSTANT = "%Y-%m-%dT%H:%M:%SZ"
 
-Items = Mapping[str, tuple[str, ...]]
+
+class Key(NamedTuple):
+    """What tells one item of a list from the others: its name, or its pseudonym, and which of the two."""
+
+    text: str
+    hashed: bool = False
+
+
+NO_KEY = Key("")
+Items = Mapping[Key, tuple[str, ...]]
 Attributes = tuple[tuple[str, Value], ...]
-Change = tuple[str, str, Attributes]  # metric, value of its tag ("" for none), attributes
+Change = tuple[str, Key, Attributes]  # metric, value of its tag ("" for none), attributes
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +67,7 @@ class Event:
     observed_to: datetime
     tags: tuple[tuple[str, str], ...] = ()
     attributes: Attributes = ()
+    hashed: tuple[str, ...] = ()
 
     def sample(self) -> Sample:
         """The event as a sample, which an hour counts."""
@@ -64,7 +75,7 @@ class Event:
             ("observed_from", self.observed_from.astimezone(UTC).strftime(INSTANT)),
             ("observed_to", self.observed_to.astimezone(UTC).strftime(INSTANT)),
         )
-        return Sample(Series(SOURCE, self.metric, self.tags), 1, (*self.attributes, *window))
+        return Sample(Series(SOURCE, self.metric, self.tags, self.hashed), 1, (*self.attributes, *window))
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +146,14 @@ LISTS = (
     Watched("cluster.node", "cluster.nodes", "node", lambda sample: (str(sample.value),), _node_changes),
 )
 APP_LISTS = (APPS, "app.state")
+
+
+def list_of(metric: str) -> Watched | None:
+    """How the list that a snapshot keeps by this name is watched; None when it is no list."""
+    name = APPS if metric == APPS_BY_REST else metric
+    return next((watched for watched in LISTS if watched.metric == name), None)
+
+
 ACTS = {
     "link.made": "event.agent.linked",
     "link.removed": "event.agent.unlinked",
@@ -190,11 +209,12 @@ def acts(snapshot: Snapshot, rows: Iterable[AuditEntry], hour: Hour) -> tuple[tu
 def _items(watched: Watched, by_metric: Mapping[str, Sequence[Sample]]) -> Items | None:
     """The list as this tick read it; None when it was not read, or not completely."""
     counts = by_metric.get(watched.count, ())
-    items = {
-        dict(sample.series.tags).get(watched.tag, ""): watched.facts(sample)
-        for sample in by_metric.get(watched.metric, ())
-    }
+    items = {_key(sample.series, watched.tag): watched.facts(sample) for sample in by_metric.get(watched.metric, ())}
     return items if len(counts) == 1 and counts[0].value == len(items) else None
+
+
+def _key(series: Series, tag: str) -> Key:
+    return Key(dict(series.tags).get(tag, ""), tag in series.hashed)
 
 
 def _name(seen: dict[str, Seen], watched: Watched, by_metric: Mapping[str, Sequence[Sample]]) -> str | None:
@@ -229,7 +249,8 @@ def _compare(
     seen[name] = now
     if before is not None:
         for metric, key, attributes in changes(before.items, now.items):
-            yield Event(metric, before.at, now.at, ((tag, key),) if key else (), attributes)
+            tags, hashed = ((tag, key.text),) if key.text else (), (tag,) if key.hashed else ()
+            yield Event(metric, before.at, now.at, tags, attributes, hashed)
 
 
 def _product(seen: dict[str, Seen], by_metric: Mapping[str, Sequence[Sample]], at: datetime) -> Iterator[Event]:
@@ -237,7 +258,9 @@ def _product(seen: dict[str, Seen], by_metric: Mapping[str, Sequence[Sample]], a
     before = seen.get(PRODUCT)
     facts = dict(before.items) if before is not None else {}
     found = {
-        name: (str(samples[0].value),) for name in ("version", "build") if (samples := by_metric.get(f"product.{name}"))
+        Key(name): (str(samples[0].value),)
+        for name in ("version", "build")
+        if (samples := by_metric.get(f"product.{name}"))
     }
     if not found:
         return
@@ -246,7 +269,9 @@ def _product(seen: dict[str, Seen], by_metric: Mapping[str, Sequence[Sample]], a
     changed = [name for name in found if name in facts and facts[name] != found[name]]
     if before is not None and changed:
         attributes = tuple(
-            (f"{side}_{name}", items[name][0]) for name in changed for side, items in (("from", facts), ("to", now))
+            (f"{side}_{name.text}", items[name][0])
+            for name in changed
+            for side, items in (("from", facts), ("to", now))
         )
         yield Event("event.product.upgraded", before.at, at, (), attributes)
 
@@ -257,7 +282,7 @@ def _jvm(seen: dict[str, Seen], tick: Tick) -> Iterator[Event]:
     if not epoch:
         return
     before = seen.get(JVM)
-    seen[JVM] = Seen(tick.taken_at, {"epoch": (epoch,)})
+    seen[JVM] = Seen(tick.taken_at, {Key("epoch"): (epoch,)})
     if before is not None and before.items != seen[JVM].items:
         yield Event("event.jvm.restarted", before.at, tick.taken_at)
 

@@ -36,11 +36,12 @@ class _Collected:
 
     points: list[tuple[Value, str]] = field(default_factory=list)
     attributes: list[tuple[tuple[str, Value], ...]] = field(default_factory=list)
+    hashed: tuple[str, ...] = ()
     seen_in: int = 0
 
     @property
     def latest(self) -> dict[str, Value]:
-        """The attributes of the last value."""
+        """The attributes of the last value; what of it is a pseudonym says `hashed`."""
         return dict(self.attributes[-1]) if self.attributes else {}
 
     def drop_estimates(self) -> int:
@@ -75,6 +76,7 @@ def aggregate(
             entry = collected.setdefault(sample.series, _Collected())
             entry.points.append((sample.value, tick.epochs.get(sample.series.source, "")))
             entry.attributes.append(sample.attributes)
+            entry.hashed = sample.hashed
             entry.seen_in |= 1 << position
     for series in _still_expected((row for row in known if kinds.get(row.series.metric) is not Kind.EVENT), ordered):
         collected.setdefault(series, _Collected())
@@ -83,19 +85,21 @@ def aggregate(
     failures = _Failures(ordered)
     start = _baseline(before, hour, expected)
     rows = []
-    for series in sorted(collected, key=lambda item: (item.source, item.metric, item.tags)):
+    for series in sorted(collected, key=lambda item: (item.source, item.metric, item.tags, item.hashed)):
         entry = collected[series]
         kind = kinds.get(series.metric, Kind.GAUGE)
         if kind is Kind.EVENT:
             # Nobody expects an event: what was noticed is all there is.
             windows = [dict(item) for item in entry.attributes]
             figures = {**entry.latest, **event_figures([value for value, _ in entry.points], windows)}
-            rows.append(HourlyAggregate(series, hour, figures, len(entry.points), len(entry.points), {}))
+            seen = len(entry.points)
+            rows.append(HourlyAggregate(series, hour, figures, seen, seen, {}, entry.hashed))
             continue
         failed, not_due = failures.of(series, entry.seen_in)
         not_due += entry.drop_estimates()
         figures = {**_figures(kind, entry.points, start.get(series)), **entry.latest}
-        rows.append(HourlyAggregate(series, hour, figures, len(entry.points), max(expected - not_due, 0), dict(failed)))
+        due = max(expected - not_due, 0)
+        rows.append(HourlyAggregate(series, hour, figures, len(entry.points), due, dict(failed), entry.hashed))
     return rows
 
 

@@ -1,7 +1,7 @@
 """What may be read and what may leave, as data: TOML entries and `.sql` files, never Python.
 
 In:   `common/` and one folder a product: `*.toml` with [[metric]] tables, `guardrails/*.sql` (one row each),
-      `listings/*.sql` (many rows each), `public_apps.toml`.
+      `listings/*.sql` (many rows each), `estimates/*.sql` (explained, never run), `public_apps.toml`.
 Out:  a `Catalog`: each metric with unit, kind, category, consent level, data type and a rule for each tag.
       A field without a class is a fault: the catalog does not load and the wheel is not built.
 """
@@ -16,6 +16,7 @@ from agent.catalog.model import (
     Every,
     FolderBinding,
     FolderFigure,
+    HomeFact,
     JmxBinding,
     JoinedQuery,
     Level,
@@ -23,12 +24,14 @@ from agent.catalog.model import (
     Metric,
     NullMeans,
     Place,
+    Planned,
     RestBinding,
     SqlBinding,
     SqlQuery,
     TagRule,
     TagTreatment,
     Threshold,
+    Unpack,
     is_cluster_wide,
 )
 
@@ -41,6 +44,7 @@ __all__ = [
     "Every",
     "FolderBinding",
     "FolderFigure",
+    "HomeFact",
     "JmxBinding",
     "JoinedQuery",
     "Level",
@@ -48,12 +52,14 @@ __all__ = [
     "Metric",
     "NullMeans",
     "Place",
+    "Planned",
     "RestBinding",
     "SqlBinding",
     "SqlQuery",
     "TagRule",
     "TagTreatment",
     "Threshold",
+    "Unpack",
     "check_all",
     "is_cluster_wide",
     "load_catalog",

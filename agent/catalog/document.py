@@ -5,7 +5,10 @@ In:   the catalog files. Out: Markdown, the same bytes for the same catalogs, so
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Iterable, Iterator
+from importlib import resources
+from importlib.resources.abc import Traversable
 from itertools import groupby
 from pathlib import Path
 
@@ -23,6 +26,7 @@ Every row leaves as hourly figures: a gauge as min, max, mean, last, p50 and p95
 last value; an info as its value. *Consent* says from which level on a row leaves: `basic`, `extended`, or `none` (read
 here, never leaves). A tag is kept, hashed under this instance's own key, or dropped, as said for each level.
 """
+NOT_COLLECTED = "not_collected.toml"
 APP_MANAGER = "app manager over REST, with `[apps] rest_url`"
 CONSENT_WORDS = {ConsentLevel.NONE: "none", ConsentLevel.BASIC: "basic", ConsentLevel.EXTENDED: "extended"}
 
@@ -31,11 +35,7 @@ def render_document(root: Path | None = None) -> str:
     """The whole page; raises CatalogError when a catalog has a fault."""
     catalogs = {product: load_catalog(product, root) for product in products(root)}
     first = next(iter(catalogs.values()))
-    shared = {
-        name
-        for name, metric in first.metrics.items()
-        if all(catalog.metrics.get(name) == metric for catalog in catalogs.values())
-    }
+    shared = {name for name in first.metrics if all(_same(name, first, catalog) for catalog in catalogs.values())}
     lines = [HEAD, *_summary(catalogs, shared)]
     lines += _product(
         "Common to all products", first, [first.metrics[name] for name in first.metrics if name in shared]
@@ -43,7 +43,27 @@ def render_document(root: Path | None = None) -> str:
     for product, catalog in catalogs.items():
         own = [metric for name, metric in catalog.metrics.items() if name not in shared]
         lines += _product(product.capitalize(), catalog, own)
+    lines += _not_collected(resources.files("agent.catalog") if root is None else root)
     return "\n".join(lines) + "\n"
+
+
+def _same(name: str, one: Catalog, other: Catalog) -> bool:
+    """Whether both have this entry from the same place; products may share a name and differ in where it is read."""
+    metric = one.metrics[name]
+    queries = metric.sql.queries if metric.sql is not None else ()
+    return metric == other.metrics.get(name) and all(one.queries[query] == other.queries[query] for query in queries)
+
+
+def _not_collected(root: Traversable | Path) -> Iterator[str]:
+    """What is looked for in vain, from a file of its own; a folder of catalogs without one has no such chapter."""
+    file = root / NOT_COLLECTED
+    if not file.is_file():
+        return
+    yield "\n## Not collected\n"
+    yield "| what | products | why | instead |"
+    yield "|---|---|---|---|"
+    for item in tomllib.loads(file.read_text(encoding="utf-8"))["item"]:
+        yield f"| {item['what']} | {', '.join(item['products'])} | {item['why']} | {item['instead']} |"
 
 
 def _summary(catalogs: dict[str, Catalog], shared: set[str]) -> Iterator[str]:
@@ -107,6 +127,8 @@ def _places(metric: Metric, catalog: Catalog) -> Iterator[str]:
         yield APP_MANAGER
     elif metric.source == "clientside":
         yield "log"
+    elif metric.home is not None:
+        yield f"the product's own files: {metric.home}"
     elif metric.source == "host":
         yield "machine"
     else:

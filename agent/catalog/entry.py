@@ -13,6 +13,7 @@ from agent.catalog.model import (
     DataType,
     FolderBinding,
     FolderFigure,
+    HomeFact,
     JmxBinding,
     JoinedQuery,
     Merge,
@@ -30,7 +31,7 @@ from agent.model import Category, ConsentLevel, EntryType, Kind
 LISTINGS = ("apps", "flags", "links", "nodes")  # sources whose statements give many rows
 DATABASE = ("guardrails", *LISTINGS)
 REST = "apps"  # the source that may be read from the product's app manager too
-SOURCES = ("jmx", "host", "folders", "clientside", "events", *DATABASE)
+SOURCES = ("jmx", "host", "folders", "home", "clientside", "events", *DATABASE)
 PLACE = re.compile(r"(local|shared):([\w-]+(?:/[\w-]+)*)")
 COSTS = ("S", "M", "L", "XL")
 TEXTS = ("name", "source", "unit", "reference")
@@ -41,7 +42,7 @@ CLASSES: Mapping[str, type[StrEnum]] = {
     "data_type": DataType,
     "kind": Kind,
 }
-BINDINGS = ("jmx", "sql", "rest", "folder")
+BINDINGS = ("jmx", "sql", "rest", "folder", "home")
 KNOWN = (
     *TEXTS,
     *CLASSES,
@@ -51,10 +52,7 @@ KNOWN = (
     "versions",
     "tags",
     "attributes",
-    "jmx",
-    "sql",
-    "rest",
-    "folder",
+    *BINDINGS,
 )
 JMX_KEYS = ("bean", "or_beans", "attribute", "key", "tags", "excluding", "absent", "merge")
 NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)+")
@@ -77,6 +75,7 @@ def parse_metric(entry: Mapping[str, Any], file: str, number: int, faults: Fault
     sql = _sql(reader)
     rest = _rest(reader)
     folder = _folder(reader)
+    home = HomeFact(reader.choice("home", HomeFact)) if "home" in entry else None
     threshold = _threshold(reader)
     cost = entry.get("cost", "S")
     if cost not in COSTS:
@@ -103,6 +102,7 @@ def parse_metric(entry: Mapping[str, Any], file: str, number: int, faults: Fault
         sql=sql,
         rest=rest,
         folder=folder,
+        home=home,
         threshold=threshold,
     )
     _check(metric, reader)
@@ -279,6 +279,8 @@ def _check(metric: Metric, reader: Reader) -> None:
         _check_sql(metric, metric.sql, reader)
     if (metric.source == "folders") != (metric.folder is not None):
         reader.fault("folder", "belongs to entries with source = 'folders', and to each of them")
+    if (metric.source == "home") != (metric.home is not None):
+        reader.fault("home", "belongs to entries with source = 'home', and to each of them")
     if (metric.source == "events") != (metric.kind is Kind.EVENT):
         reader.fault("kind", "event belongs to entries with source = 'events', and to each of them")
     if metric.jmx is not None:

@@ -11,19 +11,22 @@ import hashlib
 import json
 import tomllib
 from collections.abc import Iterable
+from dataclasses import replace
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from agent.catalog.entry import parse_metric
 from agent.catalog.model import Catalog, DataType, Metric, SqlQuery, TagTreatment
-from agent.catalog.queries import file_name, read_estimates, read_queries
+from agent.catalog.queries import file_name, read_estimates, read_planned, read_queries
 from agent.catalog.reader import Faults
+from agent.catalog.shapes import SHAPES_FILE, read_shapes
 from agent.errors import ConfigError, Mistake
 from agent.model import ConsentLevel
 
 COMMON = "common"
 APPS_FILE = "public_apps.toml"
+ESTIMATES = "estimates"
 STATEMENTS = ("guardrails", "listings")  # one row each; many rows each
 DO = "Correct the files named above; nothing that is not classified may be read or sent."
 
@@ -54,6 +57,7 @@ def load_catalog(product: str, root: Traversable | Path | None = None) -> Catalo
         )
     faults = Faults()
     public, private = _read_apps(base / APPS_FILE, faults)
+    shapes = read_shapes(base / SHAPES_FILE, faults)
     metrics: dict[str, Metric] = {}
     queries: dict[str, SqlQuery] = {}
     for folder in (COMMON, product):
@@ -64,14 +68,17 @@ def load_catalog(product: str, root: Traversable | Path | None = None) -> Catalo
             for name in here.keys() & (queries.keys() | found.keys()):
                 faults.add(f"{folder}/{place}", f"{name}.sql", "another statement has this name")
             found |= here
+        if folder != COMMON:
+            found = _planned(found, base / folder / ESTIMATES, f"{folder}/{ESTIMATES}", faults)
         _match(own, found, folder, faults)
         queries |= found
-    estimates = read_estimates(base / COMMON / "estimates", f"{COMMON}/estimates", faults)
+    estimates = read_estimates(base / COMMON / ESTIMATES, f"{COMMON}/{ESTIMATES}", faults)
     if faults.found:
         raise CatalogError(
             f"The catalog of {product} has {len(faults.found)} fault(s); it is not used.", tuple(faults.found), do=DO
         )
     version = field_list_version(metrics.values(), public, private)
+    metrics = {name: shapes.shaped(metric) for name, metric in metrics.items()}
     return Catalog(product, metrics, version, queries, public, private, estimates)
 
 
@@ -175,12 +182,26 @@ def _match(metrics: list[Metric], queries: dict[str, SqlQuery], folder: str, fau
 
     bound = {(metric.sql.query, metric.sql.column) for metric in metrics if metric.sql is not None}
     for name, query in queries.items():
-        if query.estimate is not None and (name, query.estimate.column) not in bound:
-            faults.add(folder, f"{name}.sql", f"no entry uses the estimated column {query.estimate.column}")
+        for column in sorted(query.estimated_columns):
+            if (name, column) not in bound:
+                faults.add(folder, f"{name}.sql", f"no entry uses the estimated column {column}")
+
+
+def _planned(
+    queries: dict[str, SqlQuery], folder: Traversable | Path, where: str, faults: Faults
+) -> dict[str, SqlQuery]:
+    """The queries with the estimates of their folder."""
+    found = read_planned(folder, where, faults)
+    for name in found.keys() - queries.keys():
+        faults.add(where, f"{name}.sql", "there is no statement of this name")
+    return {name: replace(query, planned=found.get(name, ())) for name, query in queries.items()}
 
 
 def _gives(metric: Metric, query: SqlQuery, columns: list[str], where: str, faults: Faults) -> None:
-    """Each variant of a statement names each column."""
+    """Each variant of a statement names each column, or the one that is unpacked into it."""
+    if query.unpack is not None:
+        stored, form = query.unpack
+        columns = [stored, *(column for column in columns if column not in form.columns)]
     for restricted, texts in ((False, query.texts), (True, query.restricted)):
         for dialect, text in texts.items():
             for column in columns:

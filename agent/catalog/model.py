@@ -41,11 +41,15 @@ class TagTreatment(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TagRule:
-    """How one tag or attribute leaves under each level. Without a rule it never leaves."""
+    """How one tag or attribute leaves under each level. Without a rule it never leaves.
+
+    `shape` is a regular expression for the whole text, "" for any: what is to be kept must look like this.
+    """
 
     basic: TagTreatment
     extended: TagTreatment
     data_type: DataType
+    shape: str = ""
 
 
 class Merge(StrEnum):
@@ -152,6 +156,28 @@ class Every(StrEnum):
     HOUR = "hour"
 
 
+class Unpack(StrEnum):
+    """What one stored text of many values becomes: the names of flags, or apps with their states."""
+
+    FLAGS = "flags"
+    STATES = "states"
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that take the text's place in the row."""
+        return ("flag",) if self is Unpack.FLAGS else ("app", "state")
+
+
+class HomeFact(StrEnum):
+    """What the product's own files may tell of the instance."""
+
+    VERSION = "version"
+    BUILD = "build"
+    BASE_URL = "base-url"
+    SERVER_ID = "server-id"
+    CLUSTERED = "clustered"
+
+
 class FolderFigure(StrEnum):
     """What is told of a folder: all bytes below it, or number, size and age in seconds of the newest of its files."""
 
@@ -199,11 +225,24 @@ class Estimate:
 
 
 @dataclass(frozen=True, slots=True)
+class Planned:
+    """What stands in for a count with a condition: the rows a planner expects of a statement on one table.
+
+    `texts` are by dialect, "" for every other one. They are explained and never run.
+    """
+
+    table: str
+    column: str
+    texts: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class SqlQuery:
     """One read-only statement: its text by dialect, "" for every other dialect.
 
     `consent` EXTENDED: it reads names and is run under that level only. `rows`: the most rows that are taken.
-    `every`: whether it is asked at each tick or once an hour (statements that give rows).
+    `every`: whether it is asked at each tick or once an hour (statements that give rows). `unpack`: a column whose
+    text holds many values, each of which becomes a row.
     `restricted` are texts for an account that may not read the table itself, only a filtered view of it.
     """
 
@@ -218,6 +257,14 @@ class SqlQuery:
     consent: ConsentLevel = ConsentLevel.BASIC
     rows: int = 1
     every: Every = Every.TICK
+    unpack: tuple[str, Unpack] | None = None
+    planned: tuple[Planned, ...] = ()
+
+    @property
+    def estimated_columns(self) -> frozenset[str]:
+        """The columns for which an estimate may stand in."""
+        whole = (self.estimate.column,) if self.estimate is not None else ()
+        return frozenset((*whole, *(planned.column for planned in self.planned)))
 
     @property
     def of_public_apps(self) -> bool:
@@ -235,7 +282,7 @@ class SqlQuery:
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One catalog entry. `consent` NONE means: read, never leaves.
+    """One catalog entry. `consent` NONE means: read, never leaves. `shape` is what a text value must look like.
 
     `cost`: S any time, M hourly at a million rows, L only within a budget, XL once a day at most. `versions`: the
     product versions it fits, in words, "" for all.
@@ -259,7 +306,9 @@ class Metric:
     sql: SqlBinding | None = None
     rest: RestBinding | None = None
     folder: FolderBinding | None = None
+    home: HomeFact | None = None
     threshold: Threshold | None = None
+    shape: str = ""
 
 
 # Sources that answer the same on every node: read once for all.
@@ -278,7 +327,8 @@ class Catalog:
 
     `public_apps` and `private_apps` are prefixes of app keys: public ones may leave as they are, unless a private
     prefix (the name space of tutorials, so of home-made apps) fits too. `estimates` are, by dialect, the statements
-    that give the database's own idea of the rows of the table `:wanted`, and since when it thinks so.
+    that give the database's own idea of the rows of the table `:wanted`, and since when it thinks so; for an account
+    that sees views only, `DIALECT.restricted`.
     """
 
     product: str

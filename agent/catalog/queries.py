@@ -2,9 +2,11 @@
 
 The header comment of each file says `counts:`, `cost:` and `versions:`; `null:` may say that NULL means zero, and
 `estimate: TABLE as COLUMN` that the database's own idea of the table's rows may stand in for a slow count.
-How each dialect is asked for that idea stands in `estimates/DIALECT.sql`, with the table as parameter `:wanted`.
+How each dialect is asked for that idea stands in `common/estimates/DIALECT.sql`, with the table as parameter `:wanted`.
+For a count with a condition, `PRODUCT/estimates/QUERY.COLUMN[.DIALECT].sql` is a statement on one table of which the
+planner is asked how many rows it would give.
 A statement that reads names says `consent: extended`; one that gives rows says how many at most (`rows:`) and how often
-it is asked (`every:`).
+it is asked (`every:`), and by `unpack: COLUMN as flags` (or `states`) that a column's text holds many values.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from agent.catalog.entry import COSTS
-from agent.catalog.model import Estimate, Every, NullMeans, SqlQuery
+from agent.catalog.model import Estimate, Every, NullMeans, Planned, SqlQuery, Unpack
 from agent.catalog.reader import Faults
 from agent.model import ConsentLevel
 
@@ -22,9 +24,11 @@ DIALECTS = ("postgresql", "mysql", "oracle", "sqlserver", "sqlite")
 RESTRICTED = "restricted"
 HEADER = re.compile(r"^--\s*(\w+):\s*(.*\S)\s*$", re.MULTILINE)
 NEEDED = ("counts", "cost", "versions")
-MAY = ("null", "estimate", "consent", "rows", "every")
+MAY = ("null", "estimate", "consent", "rows", "every", "unpack")
 MOST_ROWS = 5000
+UNPACK = re.compile(rf"([a-z][a-z0-9_]*) as ({'|'.join(Unpack)})")
 ESTIMATE = re.compile(r"(\w+) as ([a-z][a-z0-9_]*)")
+PLANNED = re.compile(r"select 1 from (\w+) where (?:(?!\b(?:select|join|from)\b).)+", re.IGNORECASE)
 ESTIMATE_COLUMNS = (" as n", " as as_of")
 FORBIDDEN = re.compile(
     r"\b(insert|update|delete|merge|create|alter|drop|truncate|grant|revoke|call|execute|copy|into|lock|set)\b", re.I
@@ -59,13 +63,36 @@ def read_estimates(folder: Folder, where: str, faults: Faults) -> dict[str, str]
     for file in sorted(folder.iterdir(), key=lambda item: item.name):
         dialect = file.name.removesuffix(".sql")
         text = statement(file.read_text(encoding="utf-8"))
-        if dialect not in DIALECTS:
-            faults.add(where, file.name, f"must be DIALECT.sql with one of {', '.join(DIALECTS)}")
+        if dialect.removesuffix(f".{RESTRICTED}") not in DIALECTS:
+            faults.add(where, file.name, f"must be DIALECT[.{RESTRICTED}].sql with one of {', '.join(DIALECTS)}")
         _check_statement(text, file.name, where, faults)
         for piece in (*ESTIMATE_COLUMNS, ":wanted"):
             if piece not in " ".join(text.split()):
                 faults.add(where, file.name, f"must have{piece if piece[0] == ' ' else ' ' + piece}")
         found[dialect] = text
+    return found
+
+
+def read_planned(folder: Folder, where: str, faults: Faults) -> dict[str, tuple[Planned, ...]]:
+    """By query, the statements whose rows a planner may guess for a column; {} when there is no such folder."""
+    if not folder.is_dir():
+        return {}
+    texts: dict[tuple[str, str], dict[str, str]] = {}
+    for file in sorted(folder.iterdir(), key=lambda item: item.name):
+        parts = file.name.split(".")
+        if len(parts) not in (3, 4) or parts[-1] != "sql" or (len(parts) == 4 and parts[2] not in DIALECTS):
+            faults.add(where, file.name, f"must be QUERY.COLUMN[.DIALECT].sql with one of {', '.join(DIALECTS)}")
+            continue
+        text = statement(file.read_text(encoding="utf-8"))
+        _check_statement(text, file.name, where, faults)
+        if not PLANNED.fullmatch(" ".join(text.split())):
+            faults.add(where, file.name, "must be: select 1 from TABLE where CONDITION")
+        texts.setdefault((parts[0], parts[1]), {})[parts[2] if len(parts) == 4 else ""] = text
+    found: dict[str, tuple[Planned, ...]] = {}
+    for (query, column), variants in texts.items():
+        first = PLANNED.match(" ".join(next(iter(variants.values())).split()))
+        planned = Planned(first[1].lower() if first is not None else "", column, variants)
+        found[query] = (*found.get(query, ()), planned)
     return found
 
 
@@ -88,6 +115,10 @@ def _query(name: str, variants: Variants, where: str, faults: Faults) -> SqlQuer
     estimate = ESTIMATE.fullmatch(headers.get("estimate", ""))
     if "estimate" in headers and estimate is None:
         faults.add(where, f"{name}.sql", "estimate must be: TABLE as COLUMN")
+
+    unpack = UNPACK.fullmatch(headers.get("unpack", ""))
+    if "unpack" in headers and unpack is None:
+        faults.add(where, f"{name}.sql", f"unpack must be: COLUMN as {' or '.join(Unpack)}")
 
     def choice(key: str, words: tuple[str, ...]) -> str:
         word = headers.get(key, words[0])
@@ -112,6 +143,7 @@ def _query(name: str, variants: Variants, where: str, faults: Faults) -> SqlQuer
         consent=ConsentLevel(choice("consent", (ConsentLevel.BASIC.value, ConsentLevel.EXTENDED.value))),
         rows=int(rows),
         every=Every(choice("every", (Every.TICK.value, Every.HOUR.value))),
+        unpack=(unpack[1], Unpack(unpack[2])) if unpack is not None else None,
     )
 
 

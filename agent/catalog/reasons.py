@@ -15,6 +15,8 @@ PERMISSION_DENIED = "permission-denied"
 TIMEOUT = "timeout"
 DEADLINE = "deadline"
 ROWS_CUT = "rows-cut"
+UNEXPECTED_TEXT = "unexpected-text"  # a value that does not look like what the catalog says it is
+KEY_AWAY = "key-away"  # a name would have to be hashed, and the key cannot be read
 OTHER = "other"
 
 # The codes of agent.jmx.errors.JmxError and of its ReadFailure, written out: the catalog imports no stage.
@@ -96,6 +98,8 @@ REASONS = (
             DEADLINE,
             ROWS_CUT,
             HUNG,
+            UNEXPECTED_TEXT,
+            KEY_AWAY,
             OTHER,
         }
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from agent.catalog import Catalog, Metric, TagRule
 from agent.consent.pseudonym import Pseudonyms
-from agent.consent.rules import FIGURES, Kept, attribute_out, metric_rule, tag_out, value_out
+from agent.consent.rules import FIGURES, VALUE, VALUE_FIGURES, Kept, attribute_out, figure_out, metric_rule, tag_out
 from agent.model import ConsentLevel, Kind, Sample
 
 
@@ -28,18 +28,19 @@ def explain(sample: Sample, catalog: Catalog, level: ConsentLevel, pseudonyms: P
         return Verdict(False, rule.rule if rule else "")
     tags: list[tuple[str, str]] = []
     kept: list[tuple[str, str]] = []
-    read = dict(sample.series.tags)
-    for tag in read:
-        out = tag_out(metric, tag, read, level, catalog, pseudonyms)
+    for tag, _ in sample.series.tags:
+        out = tag_out(metric, tag, sample.series, level, catalog, pseudonyms)
         if isinstance(out, Kept):
             kept.append((f"tags.{tag}", out.rule))
         else:
-            tags.append((tag, out))
+            tags.append((tag, str(out.value)))
     for name, value in sample.attributes:
-        given = attribute_out(metric, name, value, read, level, catalog, pseudonyms)
+        hashed = name in sample.hashed
+        given = attribute_out(metric, name, value, sample.series, hashed, level, catalog, pseudonyms)
         if isinstance(given, Kept):
             kept.append((name, given.rule))
-    value_rule = value_out(sample.value, metric.data_type, f"metric:{metric.name}", pseudonyms)
+    figure = VALUE_FIGURES[metric.kind]
+    value_rule = figure_out(metric, figure, sample.value, VALUE in sample.hashed, pseudonyms)
     if isinstance(value_rule, Kept):
         kept.append(("value", value_rule.rule))
     return Verdict(True, f"the catalog asks for {metric.consent}, given is {level}", tuple(tags), tuple(kept))

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from agent.catalog import Catalog, Metric
 from agent.catalog.reasons import OTHER, REASONS
 from agent.consent.pseudonym import Pseudonyms
-from agent.consent.rules import Kept, attribute_out, figure_type, metric_rule, tag_out, value_out
+from agent.consent.rules import Kept, attribute_out, figure_out, metric_rule, tag_out
 from agent.model import Consent, ConsentedRecord, HourlyAggregate, Scalar, Withheld
 
 # Set by the door itself; a figure of the same name could otherwise speak for it.
@@ -65,22 +65,22 @@ class _Door:
 
     def _attributes(self, metric: Metric, aggregate: HourlyAggregate) -> dict[str, Scalar | Mapping[str, int]]:
         attributes: dict[str, Scalar | Mapping[str, int]] = {}
-        read = dict(aggregate.series.tags)
         for name, value in aggregate.figures.items():
             if value is None:
                 continue
-            data_type = figure_type(metric, name)
             if name in OWN_ATTRIBUTES:
                 self._keep(metric.name, name, Kept(f"it is not on the list for a {metric.kind}"))
                 continue
-            if data_type is not None:
-                out = value_out(value, data_type, f"metric:{metric.name}", self._pseudonyms)
-            else:
-                out = attribute_out(metric, name, value, read, self._level, self._catalog, self._pseudonyms)
+            hashed = name in aggregate.hashed
+            out = figure_out(metric, name, value, hashed, self._pseudonyms)
+            if out is None:
+                out = attribute_out(
+                    metric, name, value, aggregate.series, hashed, self._level, self._catalog, self._pseudonyms
+                )
             if isinstance(out, Kept):
                 self._keep(metric.name, name, out)
             else:
-                attributes[name] = out
+                attributes[name] = out.value
         attributes["unit"] = metric.unit
         attributes["samples"] = aggregate.samples
         attributes["expected"] = aggregate.expected
@@ -91,14 +91,13 @@ class _Door:
 
     def _tags(self, metric: Metric, aggregate: HourlyAggregate) -> dict[str, str]:
         tags: dict[str, str] = {}
-        read = dict(aggregate.series.tags)
-        for tag, value in aggregate.series.tags:
-            out = tag_out(metric, tag, read, self._level, self._catalog, self._pseudonyms)
+        for tag, _ in aggregate.series.tags:
+            out = tag_out(metric, tag, aggregate.series, self._level, self._catalog, self._pseudonyms)
             if isinstance(out, Kept):
                 self._keep(metric.name, f"tags.{tag}", out)
             else:
-                tags[tag] = out
-                if out != value:
+                tags[tag] = str(out.value)
+                if out.hashed:
                     self._keep(metric.name, f"tags.{tag}", Kept(f"under {self._level} only its keyed hash leaves"))
         return tags
 

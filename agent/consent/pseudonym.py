@@ -47,3 +47,20 @@ class Pseudonyms:
 
     def __repr__(self) -> str:
         return "Pseudonyms([redacted])"
+
+
+class KeyAway(Exception):
+    """A pseudonym was asked for while its key cannot be read."""
+
+
+class NoPseudonyms(Pseudonyms):
+    """Stands in while the key is out of reach: asking it for any pseudonym raises KeyAway."""
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        super().__init__(bytes(KEY_BYTES_LEAST))
+
+    def of(self, purpose: str, name: str, prefix: str = "h") -> str:
+        """Never returns."""
+        raise KeyAway

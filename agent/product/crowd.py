@@ -12,6 +12,7 @@ from agent.settings import shown
 
 FILE = "crowd.cfg.xml"
 ROOT = "application-configuration"
+SERVER_ID = "crowd.server.id"
 NO_URL = "Crowd names its database there once its set-up is complete"
 
 
@@ -33,7 +34,16 @@ def read_crowd_home(home: Path, shared_home: Path | None) -> HomeFacts:
     read = _read(home, shared, mistakes)
     if read.database is None or mistakes:
         raise ConfigError(f"The Crowd home {shown(str(home), 300)} cannot be used.", tuple(mistakes), do=DO_HOME)
-    return HomeFacts(home, shared, False, "", read.database, read.build, (_file(home, shared),))
+    return HomeFacts(
+        home,
+        shared,
+        False,
+        "",
+        read.database,
+        read.build,
+        (_file(home, shared),),
+        server_id=read.values.get(SERVER_ID, ""),
+    )
 
 
 def _shared(home: Path, shared_home: Path | None) -> Path:
@@ -41,7 +51,7 @@ def _shared(home: Path, shared_home: Path | None) -> Path:
 
 
 def _read(home: Path, shared: Path, mistakes: list[Mistake]) -> HibernateFile:
-    return read_hibernate_file(_file(home, shared), ROOT, (), mistakes, no_url=NO_URL)
+    return read_hibernate_file(_file(home, shared), ROOT, (SERVER_ID,), mistakes, no_url=NO_URL)
 
 
 def _file(home: Path, shared: Path) -> Path:

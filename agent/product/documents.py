@@ -38,6 +38,7 @@ def read_octets(path: Path) -> bytes:
 def read_elements(octets: bytes, root: str, wanted: Collection[str]) -> dict[str, str]:
     """The text of each wanted element (`a/b` below the root), first occurrence; raises Malformed.
 
+    `root` "" takes any root element.
     An element with a `name` attribute is wanted as `a/b[NAME]`.
 
     A DOCTYPE is refused before anything in it is looked at: entities could read other files or fill the memory.
@@ -69,7 +70,7 @@ class _Elements:
         self.collecting: list[str] | None = None
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
-        if not self.path and name != self.root:
+        if not self.path and self.root and name != self.root:
             raise Malformed(f"has the root element '{shown(name, 40)}' in place of '{self.root}'")
         if len(self.path) >= DEPTH_LIMIT:
             raise Malformed("is nested too deeply")

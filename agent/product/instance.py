@@ -93,6 +93,11 @@ def read_instance(link_dir: Path) -> InstanceFacts:
     return InstanceFacts(InstanceId(instance_id), SecretBytes(key))
 
 
+def pseudonym_key_path(link_dir: Path) -> Path:
+    """Where the key of the pseudonyms lies."""
+    return _key_file(link_dir)
+
+
 def _id_file(link_dir: Path) -> Path:
     return link_dir / "instance.json"
 

@@ -25,7 +25,8 @@ class HomeFacts:
     """What a product's home folder says.
 
     `node_name` is "" outside a cluster and where the home does not tell it; it never leaves as it is. `build` is the
-    product's build number, "" where the home does not tell it. `files` are read again at run time, where they exist.
+    product's build number, `base_url` and `server_id` are what the home says of them; each "" where it does not tell.
+    `files` are read again at run time, where they exist.
     """
 
     home: Path
@@ -35,6 +36,8 @@ class HomeFacts:
     database: ProductDatabase
     build: str = ""
     files: tuple[Path, ...] = ()
+    base_url: str = ""
+    server_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

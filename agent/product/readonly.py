@@ -1,16 +1,21 @@
 """Proves that the login to the product's database cannot write, by asking the database what the login may do.
 
-In:   one connection of a read-only engine. Out: `WriteProof`: what the login may change, and which columns with
-secrets or personal texts it may read. Nothing is tried: only the catalogue is read, so the server's log stays clean.
-The session is read-only whatever comes out; the proof is about the login, which a session setting does not change.
-What cannot be told counts as "may write": a role whose rights are hidden, a kind of right not known to be harmless.
+In:   one connection of a read-only engine. Out: `WriteProof`: what the login may change, which columns with secrets or
+personal texts it may read, and what the server leaves to every login. Nothing is tried: only the catalogue is read, so
+the server's log stays clean. The session is read-only whatever comes out; the proof is about the login, which a session
+setting does not change. What cannot be told counts as "may write": a role whose rights are hidden, a kind of right not
+known to be harmless. PostgreSQL, MariaDB and SQLite are asked for real in the tests; the questions to SQL Server and
+Oracle were never run on a server, only their words were checked.
 """
 
 from __future__ import annotations
 
+import os
 import re
+import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, event
@@ -21,6 +26,8 @@ from agent.product.database_errors import database_errors
 from agent.settings import Settings, shown
 
 SHOWN = 8  # findings of one kind beyond these are counted only
+STRICT = "To close that: psql -v strict=on -f postgresql.sql"
+FILE_MODE = "The agent opens it read-only; to be safe, give its account no right to write it."
 SCRIPTS = {
     "postgresql": "config/database/postgresql.sql",
     "mysql": "config/database/mysql.sql",
@@ -51,16 +58,38 @@ PRIVATE_COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class WriteProof:
-    """What the login may change (`findings`, empty unless `can_write`), and private columns it may read."""
+    """What the login may change (`findings`, empty unless `can_write`), and private columns it may read.
+
+    `left_open` is what the server lets every login do, away from the product's tables; nobody is refused for it.
+    """
 
     can_write: bool
     findings: tuple[str, ...] = ()
     too_wide: tuple[str, ...] = ()
     script: str = ""
+    left_open: tuple[str, ...] = ()
+
+    @property
+    def left_open_text(self) -> str:
+        """What stands open beside the login's own rights, in a sentence; "" for nothing."""
+        if not self.left_open:
+            return ""
+        kind = "The server leaves to every login" if self.script else "This account may write the database's file"
+        return f"{kind}: {', '.join(self.left_open)}."
+
+    @property
+    def left_open_cure(self) -> str:
+        """What closes it."""
+        return (STRICT if self.script else FILE_MODE) if self.left_open else ""
 
     def to_json(self) -> dict[str, object]:
         """The same for scripts."""
-        return {"canWrite": self.can_write, "mayWrite": list(self.findings), "mayReadToo": list(self.too_wide)}
+        return {
+            "canWrite": self.can_write,
+            "mayWrite": list(self.findings),
+            "mayReadToo": list(self.too_wide),
+            "leftOpen": list(self.left_open),
+        }
 
     def lines(self) -> list[str]:
         """For a person: the verdict, what it rests on, and the cure."""
@@ -74,19 +103,37 @@ class WriteProof:
             ]
         if self.too_wide:
             lines.append(f"It may read more than the agent needs: {', '.join(self.too_wide)}.")
+        if self.left_open:
+            lines.append(f"{self.left_open_text} {self.left_open_cure}")
         return lines
+
+
+def _open_files(connection: Connection) -> Iterable[str]:
+    """The files of an embedded database that this account may write; root may write any, which tells nothing."""
+    for row in _rows(connection, "PRAGMA database_list"):
+        path = str(row[2] or "")
+        if path and os.geteuid() != 0 and os.access(path, os.W_OK, effective_ids=True):
+            yield f"{path} (mode {os.stat(path).st_mode & 0o777:03o})"
+
+
+def script_for(dialect: str) -> str:
+    """The script that makes a read-only account: where an installation has it, else its place in a checkout."""
+    installed = Path(sys.prefix) / "share" / SCRIPTS[dialect]
+    return str(installed) if installed.is_file() else SCRIPTS[dialect]
 
 
 def prove(connection: Connection) -> WriteProof:
     """What the login of this connection may change. Raises SourceError when the database does not say."""
     dialect = connection.dialect.name
     if dialect == "sqlite":
-        return WriteProof(False)  # opened with mode=ro: the file itself refuses
+        # Opened with mode=ro: the file itself refuses, whatever its mode lets the account do.
+        return WriteProof(False, left_open=tuple(_open_files(connection)))
     with database_errors():
         findings = tuple(_shortened(_FINDERS[dialect](connection)))
         too_wide = tuple(sorted(set(_too_wide(connection))))
+        left_open = tuple(str(row[0]) for sql in _LEFT_OPEN.get(dialect, ()) for row in _rows(connection, sql))
         connection.rollback()
-    return WriteProof(bool(findings), findings, too_wide, SCRIPTS[dialect])
+    return WriteProof(bool(findings), findings, too_wide, script_for(dialect), left_open)
 
 
 def login_report(settings: Settings) -> tuple[list[str], dict[str, object]]:
@@ -115,6 +162,19 @@ def prove_login(settings: Settings, limit_s: float = 5.0) -> WriteProof:
             return prove(connection)
     finally:
         engine.dispose()
+
+
+def open_product_database(settings: Settings) -> Engine:
+    """The engine that every source reads through; it refuses a login that may write where the configuration says so.
+
+    Nothing is connected yet. Address, user and password are those of the moment of each connection.
+    """
+    from agent.product.database import read_login
+    from agent.product.engine import open_engine
+
+    database = settings.database
+    engine = open_engine(read_login(settings), database.statement_timeout_s, lambda: read_login(settings))
+    return refuse_writable(engine) if database.refuses_writable_login else engine
 
 
 def refuse_writable(engine: Engine) -> Engine:
@@ -185,7 +245,21 @@ _POSTGRESQL = (
        where nspname !~ '^pg_' and has_schema_privilege(oid, 'CREATE') order by 2""",
     """select 'may create schemas in the database', current_database()
        where has_database_privilege(current_database(), 'CREATE')""",
+    # A function that runs with its owner's rights and is not declared to only read; those of an extension are known.
+    """select 'may run with the rights of its owner', p.oid::regprocedure::text from pg_proc p
+       where p.prosecdef and p.provolatile = 'v' and p.pronamespace::regnamespace::text !~ '^(pg_|information_schema)'
+       and has_schema_privilege(p.pronamespace, 'USAGE') and has_function_privilege(p.oid, 'EXECUTE')
+       and not exists (select 1 from pg_depend d where d.objid = p.oid and d.deptype = 'e') order by 2""",
 )
+# Rights of PUBLIC on a fresh database, which no product's tables suffer from.
+_LEFT_OPEN = {
+    "postgresql": (
+        "select 'temporary tables' where has_database_privilege(current_database(), 'TEMP')",
+        """select 'large objects' where has_function_privilege('lo_create(oid)', 'EXECUTE')
+           or has_function_privilege('lo_creat(integer)', 'EXECUTE')
+           or has_function_privilege('lo_from_bytea(oid,bytea)', 'EXECUTE')""",
+    )
+}
 
 
 def _find_postgresql(connection: Connection) -> Iterable[tuple[str, str]]:
@@ -281,11 +355,13 @@ def _find_sqlserver(connection: Connection) -> Iterable[tuple[str, str]]:
 
 # ------------------------------------------------------------------------------------------------------ Oracle
 
+# Accounts that Oracle itself maintains grant much to PUBLIC; none of it is a product's.
 _ORACLE = """
 select privilege, 'the database' from session_privs
-union all select privilege, table_schema || '.' || table_name from all_tab_privs_recd
-  where grantee in (user, 'PUBLIC') and table_schema not in ('SYS', 'SYSTEM', 'XDB', 'MDSYS', 'CTXSYS', 'ORDSYS')
-union all select privilege, owner || '.' || table_name from role_tab_privs where owner not in ('SYS', 'SYSTEM')
+union all select privilege, owner || '.' || table_name from all_tab_privs_recd
+  where owner not in (select username from all_users where oracle_maintained = 'Y')
+union all select privilege, owner || '.' || table_name from role_tab_privs
+  where owner not in (select username from all_users where oracle_maintained = 'Y')
 union all select 'OWN', table_name from user_tables
 """
 HARMLESS_ORACLE = frozenset({"CREATE SESSION", "READ"})

@@ -31,6 +31,7 @@ from agent.product.cluster import Turns
 from agent.runtime.account import act_as_owner
 from agent.runtime.child import HourlyChild
 from agent.runtime.closing import closes_after_s
+from agent.runtime.concealing import TickConcealer
 from agent.runtime.faults import FaultLog
 from agent.runtime.level import LinkLevel
 from agent.runtime.notify import Notifier
@@ -94,7 +95,9 @@ def run(settings: Settings, config: Path, stopping: threading.Event) -> int:
         governor = governor_of(settings, catalog)
         governor.recall(load_costs(store), time.monotonic(), datetime.now(UTC))
         turns = Turns(settings)
-        sampler = Sampler(open_cluster_sources(settings, catalog, LinkLevel(settings), governor, turns.turn))
+        level = LinkLevel(settings)
+        conceal = TickConcealer(settings, catalog, level)
+        sampler = Sampler(open_cluster_sources(settings, catalog, level, governor, turns.turn), conceal)
         child = HourlyChild(config, settings.delivery.retry_for_s)
         costs = CostKeeper(store, governor)
         log(LOG, logging.INFO, "agent.started", version=__version__, product=settings.instance.product)

@@ -24,6 +24,7 @@ from agent.link.record import read_link, reveal_key
 from agent.log import log, logger
 from agent.model import Batch, BatchId, Category, Consent, ConsentedRecord, ConsentLevel
 from agent.runtime.child import DAEMON
+from agent.runtime.forgetting import forget_names
 from agent.runtime.hourly import HourlyReport, close_hours, run_lock, tidy
 from agent.runtime.pipeline import Pipeline, open_pipeline
 from agent.runtime.process import die_with_parent, refuse_dumps
@@ -97,6 +98,7 @@ def _run_once(settings: Settings, now: datetime, *, push: bool, stopping: thread
             _remember(pipeline.store, error, now)
         report.problem = report.problem or unclosed
         report.waiting = outbox.size(pipeline.store).waiting
+        forget_names(pipeline, now)
         tidy(pipeline, now)
     return report
 

@@ -17,11 +17,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from agent.aggregation import acts, aggregate, watch, with_events
+from agent.aggregation import Event, acts, aggregate, watch, with_events
 from agent.errors import AgentError, AlreadyRunning, StoreError
 from agent.log import log, logger
-from agent.model import ConsentLevel, Hour, HourlyAggregate, Tick
+from agent.model import ConsentLevel, Hour, HourlyAggregate
 from agent.runtime.closing import closes_after_s, without_cluster_rows
+from agent.runtime.concealing import Even, even_out
 from agent.runtime.pipeline import Pipeline
 from agent.runtime.snapshots import put_snapshot, remove_snapshots, snapshot_before
 from agent.runtime.standing import standings_of
@@ -89,10 +90,11 @@ def late_for(settings: Settings) -> timedelta:
 
 
 def _close(pipeline: Pipeline, hour: Hour, revision: int, now: datetime, closed: Closed) -> int:
-    ticks = ticks_of(pipeline.store, hour)
-    changed, snapshot = watch(snapshot_before(pipeline.store, hour), ticks)
+    even = _even(pipeline, hour)
+    ticks = even.ticks
+    changed, snapshot = watch(even.snapshot, ticks)
     done, snapshot = acts(snapshot, audit.entries(pipeline.store), hour)
-    measured = _aggregate(pipeline, hour, with_events(ticks, (*changed, *done)))
+    measured = _aggregate(pipeline, hour, even, (*changed, *done))
     aggregates = _of_this_node(pipeline, hour, measured)
     # Another node's hour: only rows that held something here are worth a word.
     left = sum(1 for row in measured if row.samples) - sum(1 for row in aggregates if row.samples)
@@ -135,7 +137,8 @@ def _of_this_node(pipeline: Pipeline, hour: Hour, aggregates: list[HourlyAggrega
     return without_cluster_rows(aggregates, pipeline.catalog)
 
 
-def _aggregate(pipeline: Pipeline, hour: Hour, ticks: list[Tick]) -> list[HourlyAggregate]:
+def _even(pipeline: Pipeline, hour: Hour) -> Even:
+    """What is known of the hour and of the one before it, with one name for one thing."""
     store = pipeline.store
     before = [
         item
@@ -143,13 +146,18 @@ def _aggregate(pipeline: Pipeline, hour: Hour, ticks: list[Tick]) -> list[Hourly
         if item.hour.end <= hour.start
     ]
     known = aggregates_of(store, before[-1].hour, before[-1].revision) if before else []
+    material = Even(ticks_of(store, hour), last_tick_before(store, hour.start), known, snapshot_before(store, hour))
+    return even_out(material, pipeline.catalog, pipeline.consent_or_basic().level, pipeline.pseudonyms)
+
+
+def _aggregate(pipeline: Pipeline, hour: Hour, even: Even, events: tuple[Event, ...]) -> list[HourlyAggregate]:
     return aggregate(
-        ticks,
+        with_events(even.ticks, events),
         hour,
         expected=max(round(hour.length_s / pipeline.settings.sampling.interval_s), 1),
         kinds={name: metric.kind for name, metric in pipeline.catalog.metrics.items()},
-        before=last_tick_before(store, hour.start),
-        known=known,
+        before=even.before,
+        known=even.known,
     )
 
 

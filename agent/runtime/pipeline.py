@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from agent import __version__
 from agent.batching import seal
 from agent.catalog import Catalog, load_catalog
-from agent.consent import Filtered, Pseudonyms, consented
+from agent.consent import Filtered, Kept, NoPseudonyms, Pseudonyms, consented, figure_out
 from agent.link.private_file import trusted_owners
 from agent.link.record import LinkRecord, read_link
 from agent.model import Batch, Consent, ConsentLevel, Hour, HourlyAggregate, Identity, NodeId, Value
@@ -87,16 +87,23 @@ def open_pipeline(settings: Settings, *, read_only: bool = False) -> Iterator[Pi
             facts.instance_id,
             NodeId(pseudonyms.node(product.node_name)),
             settings.instance.product.value,
-            product_version(store),
+            product_version(store, catalog),
         )
         yield Pipeline(settings, catalog, store, facts, identity, pseudonyms, record, consent, product.clustered)
     finally:
         store.close()
 
 
-def product_version(store: Store) -> str:
-    """The product's version as the agent last read it, or empty while it never did."""
-    return str(info_value(store, PRODUCT_VERSION) or "")
+def product_version(store: Store, catalog: Catalog) -> str:
+    """The product's version as the agent last read it; empty while it never did, or when it looks like no version.
+
+    It leaves in the head of every batch, beside the entries: so it is asked of the same rules.
+    """
+    read, metric = info_value(store, PRODUCT_VERSION), catalog.metrics.get(PRODUCT_VERSION)
+    if read is None or metric is None:
+        return ""
+    out = figure_out(metric, "value", read, False, NoPseudonyms())
+    return "" if out is None or isinstance(out, Kept) else str(out.value)
 
 
 def info_value(store: Store, metric: str) -> Value | None:

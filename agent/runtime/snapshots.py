@@ -9,9 +9,11 @@ from __future__ import annotations
 import json
 import sqlite3
 import zlib
-from datetime import datetime
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from typing import Any
 
-from agent.aggregation import Seen, Snapshot
+from agent.aggregation import Key, Seen, Snapshot
 from agent.model import Hour
 from agent.store import Store
 from agent.store.database import from_ms, to_ms
@@ -22,12 +24,20 @@ def snapshot_before(store: Store, hour: Hour) -> Snapshot:
     rows = store.execute(
         "SELECT body FROM snapshot WHERE hour_s < ? ORDER BY hour_s DESC LIMIT 1", (int(hour.start.timestamp()),)
     )
-    if not rows:
-        return Snapshot()
+    return _parsed(rows[0]["body"]) if rows else Snapshot()
+
+
+def snapshots(store: Store, length_s: int) -> Iterator[tuple[Hour, Snapshot]]:
+    """Every snapshot with its hour."""
+    for row in store.execute("SELECT hour_s, body FROM snapshot ORDER BY hour_s"):
+        yield Hour(datetime.fromtimestamp(row["hour_s"], UTC), length_s), _parsed(row["body"])
+
+
+def _parsed(body: bytes) -> Snapshot:
     try:
-        document = json.loads(zlib.decompress(rows[0]["body"]))
+        document = json.loads(zlib.decompress(body))
         seen = {
-            name: Seen(from_ms(at_ms), {key: tuple(facts) for key, facts in items.items()})
+            name: Seen(from_ms(at_ms), {_key(key): tuple(facts) for key, facts in _pairs(items)})
             for name, (at_ms, items) in document["seen"].items()
         }
         return Snapshot(seen, document["audit"])
@@ -35,9 +45,21 @@ def snapshot_before(store: Store, hour: Hour) -> Snapshot:
         return Snapshot()
 
 
+def _pairs(items: Any) -> Iterable[tuple[Any, Any]]:
+    """Key and facts of each item; an agent before schema 3 wrote them as an object, with names as read."""
+    return items.items() if isinstance(items, dict) else items
+
+
+def _key(key: Any) -> Key:
+    if isinstance(key, str):
+        return Key(key)
+    text, hashed = key
+    return Key(str(text), bool(hashed))
+
+
 def put_snapshot(connection: sqlite3.Connection, hour: Hour, snapshot: Snapshot) -> None:
     """Store what is known at the end of `hour`, in place of an earlier revision; part of the caller's transaction."""
-    seen = {name: [to_ms(one.at), dict(one.items)] for name, one in snapshot.seen.items()}
+    seen = {name: [to_ms(one.at), list(one.items.items())] for name, one in snapshot.seen.items()}
     text = json.dumps({"seen": seen, "audit": snapshot.audit}, separators=(",", ":"))
     connection.execute(
         "INSERT OR REPLACE INTO snapshot (hour_s, body) VALUES (?, ?)",

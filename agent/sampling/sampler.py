@@ -2,7 +2,8 @@
 
 In:   the opened sources. Out: a Tick with the samples of those that answered in time and a report of each.
 A source that fails, hangs or answers late costs its own samples only. One thread a source, one call in flight a
-source: while an old call still runs, no new one is started.
+source: while an old call still runs, no new one is started. The tick is given out as `conceal` makes it: what must
+not be stored as read is hashed or gone by then. This stage does not know the rules; who opens it hands them in.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -89,7 +90,9 @@ class _Worker:
 class Sampler:
     """Reads all sources once a tick."""
 
-    def __init__(self, sources: Sequence[Source]) -> None:
+    def __init__(self, sources: Sequence[Source], conceal: Callable[[Tick], Tick] | None = None) -> None:
+        """Without `conceal` ticks are as read: for a person to look at, never for a store."""
+        self._conceal = conceal
         self._workers = [_Worker(source) for source in sources]
 
     def take(self, now: datetime, deadline_s: float, stopping: threading.Event | None = None) -> Tick:
@@ -110,7 +113,8 @@ class Sampler:
                 epochs[report.source] = reading.epoch
                 if reading.checkpoint:
                     checkpoints[report.source] = reading.checkpoint
-        return Tick(now, tuple(samples), tuple(reports), epochs, checkpoints=checkpoints)
+        tick = Tick(now, tuple(samples), tuple(reports), epochs, checkpoints=checkpoints)
+        return tick if self._conceal is None else self._conceal(tick)
 
     def close(self, wait_s: float = 2.0) -> None:
         """Close every source; a hung one is left behind after `wait_s` seconds over all."""

@@ -15,7 +15,15 @@ TEXT_LIMIT = 200  # characters of a text value or tag; longer ones are cut, noth
 
 HOST = re.compile(r"[A-Za-z0-9._:\-]{1,253}", re.ASCII)
 PATH = re.compile(r"[A-Za-z0-9._~/\-]*", re.ASCII)
+# What `shapes.toml` lets through as a version; a test holds them together.
+VERSION_TEXT = re.compile(r"\d[0-9A-Za-z.+_~:-]{0,79}", re.ASCII)
 VERSION = re.compile(r"\d{1,9}(\.\d{1,9}){0,5}", re.ASCII)
+
+
+class Quoted(str):
+    """A text that was read from outside."""
+
+    __slots__ = ()
 
 
 class Source(Protocol):
@@ -39,6 +47,18 @@ class Source(Protocol):
 def clean_text(text: str, limit: int = TEXT_LIMIT) -> str:
     """`text` without control, format and surrogate characters, cut to `limit`."""
     return "".join(sign for sign in text[: limit * 4] if unicodedata.category(sign)[0] != "C")[:limit]
+
+
+def quoting(*parts: str | Quoted, limit: int = TEXT_LIMIT) -> tuple[str, tuple[tuple[int, int], ...]]:
+    """`detail` and `quoted` of a Failure: our words and, between them, what was read from outside, cut to `limit`."""
+    text = ""
+    spans = []
+    for part in parts:
+        piece = clean_text(part, max(limit - len(text), 0))
+        if isinstance(part, Quoted) and piece:
+            spans.append((len(text), len(text) + len(piece)))
+        text += piece
+    return text, tuple(spans)
 
 
 def clean_url(text: str) -> str:

@@ -40,7 +40,7 @@ class CostGovernor:
     """Decides which query is due, from what its last run cost.
 
     `costs` are the cost classes of the queries, `labels` the metric a person knows each by, `tick_s` how often
-    sources are read: nothing can run more often.
+    sources are read: nothing can run more often. `estimable` are the queries that have an estimate, None for all.
     """
 
     def __init__(
@@ -52,6 +52,7 @@ class CostGovernor:
         costs: Mapping[str, str] | None = None,
         labels: Mapping[str, str] | None = None,
         least_s: Mapping[str, float] = LEAST_S,
+        estimable: frozenset[str] | None = None,
     ) -> None:
         self._share = share
         self._absent_again_s = absent_again_s
@@ -59,6 +60,7 @@ class CostGovernor:
         self._costs = costs or {}
         self._labels = labels or {}
         self._least_s = least_s
+        self._estimable = estimable
         self._runs: dict[str, Run] = {}
 
     def wait_s(self, query: str, now_s: float) -> float:
@@ -78,9 +80,9 @@ class CostGovernor:
     def estimated(self, query: str) -> bool:
         """Whether an estimate stands in: the last run was ended, or the next is more than an hour after it."""
         last = self._runs.get(query)
-        return (
-            last is not None and not last.absent and (last.timeouts > 0 or self._rest_s(query, last) > ESTIMATE_FROM_S)
-        )
+        if last is None or last.absent or (self._estimable is not None and query not in self._estimable):
+            return False
+        return last.timeouts > 0 or self._rest_s(query, last) > ESTIMATE_FROM_S
 
     def note(self, query: str, began_s: float, took_s: float, absent: str = "", *, timed_out: bool = False) -> None:
         """Learn from one run."""
@@ -133,4 +135,5 @@ def governor_of(settings: Settings, catalog: Catalog) -> CostGovernor:
         if metric.sql is not None:
             labels.setdefault(metric.sql.query, metric.name)
     costs = {name: query.cost for name, query in catalog.queries.items()}
-    return CostGovernor(tick_s=settings.sampling.interval_s, costs=costs, labels=labels)
+    estimable = frozenset(name for name, query in catalog.queries.items() if query.estimated_columns)
+    return CostGovernor(tick_s=settings.sampling.interval_s, costs=costs, labels=labels, estimable=estimable)

@@ -15,11 +15,10 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from agent.catalog import Catalog, DataType, Metric, NullMeans, SqlQuery
@@ -39,12 +38,14 @@ from agent.product.database_errors import DeadlinePassed, map_database_error
 from agent.settings import Settings
 from agent.sources import presence
 from agent.sources.base import clean_text, clean_url, once_each
+from agent.sources.estimates import Estimates
 from agent.sources.governor import CostGovernor, governor_of
+from agent.sources.narrowed import Narrowed
 
 NAME = "guardrails"
 DIALECTS = {"mariadb": "mysql", "mssql": "sqlserver"}  # SQLAlchemy's word -> the catalog's
 LEAST_S = 0.05  # with less time left a query is not begun
-EXACT, ESTIMATE, UNKNOWN = "exact", "estimate", "unknown"
+EXACT, ESTIMATE = "exact", "estimate"
 
 Row = Mapping[str, Any]
 
@@ -76,13 +77,12 @@ class Guardrails:
             if metric.sql is not None:
                 self._metrics.setdefault(metric.sql.query, []).append(metric)
         self._queries = catalog.queries
-        self._estimates = catalog.estimates
         self._open_engine = open_engine
         self._governor = governor or CostGovernor()
-        self._estimate_governor = CostGovernor()
         self._clock = clock
+        self._estimates = Estimates(catalog.estimates, clock)
         self._engine: Engine | None = None
-        self._restricted: set[str] = set()
+        self._narrowed = Narrowed()
 
     def read(self, deadline_s: float) -> Reading:
         """The due queries, cheapest first, as far as `deadline_s` reaches; the others with what kept them."""
@@ -135,7 +135,7 @@ class Guardrails:
                 failures += self._all(query, last.absent, f"asked again in {wait_s:.0f} s")
             elif last is not None:
                 missed = NOT_DUE, f"its last run took {last.took_s:.2f} s; due in {wait_s:.0f} s"
-                if self._governor.estimated(name) and query.estimate is not None:
+                if self._governor.estimated(name) and (query.estimate or query.planned):
                     jobs.append(_Job(query, 0.0, missed))
                 else:
                     failures += self._all(query, *missed)
@@ -188,8 +188,7 @@ class Guardrails:
         Raises when the connection is lost.
         """
         dialect = DIALECTS.get(connection.dialect.name, connection.dialect.name)
-        restricted = query.restricted_text(dialect)
-        sql = restricted if query.name in self._restricted else query.text(dialect)
+        sql = self._narrowed.text(query, dialect)
         if sql is None:
             return NOT_SUPPORTED, dialect
         began_s = self._clock()
@@ -200,12 +199,10 @@ class Guardrails:
         except (SQLAlchemyError, DeadlinePassed) as error:
             failed = map_database_error(error)
             took_s = self._clock() - began_s
-            if failed.reason == PERMISSION_DENIED and restricted is not None and query.name not in self._restricted:
-                self._restricted.add(query.name)
+            if self._narrowed.asks_again(query, dialect, failed):
                 return self._ask(connection, query, samples, failures)
+            failed = self._narrowed.told(query, failed)
             absent = failed.reason if failed.reason in (NOT_PRESENT, PERMISSION_DENIED) else ""
-            if absent:
-                self._restricted.discard(query.name)  # the next time the table itself is tried again
             self._governor.note(query.name, began_s, took_s, absent, timed_out=failed.reason == TIMEOUT)
             if connection.closed or connection.invalidated or isinstance(error, DeadlinePassed):
                 raise
@@ -223,36 +220,25 @@ class Guardrails:
     def _estimate(
         self, connection: Connection, query: SqlQuery, missed: tuple[str, str], end_s: float, samples: list[Sample]
     ) -> list[Failure]:
-        """The database's own idea of the rows, for the one metric that can use it; the others miss what they missed."""
+        """The database's own idea of the rows, for the metrics that can use it; the others miss what they missed."""
         failures = self._all(query, *missed)
+        left_s = end_s - self._clock()
+        if not self._governor.estimated(query.name) or not self._estimates.due(query) or left_s < LEAST_S:
+            return failures
         dialect = DIALECTS.get(connection.dialect.name, connection.dialect.name)
-        sql, estimate, began_s = self._estimates.get(dialect), query.estimate, self._clock()
-        if sql is None or estimate is None or not self._governor.estimated(query.name):
-            return failures
-        if self._estimate_governor.wait_s(query.name, began_s) > 0 or end_s - began_s < LEAST_S:
-            return failures
-        try:
-            with connection.begin() as transaction:
-                row = connection.execute(text(sql), {"wanted": estimate.table}).mappings().first()
-                transaction.rollback()
-        except SQLAlchemyError:
-            self._estimate_governor.note(query.name, began_s, self._clock() - began_s, NOT_PRESENT)
-            if connection.closed or connection.invalidated:
-                raise
-            return failures
-        self._estimate_governor.note(query.name, began_s, self._clock() - began_s)
-        found = {str(column).lower(): value for column, value in (row or {}).items()}
-        count = {estimate.column: found.get("n")} if found.get("n") is None or found["n"] >= 0 else {}
+        guesses = self._estimates.ask(connection, dialect, query)
         for metric in self._metrics[query.name]:
-            if metric.sql is None or metric.sql.column != estimate.column:
+            guess = guesses.get(metric.sql.column) if metric.sql is not None else None
+            if guess is None:
                 continue
-            facts = {"method": ESTIMATE, "as_of": _instant(found.get("as_of"))}
-            answer = _sample(metric, _WITHOUT_ZERO, count, self._attributes(metric, query, facts))
             failures = [failure for failure in failures if failure.metric != metric.name]
-            if isinstance(answer, Sample):
-                samples.append(answer)
-            else:
-                failures.append(Failure(metric.name, answer.reason, "the database has no estimate of this table"))
+            if guess.rows is None:
+                # NULL as an estimate means that nobody knows, whatever the count's NULL means.
+                failures.append(Failure(metric.name, NOT_PRESENT, "the database has no estimate of this table"))
+                continue
+            facts = {"method": ESTIMATE, "as_of": guess.as_of}
+            series = Series(NAME, metric.name)
+            samples.append(Sample(series, round(guess.rows), self._attributes(metric, query, facts)))
         return failures
 
     def _attributes(self, metric: Metric, query: SqlQuery, facts: Mapping[str, Value]) -> tuple[tuple[str, Value], ...]:
@@ -263,32 +249,11 @@ class Guardrails:
 
 def open_guardrails(settings: Settings, catalog: Catalog, governor: CostGovernor | None = None) -> Guardrails:
     """The guardrails of this configuration; where the database is and as whom is read for each connection."""
-    from agent.product.database import read_login
-    from agent.product.engine import open_engine
+    from agent.product.readonly import open_product_database
 
-    def engine() -> Engine:
-        database = settings.database
-        opened = open_engine(read_login(settings), database.statement_timeout_s, lambda: read_login(settings))
-        if not database.refuses_writable_login:
-            return opened
-        from agent.product.readonly import refuse_writable
-
-        return refuse_writable(opened)
-
-    return Guardrails(catalog, engine, governor=governor or governor_of(settings, catalog))
-
-
-_WITHOUT_ZERO = SqlQuery(
-    "", {}, "", "S", ""
-)  # NULL as an estimate means that nobody knows, whatever the count's NULL does
-
-
-def _instant(value: object) -> str:
-    """The instant an estimate is from, as it may leave; a database that does not tell is "unknown"."""
-    if not isinstance(value, datetime):
-        return UNKNOWN
-    aware = value if value.tzinfo is not None else value.replace(tzinfo=UTC)
-    return aware.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return Guardrails(
+        catalog, lambda: open_product_database(settings), governor=governor or governor_of(settings, catalog)
+    )
 
 
 def _sample(

@@ -22,11 +22,13 @@ from agent.jmx import BeanQuery, JmxError, JmxSample, JmxValue, ReadFailure, Tra
 from agent.jmx.names import ObjectName, key_properties, matches_name, parse_object_name
 from agent.model import Failure, Kind, Reading, Sample, Series, Value
 from agent.settings import Settings
-from agent.sources.base import clean_text, once_each
+from agent.sources.base import Quoted, clean_text, once_each, quoting
 
 NAME = "jmx"
 REMEMBERED_BEANS = 20_000  # names whose entries are remembered; more means that names come and go, so start again
 
+QUOTING = frozenset({"login-required", "login-refused", "permission-denied", "wrong-port"})  # `why` is what it said
+DOCTOR = "See what it says: portfolio-agent doctor"
 ABSENT = frozenset({"no-bean", "no-attribute", "not-declared", NOT_PRESENT})
 
 Tags = tuple[tuple[str, str], ...]
@@ -62,7 +64,7 @@ class Jmx:
             answer = self._transport.sample(deadline_s)
         except JmxError as error:
             reason = error.code if error.code in JMX_REASONS else OTHER
-            raise SourceError(reason, error.what, why=error.why, do=error.do) from None
+            raise _unquoted(error, reason) from None
         return self._reading(answer)
 
     def close(self) -> None:
@@ -93,7 +95,8 @@ class Jmx:
                         continue
                     if rival is not None:
                         # Two beans that the catalog's tags do not tell apart: always the same one speaks.
-                        failures.append(Failure(match.metric.name, AMBIGUOUS, clean_text(f"{rival[0]} and {bean}")))
+                        told = quoting(Quoted(rival[0]), " and ", Quoted(bean))
+                        failures.append(Failure(match.metric.name, AMBIGUOUS, *told))
                     if rival is None or bean < rival[0]:
                         samples[series] = (bean, Sample(series, found))
         # A thing with several names goes by one of them: that the others are absent is no failure.
@@ -128,10 +131,11 @@ class Jmx:
         reason = NOT_PRESENT if failed.reason in ABSENT else failed.reason
         reason = reason if reason in JMX_REASONS | {NOT_PRESENT} else OTHER
         reason = QUARANTINED if failed.left_alone else reason
-        cause = f"{failed.reason}, {failed.detail}" if failed.left_alone else failed.detail
-        detail = clean_text(f"{failed.bean} {failed.attribute}: {cause}")
+        cause = f"{failed.reason}, " if failed.left_alone else ""
+        # The bean's name and the JVM's own words may hold what anybody typed.
+        told = quoting(Quoted(failed.bean), f" {failed.attribute}: {cause}", Quoted(failed.detail))
         return [
-            Failure(metric.name, reason, detail)
+            Failure(metric.name, reason, *told)
             for attribute, metric in self._wanting(failed.bean)
             if failed.attribute in ("", attribute)
         ]
@@ -157,9 +161,19 @@ class Jmx:
         """The beans that the cap left out, told at each metric that one of the first of them would have given."""
         if not count:
             return []
-        detail = clean_text(f"[jmx] max_beans leaves out {count} beans: {', '.join(names)}")
+        listed = [part for name in names for part in (", ", Quoted(name))][1:]
+        told = quoting(f"[jmx] max_beans leaves out {count} beans: ", *listed)
         metrics = {match.metric.name for name in names for match in self._matching(name)}
-        return [Failure(name, CUT, detail) for name in sorted(metrics)] or [Failure("", CUT, detail)]
+        return [Failure(name, CUT, *told) for name in sorted(metrics)] or [Failure("", CUT, *told)]
+
+
+def _unquoted(error: JmxError, reason: str) -> SourceError:
+    """The error without the JVM's own words, into which a login or an app may put anything: they would be stored."""
+    if error.code == "remote-failure":
+        return SourceError(reason, "The JVM answered with an exception.", do=DOCTOR)
+    if error.code in QUOTING:
+        return SourceError(reason, error.what, why="The JVM said so.", do=error.do or DOCTOR)
+    return SourceError(reason, error.what, why=error.why, do=error.do)
 
 
 def bean_queries(bindings: list[JmxBinding]) -> tuple[BeanQuery, ...]:

@@ -23,7 +23,9 @@ from agent.model import ConsentLevel, Failure, Hour, Reading, Sample, Series, ho
 from agent.product.database_errors import DeadlinePassed, map_database_error
 from agent.settings import Settings
 from agent.sources.base import once_each
+from agent.sources.narrowed import Narrowed
 from agent.sources.rows import APP_TAG, Found, Row, Tags, attributes_of, series_of, tags_of
+from agent.sources.unpack import Unreadable, unpack
 
 DIALECTS = {"mariadb": "mysql", "mssql": "sqlserver"}  # SQLAlchemy's word -> the catalog's
 PUBLIC_APPS = "public_apps"
@@ -62,6 +64,7 @@ class Listing:
         self._now = now
         self._read_in: dict[str, Hour] = {}
         self._absent: dict[str, Failure] = {}
+        self._narrowed = Narrowed()
         self._extended = False
         self._engine: Engine | None = None
 
@@ -189,7 +192,7 @@ class Listing:
     ) -> tuple[list[Row], str | None] | Failure:
         """The rows of one statement and, when there are more than it may give, what was cut."""
         dialect = connection.dialect.name
-        words = query.text(DIALECTS.get(dialect, dialect))
+        words = self._narrowed.text(query, DIALECTS.get(dialect, dialect))
         if words is None:
             return Failure("", NOT_SUPPORTED, dialect)
         # text() also doubles the per cent signs of LIKE for the drivers that count them as their own.
@@ -205,10 +208,16 @@ class Listing:
                 ]
                 result.close()
                 transaction.rollback()
+            rows = _unpacked(query, rows)
+        except Unreadable as error:
+            return Failure("", NOT_SUPPORTED, f"{query.name}: {error}")
         except (SQLAlchemyError, DeadlinePassed) as error:
             if connection.closed or connection.invalidated or isinstance(error, DeadlinePassed):
                 raise
             failed = map_database_error(error)
+            if self._narrowed.asks_again(query, DIALECTS.get(dialect, dialect), failed):
+                return self._ask(connection, query, keys)
+            failed = self._narrowed.told(query, failed)
             return Failure("", failed.reason, failed.why)
         if len(rows) > query.rows:
             return rows[: query.rows], f"{query.name}: more than {query.rows} rows; only the first of them are taken"
@@ -217,10 +226,15 @@ class Listing:
 
 def open_listing(name: str, settings: Settings, catalog: Catalog, level: Callable[[], ConsentLevel]) -> Listing:
     """One listing source of this configuration; where the database is and as whom is read for each connection."""
-    from agent.product.database import read_login
-    from agent.product.engine import open_engine
+    from agent.product.readonly import open_product_database
 
-    def engine() -> Engine:
-        return open_engine(read_login(settings), settings.database.statement_timeout_s, lambda: read_login(settings))
+    return Listing(name, catalog, lambda: open_product_database(settings), level, hour_length_s=settings.hour.length_s)
 
-    return Listing(name, catalog, engine, level, hour_length_s=settings.hour.length_s)
+
+def _unpacked(query: SqlQuery, rows: list[Row]) -> list[Row]:
+    """The rows with each stored text of many values in its parts; at most one more than may be taken."""
+    if query.unpack is None:
+        return rows
+    column, form = query.unpack
+    parts = ({**row, **part} for row in rows for part in unpack(str(row.get(column) or ""), form))
+    return list(islice(parts, query.rows + 1))

@@ -57,6 +57,10 @@ def open_sources(
         from agent.sources.folders import open_folders
 
         sources.append(open_folders(settings, catalog))
+    if catalog.of_source("home"):
+        from agent.sources.home import open_home
+
+        sources.append(open_home(settings, catalog))
     if settings.jmx.enabled:
         from agent.sources.jmx import open_jmx
 

@@ -12,7 +12,7 @@ from typing import Any
 from agent.catalog import Catalog, DataType, Metric, RestBinding, SqlBinding
 from agent.catalog.reasons import AMBIGUOUS, NOT_PRESENT
 from agent.model import Failure, Value
-from agent.sources.base import clean_text, clean_url, clean_version
+from agent.sources.base import VERSION_TEXT, clean_text, clean_url, clean_version
 
 APP_TAG = "pluginKey"
 UNKNOWN = "unknown"  # an app without a version is still an app
@@ -70,13 +70,12 @@ def cleaned(value: object, data_type: DataType, tags: Tags, catalog: Catalog) ->
     text = clean_text(str(value)).strip()
     if data_type is DataType.URL:
         text = clean_url(text)
+    if data_type is not DataType.VERSION:
+        return text or None
     app = dict(tags).get(APP_TAG)
-    if data_type is DataType.VERSION and app is not None and not catalog.is_public(app):
-        # A version is free text: of an organisation's own app only its numbers are kept.
-        text = clean_version(text)
-    if data_type is DataType.VERSION:
-        return text or UNKNOWN
-    return text or None
+    own = app is not None and not catalog.is_public(app)
+    # A version is free text: the numbers alone are kept of an own app's, and of one that is more than a version.
+    return (clean_version(text) if own or not VERSION_TEXT.fullmatch(text) else text) or UNKNOWN
 
 
 def _number(value: object) -> Value | None:

@@ -8,9 +8,10 @@ from __future__ import annotations
 import json
 import sqlite3
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from agent.model import Hour, HourlyAggregate, Series
 from agent.store.database import Store, from_ms, to_ms
@@ -44,7 +45,6 @@ def hours_with_new_ticks(store: Store, length_s: int) -> list[tuple[Hour, int]]:
 
 def put_hour(connection: sqlite3.Connection, closed: ClosedHour, aggregates: Sequence[HourlyAggregate]) -> None:
     """Store one revision; part of the caller's transaction."""
-    text = json.dumps([_as_list(item) for item in aggregates], separators=(",", ":"), allow_nan=False)
     connection.execute(
         """INSERT INTO hour (start_s, revision, length_s, closed_ms, last_tick, ticks, body)
            VALUES (?, ?, ?, ?, ?, ?, ?)""",
@@ -55,7 +55,7 @@ def put_hour(connection: sqlite3.Connection, closed: ClosedHour, aggregates: Seq
             to_ms(closed.closed_at),
             closed.last_tick,
             closed.ticks,
-            zlib.compress(text.encode(), 6),
+            _packed(aggregates),
         ),
     )
 
@@ -90,6 +90,28 @@ def aggregates_of(store: Store, hour: Hour, revision: int) -> list[HourlyAggrega
     return [_from_list(item, stored) for item in json.loads(zlib.decompress(rows[0]["body"]))]
 
 
+def all_hours(store: Store) -> Iterator[tuple[Hour, int, list[HourlyAggregate]]]:
+    """Every revision of every closed hour with its rows, one at a time."""
+    for row in store.execute("SELECT start_s, revision, length_s FROM hour ORDER BY start_s, revision"):
+        hour = _hour(row["start_s"], row["length_s"])
+        yield hour, row["revision"], aggregates_of(store, hour, row["revision"])
+
+
+def replace_hour(
+    connection: sqlite3.Connection, hour: Hour, revision: int, aggregates: Sequence[HourlyAggregate]
+) -> None:
+    """Put these rows in the place of a revision's; part of the caller's transaction."""
+    connection.execute(
+        "UPDATE hour SET body = ? WHERE start_s = ? AND revision = ?",
+        (_packed(aggregates), int(hour.start.timestamp()), revision),
+    )
+
+
+def _packed(aggregates: Sequence[HourlyAggregate]) -> bytes:
+    text = json.dumps([_as_list(item) for item in aggregates], separators=(",", ":"), allow_nan=False)
+    return zlib.compress(text.encode(), 6)
+
+
 def remove_hours(connection: sqlite3.Connection, before: datetime) -> int:
     """Delete hours that ended before `before` and have no batch waiting; returns how many revisions went."""
     return connection.execute(
@@ -104,17 +126,14 @@ def _hour(start_s: int, length_s: int) -> Hour:
 
 
 def _as_list(item: HourlyAggregate) -> list[object]:
-    series = [item.series.source, item.series.metric, item.series.tags]
-    return [*series, dict(item.figures), item.samples, item.expected, dict(item.failed)]
+    tags, figures = item.series.hashed, item.hashed
+    row = [item.series.source, item.series.metric, item.series.tags, dict(item.figures), item.samples, item.expected]
+    return [*row, dict(item.failed), *([tags, figures] if tags or figures else [])]
 
 
-def _from_list(item: list[object], hour: Hour) -> HourlyAggregate:
-    source, metric, tags, figures, samples, expected, failed = item
-    return HourlyAggregate(
-        Series(str(source), str(metric), tuple((key, value) for key, value in tags)),  # type: ignore[attr-defined]  # parsed JSON of our own making
-        hour,
-        figures,  # type: ignore[arg-type]  # parsed JSON of our own making
-        samples,  # type: ignore[arg-type]  # parsed JSON of our own making
-        expected,  # type: ignore[arg-type]  # parsed JSON of our own making
-        failed,  # type: ignore[arg-type]  # parsed JSON of our own making
-    )
+def _from_list(item: Sequence[Any], hour: Hour) -> HourlyAggregate:
+    """A row of our own making; one of schema 2 names nothing that is hashed."""
+    source, metric, tags, figures, samples, expected, failed, *rest = item
+    hashed_tags, hashed_figures = rest or ((), ())
+    series = Series(source, metric, tuple((key, value) for key, value in tags), tuple(hashed_tags))
+    return HourlyAggregate(series, hour, figures, samples, expected, failed, tuple(hashed_figures))

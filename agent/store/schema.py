@@ -89,4 +89,10 @@ STEPS: tuple[tuple[str, ...], ...] = (
         # What each watched list held at the end of an hour: what the next hour is compared with to find events.
         "CREATE TABLE snapshot (hour_s INTEGER PRIMARY KEY, body BLOB NOT NULL)",
     ),
+    (
+        # From here on layouts, ticks, hours and snapshots may say which names in them are pseudonyms already. Older
+        # rows are read as before; an older program would hash such a name once more, so it must refuse this file. The
+        # state of each source goes: its failures quoted names, and the next tick writes it anew.
+        "DELETE FROM source_state",
+    ),
 )

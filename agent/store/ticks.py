@@ -12,6 +12,7 @@ import sqlite3
 import zlib
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from typing import Any
 
 from agent.model import Failure, Hour, Outcome, Sample, Series, SourceReport, Tick, hour_of
 from agent.store.cluster import record_turn
@@ -59,8 +60,19 @@ class TickWriter:
         self._series = None
 
 
+def series_as_list(series: Series) -> list[object]:
+    """A series as JSON takes it; the names of hashed tags only where there are some."""
+    return [series.source, series.metric, series.tags, *([series.hashed] if series.hashed else [])]
+
+
+def series_of(item: Sequence[Any]) -> Series:
+    """A series from its list; a store of schema 2 names no hashed tags, since it kept all of them as read."""
+    source, metric, tags, *rest = item
+    return Series(source, metric, tuple((key, value) for key, value in tags), tuple(rest[0]) if rest else ())
+
+
 def _layout_of(connection: sqlite3.Connection, series: Sequence[Series]) -> int:
-    text = json.dumps([[item.source, item.metric, item.tags] for item in series], separators=(",", ":"))
+    text = json.dumps([series_as_list(item) for item in series], separators=(",", ":"))
     digest = hashlib.sha256(text.encode()).hexdigest()
     row = connection.execute("SELECT id FROM layout WHERE digest = ?", (digest,)).fetchone()
     if row is not None:
@@ -76,6 +88,7 @@ def _body_of(tick: Tick) -> bytes:
         "attributes": {
             str(position): dict(sample.attributes) for position, sample in enumerate(tick.samples) if sample.attributes
         },
+        "hashed": {str(position): sample.hashed for position, sample in enumerate(tick.samples) if sample.hashed},
         "reports": [_report_as_list(report) for report in tick.reports],
         "epochs": dict(tick.epochs),
     }
@@ -124,6 +137,23 @@ def ticks_of(store: Store, hour: Hour) -> list[Tick]:
     return list(_decode(store, rows))
 
 
+def all_ticks(store: Store) -> Iterator[Tick]:
+    """Every stored tick, one at a time, oldest first."""
+    for row in store.execute("SELECT number FROM tick ORDER BY number"):
+        yield from _decode(store, store.execute("SELECT * FROM tick WHERE number = ?", (row["number"],)))
+
+
+def replace_tick(connection: sqlite3.Connection, tick: Tick) -> None:
+    """Put `tick` in the place of the stored one of its number; part of the caller's transaction."""
+    layout = _layout_of(connection, [sample.series for sample in tick.samples])
+    connection.execute("UPDATE tick SET layout = ?, body = ? WHERE number = ?", (layout, _body_of(tick), tick.number))
+
+
+def remove_unused_layouts(connection: sqlite3.Connection) -> None:
+    """Delete the layouts that no tick names; a daemon that was about to name one looks it up again."""
+    connection.execute("DELETE FROM layout WHERE id NOT IN (SELECT layout FROM tick)")
+
+
 def last_tick_before(store: Store, instant: datetime) -> Tick | None:
     """The newest stored tick taken before `instant`; what a counter is compared with at the start of an hour."""
     rows = store.execute(
@@ -159,18 +189,20 @@ def _decode(store: Store, rows: Sequence[sqlite3.Row]) -> Iterator[Tick]:
         layout = row["layout"]
         if layout not in layouts:
             body = store.execute("SELECT body FROM layout WHERE id = ?", (layout,))[0]["body"]
-            layouts[layout] = [
-                Series(source, metric, tuple((key, value) for key, value in tags))
-                for source, metric, tags in json.loads(zlib.decompress(body))
-            ]
+            layouts[layout] = [series_of(item) for item in json.loads(zlib.decompress(body))]
         yield _tick_of(row, layouts[layout])
 
 
 def _tick_of(row: sqlite3.Row, series: Sequence[Series]) -> Tick:
     document = json.loads(zlib.decompress(row["body"]))
-    attributes = document["attributes"]
+    attributes, hashed = document["attributes"], document.get("hashed", {})
     samples = tuple(
-        Sample(item, value, tuple(attributes[str(position)].items()) if str(position) in attributes else ())
+        Sample(
+            item,
+            value,
+            tuple(attributes[str(position)].items()) if str(position) in attributes else (),
+            tuple(hashed[str(position)]) if str(position) in hashed else (),
+        )
         for position, (item, value) in enumerate(zip(series, document["values"], strict=True))
     )
     reports = tuple(

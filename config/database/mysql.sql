@@ -38,9 +38,9 @@ select concat('create or replace definer = `portfolio_agent_views`@`localhost` s
 from information_schema.columns c join information_schema.tables t
   on t.table_schema = c.table_schema and t.table_name = c.table_name and t.table_type = 'BASE TABLE'
 join (
-  select 'project' as tab, 'id,pcounter,projecttype,project_type' as cols
+  select 'project' as tab, 'id,project_id' as cols
   union all
-  select 'jiraissue' as tab, 'id,project,issuetype,issuestatus,archived' as cols
+  select 'jiraissue' as tab, 'id,project,issuetype,archived' as cols
   union all
   select 'jiraaction' as tab, 'id,issueid,actiontype' as cols
   union all
@@ -60,17 +60,13 @@ join (
   union all
   select 'worklog_version' as tab, 'worklog_id' as cols
   union all
-  select 'customfield' as tab, 'id,customfieldtypekey,issueswithvalue,lastvalueupdate' as cols
+  select 'customfield' as tab, 'id,issueswithvalue' as cols
   union all
   select 'customfieldvalue' as tab, 'id,customfield,issue' as cols
   union all
   select 'fieldconfigscheme' as tab, 'id,fieldid' as cols
   union all
   select 'configurationcontext' as tab, 'id,project,customfield,fieldconfigscheme' as cols
-  union all
-  select 'managedconfigurationitem' as tab, 'id,item_id,item_type,managed,access_level,source' as cols
-  union all
-  select 'app_user' as tab, 'id' as cols
   union all
   select 'issuetype' as tab, 'id' as cols
   union all
@@ -84,10 +80,6 @@ join (
   union all
   select 'projectversion' as tab, 'id,project' as cols
   union all
-  select 'projectrole' as tab, 'id' as cols
-  union all
-  select 'projectroleactor' as tab, 'id,pid' as cols
-  union all
   select 'fieldscreen' as tab, 'id' as cols
   union all
   select 'fieldscreenscheme' as tab, 'id' as cols
@@ -100,15 +92,11 @@ join (
   union all
   select 'permissionscheme' as tab, 'id' as cols
   union all
-  select 'schemepermissions' as tab, 'id,scheme' as cols
-  union all
   select 'notificationscheme' as tab, 'id' as cols
   union all
   select 'jiraworkflows' as tab, 'id' as cols
   union all
   select 'workflowscheme' as tab, 'id' as cols
-  union all
-  select 'workflowschemeentity' as tab, 'id,scheme' as cols
   union all
   select 'searchrequest' as tab, 'id' as cols
   union all
@@ -116,31 +104,19 @@ join (
   union all
   select 'filtersubscription' as tab, 'id' as cols
   union all
-  select 'nodeassociation' as tab, 'source_node_id,source_node_entity,sink_node_entity,association_type' as cols
-  union all
-  select 'pluginversion' as tab, 'pluginname,pluginkey,pluginversion,created' as cols
+  select 'pluginversion' as tab, 'pluginname,pluginkey,pluginversion' as cols
   union all
   select 'pluginstate' as tab, 'pluginkey,pluginenabled' as cols
   union all
-  select 'feature' as tab, 'id,feature_name,feature_type' as cols
-  union all
-  select 'upgradeversionhistory' as tab, 'timeperformed,targetbuild,targetversion' as cols
-  union all
-  select 'clusternode' as tab, 'node_id,node_state,timestamp,node_build_number,node_version' as cols
-  union all
-  select 'clusternodeheartbeat' as tab, 'node_id,heartbeat_time,database_time' as cols
+  select 'clusternode' as tab, 'node_id,node_state,node_build_number,node_version' as cols
   union all
   select 'nodeindexcounter' as tab, 'node_id,sending_node_id,index_operation_id' as cols
   union all
-  select 'replicatedindexoperation' as tab, 'id,index_time,node_id,operation' as cols
-  union all
-  select 'productlicense' as tab, 'id' as cols
+  select 'replicatedindexoperation' as tab, 'id,node_id' as cols
   union all
   select 'AO_60DB71_SPRINT' as tab, 'ID,CLOSED,STARTED,RAPID_VIEW_ID' as cols
   union all
   select 'AO_60DB71_RAPIDVIEW' as tab, 'ID,SPRINTS_ENABLED' as cols
-  union all
-  select 'AO_60DB71_LEXORANK' as tab, 'ID' as cols
   union all
   select 'AO_4AEACD_WEBHOOK_DAO' as tab, 'ID,ENABLED' as cols
   union all
@@ -168,7 +144,7 @@ join (
   union all
   select 'AO_9B2E3B_RULE' as tab, 'ID,ENABLED,RULESET_REVISION_ID' as cols
   union all
-  select 'AO_319474_QUEUE' as tab, 'ID,NAME,MESSAGE_COUNT' as cols
+  select 'AO_319474_QUEUE' as tab, 'ID,MESSAGE_COUNT' as cols
   union all
   select 'AO_319474_MESSAGE' as tab, 'ID,QUEUE_ID' as cols
   union all
@@ -184,23 +160,21 @@ join (
   union all
   select 'AO_8542F1_IFJ_OBJ_JIRAISSUE' as tab, 'ID' as cols
   union all
-  select 'AO_4789DD_HEALTH_CHECK_STATUS' as tab, 'ID,COMPLETE_KEY,IS_HEALTHY,IS_RESOLVED,SEVERITY,FAILED_DATE,RESOLVED_DATE' as cols
-  union all
-  select 'AO_6FF49D_GUARDRAILS_RESPONSE' as tab, 'ID,JOB_ID,QUERY_ID,QUERY_STATUS,SUCCESS,GUARDRAILS_RESPONSE,QUERY_DURATION,QUERY_CPU_LOAD' as cols
-  union all
   select 'cwd_user' as tab, 'id,directory_id,active,is_active' as cols
   union all
   select 'cwd_group' as tab, 'id,directory_id,active,is_active' as cols
   union all
-  select 'cwd_directory' as tab, 'id,directory_type,active,is_active,impl_class' as cols
+  select 'cwd_directory' as tab, 'id,active,is_active' as cols
   union all
   select 'cwd_membership' as tab, 'id,parent_id,child_id,child_group_id,child_user_id,membership_type,directory_id' as cols
   union all
   select 'cwd_application' as tab, 'id,application_type,active,is_active' as cols
   union all
-  select 'cwd_app_dir_mapping' as tab, 'id,application_id,directory_id' as cols
+  select 'cwd_app_dir_mapping' as tab, 'id,application_id,directory_id,allow_all' as cols
   union all
   select 'cwd_cluster_heartbeat' as tab, 'node_id,hearbeat_timestamp' as cols
+  union all
+  select 'cwd_app_licensing' as tab, 'id,total_users,total_crowd_users,active' as cols
   union all
   select 'spaces' as tab, 'spaceid,spacetype,spacestatus' as cols
   union all
@@ -216,13 +190,9 @@ join (
   union all
   select 'content_perm' as tab, 'id,cps_id' as cols
   union all
-  select 'plugindata' as tab, 'pluginkey,filename,lastmoddate' as cols
+  select 'plugindata' as tab, 'pluginkey' as cols
   union all
-  select 'confversion' as tab, 'buildnumber,installdate,versiontag' as cols
-  union all
-  select 'mig_space_statistic' as tab, 'spaceid,sumofpageblogdraftcount,attachmentsize,attachmentcount,lastcalculated' as cols
-  union all
-  select 'guardrails_response' as tab, 'id,queryid,querystatus,success,querycomplexity,guardrailsresponsetype' as cols
+  select 'confversion' as tab, 'buildnumber' as cols
   union all
   select 'sta_normal_project' as tab, 'project_id,is_public' as cols
   union all
@@ -252,34 +222,60 @@ join (
   union all
   select 'sta_repo_permission' as tab, 'id,perm_id,repo_id' as cols
   union all
-  select 'plugin_state' as tab, 'name,enabled,updated_timestamp' as cols
+  select 'plugin_state' as tab, 'name,enabled' as cols
   union all
   select 'buildresultsummary' as tab, 'build_key,build_number,build_type,build_state' as cols
+  union all
+  select 'build' as tab, 'build_id,build_type' as cols
+  union all
+  select 'queue' as tab, 'queue_id' as cols
 ) w on lower(w.tab) = lower(c.table_name) and find_in_set(lower(c.column_name), lower(w.cols)) > 0
 where c.table_schema = database()
 group by c.table_name;
 
--- Single rows of tables that hold secrets as well.
+-- Single rows of tables that hold secrets as well, and counts of columns that name people.
 
-select replace('create or replace definer = `portfolio_agent_views`@`localhost` sql security definer view `portfolio_agent_@db@`.propertyentry as select t.id, t.entity_name, t.entity_id, t.property_key, t.propertytype from `@db@`.propertyentry t where t.property_key = ''jira.archiving.projects'' or (t.entity_name = ''GreenHopper.properties'' and t.property_key = ''GreenHopper.Epic.Default.issuetype.id'') or (t.entity_name = ''jira.properties'' and ( t.property_key in (''jira.sid.key'', ''jira.baseurl'', ''jira.version'', ''jira.version.patched'', ''jira.mode'', ''jira.monitoring.jmx.enabled'', ''jira.path.index.use.default.directory'', ''jira.path.attachments.use.default.directory'') or (t.property_key like ''applinks.admin.%'' and (t.property_key like ''%.type'' or t.property_key like ''%url''))));', '@db@', database())
-from dual where (select count(*) from information_schema.tables
-  where table_schema = database() and table_name in ('propertyentry')) = 1;
+select replace(replace('create or replace definer = `portfolio_agent_views`@`localhost` sql security definer view `portfolio_agent_@db@`.`@table@` as select t.id, t.entity_name, t.entity_id, t.property_key, t.propertytype from `@db@`.`@table@` t where t.property_key = ''jira.archiving.projects'' or (t.entity_name = ''GreenHopper.properties'' and t.property_key = ''GreenHopper.Epic.Default.issuetype.id'') or (t.entity_name = ''jira.properties'' and ( t.property_key in (''jira.sid.key'', ''jira.baseurl'', ''jira.version'', ''jira.version.patched'', ''jvm.system.timezone'') or t.property_key like ''applinks.admin.____________________________________.name'' or t.property_key like ''applinks.admin.____________________________________.type'' or t.property_key like ''applinks.admin.____________________________________.url'' or t.property_key like ''applinks.admin.____________________________________.rpc.url'' or t.property_key like ''applinks.admin.____________________________________.display.url''));', '@db@', database()), '@table@', t.table_name)
+from information_schema.tables t
+where t.table_schema = database() and lower(t.table_name) = 'propertyentry';
 
-select replace('create or replace definer = `portfolio_agent_views`@`localhost` sql security definer view `portfolio_agent_@db@`.propertystring as select t.id, t.propertyvalue from `@db@`.propertystring t join `@db@`.propertyentry e on e.id = t.id where (e.entity_name = ''GreenHopper.properties'' and e.property_key = ''GreenHopper.Epic.Default.issuetype.id'') or (e.entity_name = ''jira.properties'' and ( e.property_key in (''jira.sid.key'', ''jira.baseurl'', ''jira.version'', ''jira.version.patched'', ''jira.mode'') or (e.property_key like ''applinks.admin.%'' and (e.property_key like ''%.type'' or e.property_key like ''%url''))));', '@db@', database())
-from dual where (select count(*) from information_schema.tables
-  where table_schema = database() and table_name in ('propertystring', 'propertyentry')) = 2;
+select replace(replace(replace('create or replace definer = `portfolio_agent_views`@`localhost` sql security definer view `portfolio_agent_@db@`.`@table@` as select t.id, t.propertyvalue from `@db@`.`@table@` t join `@db@`.`@joined@` e on e.id = t.id where (e.entity_name = ''GreenHopper.properties'' and e.property_key = ''GreenHopper.Epic.Default.issuetype.id'') or (e.entity_name = ''jira.properties'' and ( e.property_key in (''jira.sid.key'', ''jira.baseurl'', ''jira.version'', ''jira.version.patched'', ''jvm.system.timezone'') or e.property_key like ''applinks.admin.____________________________________.name'' or e.property_key like ''applinks.admin.____________________________________.type'' or e.property_key like ''applinks.admin.____________________________________.url'' or e.property_key like ''applinks.admin.____________________________________.rpc.url'' or e.property_key like ''applinks.admin.____________________________________.display.url''));', '@db@', database()), '@table@', t.table_name), '@joined@', e.table_name)
+from information_schema.tables t join information_schema.tables e on e.table_schema = t.table_schema and lower(e.table_name) = 'propertyentry'
+where t.table_schema = database() and lower(t.table_name) = 'propertystring';
 
-select replace('create or replace definer = `portfolio_agent_views`@`localhost` sql security definer view `portfolio_agent_@db@`.propertynumber as select t.id, t.propertyvalue from `@db@`.propertynumber t join `@db@`.propertyentry e on e.id = t.id where e.entity_name = ''jira.properties'' and e.property_key in (''jira.monitoring.jmx.enabled'', ''jira.path.index.use.default.directory'', ''jira.path.attachments.use.default.directory'');', '@db@', database())
-from dual where (select count(*) from information_schema.tables
-  where table_schema = database() and table_name in ('propertynumber', 'propertyentry')) = 2;
+select replace(replace('create or replace definer = `portfolio_agent_views`@`localhost` sql security definer view `portfolio_agent_@db@`.`@table@` as select t.id, t.feature_name, t.feature_type, t.user_key from `@db@`.`@table@` t where t.feature_type = ''site'' and (t.user_key is null or t.user_key = '''');', '@db@', database()), '@table@', t.table_name)
+from information_schema.tables t
+where t.table_schema = database() and lower(t.table_name) = 'feature';
 
-select replace('create or replace definer = `portfolio_agent_views`@`localhost` sql security definer view `portfolio_agent_@db@`.bandana as select t.bandanacontext, t.bandanakey, t.bandanavalue from `@db@`.bandana t where t.bandanacontext = ''_GLOBAL'' and ( t.bandanakey in (''confluence.server.id'', ''plugin.manager.state.Map'', ''confluence.darkfeature'') or (t.bandanakey like ''applinks.admin.%'' and (t.bandanakey like ''%.type'' or t.bandanakey like ''%url'')));', '@db@', database())
-from dual where (select count(*) from information_schema.tables
-  where table_schema = database() and table_name in ('bandana')) = 1;
+select replace(replace('create or replace definer = `portfolio_agent_views`@`localhost` sql security definer view `portfolio_agent_@db@`.`@table@` as select t.bandanacontext, t.bandanakey, case when t.bandanakey <> ''atlassian.confluence.settings'' then t.bandanavalue when locate(''<baseUrl>'', t.bandanavalue) > 0 then concat(''<baseUrl>'', substring_index(substring_index(t.bandanavalue, ''</baseUrl>'', 1), ''<baseUrl>'', -1), ''</baseUrl>'') end as bandanavalue from `@db@`.`@table@` t where t.bandanacontext = ''_GLOBAL'' and ( t.bandanakey in (''confluence.server.id'', ''atlassian.confluence.settings'', ''plugin.manager.state.Map'', ''confluence.darkfeature'') or t.bandanakey like ''applinks.admin.____________________________________.name'' or t.bandanakey like ''applinks.admin.____________________________________.type'' or t.bandanakey like ''applinks.admin.____________________________________.url'' or t.bandanakey like ''applinks.admin.____________________________________.rpc.url'' or t.bandanakey like ''applinks.admin.____________________________________.display.url'');', '@db@', database()), '@table@', t.table_name)
+from information_schema.tables t
+where t.table_schema = database() and lower(t.table_name) = 'bandana';
 
-select replace('create or replace definer = `portfolio_agent_views`@`localhost` sql security definer view `portfolio_agent_@db@`.plugin_setting as select t.namespace, t.key_name, t.key_value from `@db@`.plugin_setting t where t.key_name like ''applinks.admin.%'' and (t.key_name like ''%.type'' or t.key_name like ''%url'');', '@db@', database())
-from dual where (select count(*) from information_schema.tables
-  where table_schema = database() and table_name in ('plugin_setting')) = 1;
+select replace(replace('create or replace definer = `portfolio_agent_views`@`localhost` sql security definer view `portfolio_agent_@db@`.`@table@` as select t.namespace, t.key_name, t.key_value from `@db@`.`@table@` t where t.key_name like ''applinks.admin.____________________________________.name'' or t.key_name like ''applinks.admin.____________________________________.type'' or t.key_name like ''applinks.admin.____________________________________.url'' or t.key_name like ''applinks.admin.____________________________________.rpc.url'' or t.key_name like ''applinks.admin.____________________________________.display.url'';', '@db@', database()), '@table@', t.table_name)
+from information_schema.tables t
+where t.table_schema = database() and lower(t.table_name) = 'plugin_setting';
+
+select replace(replace('create or replace definer = `portfolio_agent_views`@`localhost` sql security definer view `portfolio_agent_@db@`.`@table@` as select t.prop_key, t.prop_value from `@db@`.`@table@` t where t.prop_key in (''instance.url'', ''server.id'');', '@db@', database()), '@table@', t.table_name)
+from information_schema.tables t
+where t.table_schema = database() and lower(t.table_name) = 'app_property';
+
+select replace(replace('create or replace definer = `portfolio_agent_views`@`localhost` sql security definer view `portfolio_agent_@db@`.`@table@` as select t.property_key, t.property_name, t.property_value from `@db@`.`@table@` t where t.property_key = ''crowd'' and t.property_name in (''build.number'', ''base.url'');', '@db@', database()), '@table@', t.table_name)
+from information_schema.tables t
+where t.table_schema = database() and lower(t.table_name) = 'cwd_property';
+
+select replace(replace('create or replace definer = `portfolio_agent_views`@`localhost` sql security definer view `portfolio_agent_@db@`.comments_by_author as select count(*) as n from `@db@`.`@table@` t where t.actiontype = ''comment'' group by t.author;', '@db@', database()), '@table@', t.table_name)
+from information_schema.tables t
+where t.table_schema = database() and lower(t.table_name) = 'jiraaction';
+
+select replace(replace('create or replace definer = `portfolio_agent_views`@`localhost` sql security definer view `portfolio_agent_@db@`.groups_in_restrictions as select count(distinct t.groupname) as n from `@db@`.`@table@` t where t.groupname is not null;', '@db@', database()), '@table@', t.table_name)
+from information_schema.tables t
+where t.table_schema = database() and lower(t.table_name) = 'content_perm';
+
+-- About how many rows each table has, and since when InnoDB believes so; of a view MySQL does not tell.
+select 'grant select on mysql.innodb_table_stats to portfolio_agent_views@localhost;';
+select concat('create or replace definer = `portfolio_agent_views`@`localhost` sql security definer view ',
+              '`portfolio_agent_', database(), '`.table_estimates as select table_name, n_rows, last_update ',
+              'from mysql.innodb_table_stats where database_name = ''', database(), ''';');
 
 select concat('grant select on `portfolio_agent_', replace(replace(database(), '_', '\\_'), '%', '\\%'), '`.* to ',
               coalesce(@agent, 'portfolio_agent@''%'''), ';');

@@ -67,8 +67,8 @@ declare
     end if;
   end;
 begin
-  narrowed('project', 'id,pcounter,projecttype,project_type');
-  narrowed('jiraissue', 'id,project,issuetype,issuestatus,archived');
+  narrowed('project', 'id,project_id');
+  narrowed('jiraissue', 'id,project,issuetype,archived');
   narrowed('jiraaction', 'id,issueid,actiontype');
   narrowed('changegroup', 'id,issueid');
   narrowed('changeitem', 'id,groupid');
@@ -78,47 +78,35 @@ begin
   narrowed('issue_version', 'issue_id');
   narrowed('comment_version', 'comment_id');
   narrowed('worklog_version', 'worklog_id');
-  narrowed('customfield', 'id,customfieldtypekey,issueswithvalue,lastvalueupdate');
+  narrowed('customfield', 'id,issueswithvalue');
   narrowed('customfieldvalue', 'id,customfield,issue');
   narrowed('fieldconfigscheme', 'id,fieldid');
   narrowed('configurationcontext', 'id,project,customfield,fieldconfigscheme');
-  narrowed('managedconfigurationitem', 'id,item_id,item_type,managed,access_level,source');
-  narrowed('app_user', 'id');
   narrowed('issuetype', 'id');
   narrowed('issuestatus', 'id');
   narrowed('priority', 'id');
   narrowed('resolution', 'id');
   narrowed('component', 'id,project');
   narrowed('projectversion', 'id,project');
-  narrowed('projectrole', 'id');
-  narrowed('projectroleactor', 'id,pid');
   narrowed('fieldscreen', 'id');
   narrowed('fieldscreenscheme', 'id');
   narrowed('fieldlayoutscheme', 'id');
   narrowed('issuetypescreenscheme', 'id');
   narrowed('issuesecurityscheme', 'id');
   narrowed('permissionscheme', 'id');
-  narrowed('schemepermissions', 'id,scheme');
   narrowed('notificationscheme', 'id');
   narrowed('jiraworkflows', 'id');
   narrowed('workflowscheme', 'id');
-  narrowed('workflowschemeentity', 'id,scheme');
   narrowed('searchrequest', 'id');
   narrowed('portalpage', 'id');
   narrowed('filtersubscription', 'id');
-  narrowed('nodeassociation', 'source_node_id,source_node_entity,sink_node_entity,association_type');
-  narrowed('pluginversion', 'pluginname,pluginkey,pluginversion,created');
+  narrowed('pluginversion', 'pluginname,pluginkey,pluginversion');
   narrowed('pluginstate', 'pluginkey,pluginenabled');
-  narrowed('feature', 'id,feature_name,feature_type');
-  narrowed('upgradeversionhistory', 'timeperformed,targetbuild,targetversion');
-  narrowed('clusternode', 'node_id,node_state,timestamp,node_build_number,node_version');
-  narrowed('clusternodeheartbeat', 'node_id,heartbeat_time,database_time');
+  narrowed('clusternode', 'node_id,node_state,node_build_number,node_version');
   narrowed('nodeindexcounter', 'node_id,sending_node_id,index_operation_id');
-  narrowed('replicatedindexoperation', 'id,index_time,node_id,operation');
-  narrowed('productlicense', 'id');
+  narrowed('replicatedindexoperation', 'id,node_id');
   narrowed('AO_60DB71_SPRINT', 'ID,CLOSED,STARTED,RAPID_VIEW_ID');
   narrowed('AO_60DB71_RAPIDVIEW', 'ID,SPRINTS_ENABLED');
-  narrowed('AO_60DB71_LEXORANK', 'ID');
   narrowed('AO_4AEACD_WEBHOOK_DAO', 'ID,ENABLED');
   narrowed('AO_A0B856_WEB_HOOK_LISTENER_AO', 'ID,ENABLED');
   narrowed('AO_A0B856_WEBHOOK', 'ID,ACTIVE');
@@ -132,7 +120,7 @@ begin
   narrowed('AO_54307E_GOAL', 'ID,TIME_METRIC_ID');
   narrowed('AO_9B2E3B_RULESET', 'ID,ACTIVE_REVISION_ID');
   narrowed('AO_9B2E3B_RULE', 'ID,ENABLED,RULESET_REVISION_ID');
-  narrowed('AO_319474_QUEUE', 'ID,NAME,MESSAGE_COUNT');
+  narrowed('AO_319474_QUEUE', 'ID,MESSAGE_COUNT');
   narrowed('AO_319474_MESSAGE', 'ID,QUEUE_ID');
   narrowed('AO_8542F1_IFJ_OBJ', 'ID,OBJECT_TYPE_ID');
   narrowed('AO_8542F1_IFJ_OBJ_TYPE', 'ID,OBJECT_SCHEMA_ID');
@@ -140,15 +128,14 @@ begin
   narrowed('AO_8542F1_IFJ_OBJ_ATTR_VAL', 'ID');
   narrowed('AO_8542F1_IFJ_OBJ_HIST', 'ID');
   narrowed('AO_8542F1_IFJ_OBJ_JIRAISSUE', 'ID');
-  narrowed('AO_4789DD_HEALTH_CHECK_STATUS', 'ID,COMPLETE_KEY,IS_HEALTHY,IS_RESOLVED,SEVERITY,FAILED_DATE,RESOLVED_DATE');
-  narrowed('AO_6FF49D_GUARDRAILS_RESPONSE', 'ID,JOB_ID,QUERY_ID,QUERY_STATUS,SUCCESS,GUARDRAILS_RESPONSE,QUERY_DURATION,QUERY_CPU_LOAD');
   narrowed('cwd_user', 'id,directory_id,active,is_active');
   narrowed('cwd_group', 'id,directory_id,active,is_active');
-  narrowed('cwd_directory', 'id,directory_type,active,is_active,impl_class');
+  narrowed('cwd_directory', 'id,active,is_active');
   narrowed('cwd_membership', 'id,parent_id,child_id,child_group_id,child_user_id,membership_type,directory_id');
   narrowed('cwd_application', 'id,application_type,active,is_active');
-  narrowed('cwd_app_dir_mapping', 'id,application_id,directory_id');
+  narrowed('cwd_app_dir_mapping', 'id,application_id,directory_id,allow_all');
   narrowed('cwd_cluster_heartbeat', 'node_id,hearbeat_timestamp');
+  narrowed('cwd_app_licensing', 'id,total_users,total_crowd_users,active');
   narrowed('spaces', 'spaceid,spacetype,spacestatus');
   narrowed('content', 'contentid,contenttype,content_status,prevver,version,spaceid,pageid');
   narrowed('contentproperties', 'contentid,propertyname,longval');
@@ -156,10 +143,8 @@ begin
   narrowed('spacepermissions', 'permid,spaceid,permtype');
   narrowed('content_perm_set', 'id,content_id,cont_perm_type');
   narrowed('content_perm', 'id,cps_id');
-  narrowed('plugindata', 'pluginkey,filename,lastmoddate');
-  narrowed('confversion', 'buildnumber,installdate,versiontag');
-  narrowed('mig_space_statistic', 'spaceid,sumofpageblogdraftcount,attachmentsize,attachmentcount,lastcalculated');
-  narrowed('guardrails_response', 'id,queryid,querystatus,success,querycomplexity,guardrailsresponsetype');
+  narrowed('plugindata', 'pluginkey');
+  narrowed('confversion', 'buildnumber');
   narrowed('sta_normal_project', 'project_id,is_public');
   narrowed('sta_personal_project', 'project_id');
   narrowed('repository', 'id,state,project_id,hierarchy_id,is_forkable,is_public');
@@ -174,18 +159,28 @@ begin
   narrowed('sta_project_permission', 'id,perm_id,project_id');
   narrowed('sta_repo_origin', 'repository_id');
   narrowed('sta_repo_permission', 'id,perm_id,repo_id');
-  narrowed('plugin_state', 'name,enabled,updated_timestamp');
+  narrowed('plugin_state', 'name,enabled');
   narrowed('buildresultsummary', 'build_key,build_number,build_type,build_state');
-  -- Single rows of tables that hold secrets as well.
+  narrowed('build', 'build_id,build_type');
+  narrowed('queue', 'queue_id');
+  -- Single rows of tables that hold secrets as well, and counts of columns that name people.
   filtered('propertyentry', sys.odcivarchar2list('PROPERTYENTRY'),
-    'create or replace view portfolio_agent_views.propertyentry as select t.id, t.entity_name, t.entity_id, t.property_key, t.propertytype from @owner@.propertyentry t where t.property_key = ''jira.archiving.projects'' or (t.entity_name = ''GreenHopper.properties'' and t.property_key = ''GreenHopper.Epic.Default.issuetype.id'') or (t.entity_name = ''jira.properties'' and ( t.property_key in (''jira.sid.key'', ''jira.baseurl'', ''jira.version'', ''jira.version.patched'', ''jira.mode'', ''jira.monitoring.jmx.enabled'', ''jira.path.index.use.default.directory'', ''jira.path.attachments.use.default.directory'') or (t.property_key like ''applinks.admin.%'' and (t.property_key like ''%.type'' or t.property_key like ''%url''))))');
+    'create or replace view portfolio_agent_views.propertyentry as select t.id, t.entity_name, t.entity_id, t.property_key, t.propertytype from @owner@.propertyentry t where t.property_key = ''jira.archiving.projects'' or (t.entity_name = ''GreenHopper.properties'' and t.property_key = ''GreenHopper.Epic.Default.issuetype.id'') or (t.entity_name = ''jira.properties'' and ( t.property_key in (''jira.sid.key'', ''jira.baseurl'', ''jira.version'', ''jira.version.patched'', ''jvm.system.timezone'') or t.property_key like ''applinks.admin.____________________________________.name'' or t.property_key like ''applinks.admin.____________________________________.type'' or t.property_key like ''applinks.admin.____________________________________.url'' or t.property_key like ''applinks.admin.____________________________________.rpc.url'' or t.property_key like ''applinks.admin.____________________________________.display.url''))');
   filtered('propertystring', sys.odcivarchar2list('PROPERTYSTRING', 'PROPERTYENTRY'),
-    'create or replace view portfolio_agent_views.propertystring as select t.id, t.propertyvalue from @owner@.propertystring t join @owner@.propertyentry e on e.id = t.id where (e.entity_name = ''GreenHopper.properties'' and e.property_key = ''GreenHopper.Epic.Default.issuetype.id'') or (e.entity_name = ''jira.properties'' and ( e.property_key in (''jira.sid.key'', ''jira.baseurl'', ''jira.version'', ''jira.version.patched'', ''jira.mode'') or (e.property_key like ''applinks.admin.%'' and (e.property_key like ''%.type'' or e.property_key like ''%url''))))');
-  filtered('propertynumber', sys.odcivarchar2list('PROPERTYNUMBER', 'PROPERTYENTRY'),
-    'create or replace view portfolio_agent_views.propertynumber as select t.id, t.propertyvalue from @owner@.propertynumber t join @owner@.propertyentry e on e.id = t.id where e.entity_name = ''jira.properties'' and e.property_key in (''jira.monitoring.jmx.enabled'', ''jira.path.index.use.default.directory'', ''jira.path.attachments.use.default.directory'')');
+    'create or replace view portfolio_agent_views.propertystring as select t.id, t.propertyvalue from @owner@.propertystring t join @owner@.propertyentry e on e.id = t.id where (e.entity_name = ''GreenHopper.properties'' and e.property_key = ''GreenHopper.Epic.Default.issuetype.id'') or (e.entity_name = ''jira.properties'' and ( e.property_key in (''jira.sid.key'', ''jira.baseurl'', ''jira.version'', ''jira.version.patched'', ''jvm.system.timezone'') or e.property_key like ''applinks.admin.____________________________________.name'' or e.property_key like ''applinks.admin.____________________________________.type'' or e.property_key like ''applinks.admin.____________________________________.url'' or e.property_key like ''applinks.admin.____________________________________.rpc.url'' or e.property_key like ''applinks.admin.____________________________________.display.url''))');
+  filtered('feature', sys.odcivarchar2list('FEATURE'),
+    'create or replace view portfolio_agent_views.feature as select t.id, t.feature_name, t.feature_type, t.user_key from @owner@.feature t where t.feature_type = ''site'' and (t.user_key is null or t.user_key = '''')');
   filtered('bandana', sys.odcivarchar2list('BANDANA'),
-    'create or replace view portfolio_agent_views.bandana as select t.bandanacontext, t.bandanakey, t.bandanavalue from @owner@.bandana t where t.bandanacontext = ''_GLOBAL'' and ( t.bandanakey in (''confluence.server.id'', ''plugin.manager.state.Map'', ''confluence.darkfeature'') or (t.bandanakey like ''applinks.admin.%'' and (t.bandanakey like ''%.type'' or t.bandanakey like ''%url'')))');
+    'create or replace view portfolio_agent_views.bandana as select t.bandanacontext, t.bandanakey, case when t.bandanakey = ''atlassian.confluence.settings'' then to_clob(regexp_substr(t.bandanavalue, ''<baseUrl>[^<]*</baseUrl>'')) else to_clob(t.bandanavalue) end as bandanavalue from @owner@.bandana t where t.bandanacontext = ''_GLOBAL'' and ( t.bandanakey in (''confluence.server.id'', ''atlassian.confluence.settings'', ''plugin.manager.state.Map'', ''confluence.darkfeature'') or t.bandanakey like ''applinks.admin.____________________________________.name'' or t.bandanakey like ''applinks.admin.____________________________________.type'' or t.bandanakey like ''applinks.admin.____________________________________.url'' or t.bandanakey like ''applinks.admin.____________________________________.rpc.url'' or t.bandanakey like ''applinks.admin.____________________________________.display.url'')');
   filtered('plugin_setting', sys.odcivarchar2list('PLUGIN_SETTING'),
-    'create or replace view portfolio_agent_views.plugin_setting as select t.namespace, t.key_name, t.key_value from @owner@.plugin_setting t where t.key_name like ''applinks.admin.%'' and (t.key_name like ''%.type'' or t.key_name like ''%url'')');
+    'create or replace view portfolio_agent_views.plugin_setting as select t.namespace, t.key_name, t.key_value from @owner@.plugin_setting t where t.key_name like ''applinks.admin.____________________________________.name'' or t.key_name like ''applinks.admin.____________________________________.type'' or t.key_name like ''applinks.admin.____________________________________.url'' or t.key_name like ''applinks.admin.____________________________________.rpc.url'' or t.key_name like ''applinks.admin.____________________________________.display.url''');
+  filtered('app_property', sys.odcivarchar2list('APP_PROPERTY'),
+    'create or replace view portfolio_agent_views.app_property as select t.prop_key, t.prop_value from @owner@.app_property t where t.prop_key in (''instance.url'', ''server.id'')');
+  filtered('cwd_property', sys.odcivarchar2list('CWD_PROPERTY'),
+    'create or replace view portfolio_agent_views.cwd_property as select t.property_key, t.property_name, t.property_value from @owner@.cwd_property t where t.property_key = ''crowd'' and t.property_name in (''build.number'', ''base.url'')');
+  filtered('comments_by_author', sys.odcivarchar2list('JIRAACTION'),
+    'create or replace view portfolio_agent_views.comments_by_author as select count(*) as n from @owner@.jiraaction t where t.actiontype = ''comment'' group by t.author');
+  filtered('groups_in_restrictions', sys.odcivarchar2list('CONTENT_PERM'),
+    'create or replace view portfolio_agent_views.groups_in_restrictions as select count(distinct t.groupname) as n from @owner@.content_perm t where t.groupname is not null');
 end;
 /

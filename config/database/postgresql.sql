@@ -52,8 +52,8 @@ grant usage on schema portfolio_agent to portfolio_agent;
 select format('grant connect on database %I to portfolio_agent', current_database()) \gexec
 
 with wanted (tab, cols) as (values
-  ('project', 'id,pcounter,projecttype,project_type'),
-  ('jiraissue', 'id,project,issuetype,issuestatus,archived'),
+  ('project', 'id,project_id'),
+  ('jiraissue', 'id,project,issuetype,archived'),
   ('jiraaction', 'id,issueid,actiontype'),
   ('changegroup', 'id,issueid'),
   ('changeitem', 'id,groupid'),
@@ -63,47 +63,35 @@ with wanted (tab, cols) as (values
   ('issue_version', 'issue_id'),
   ('comment_version', 'comment_id'),
   ('worklog_version', 'worklog_id'),
-  ('customfield', 'id,customfieldtypekey,issueswithvalue,lastvalueupdate'),
+  ('customfield', 'id,issueswithvalue'),
   ('customfieldvalue', 'id,customfield,issue'),
   ('fieldconfigscheme', 'id,fieldid'),
   ('configurationcontext', 'id,project,customfield,fieldconfigscheme'),
-  ('managedconfigurationitem', 'id,item_id,item_type,managed,access_level,source'),
-  ('app_user', 'id'),
   ('issuetype', 'id'),
   ('issuestatus', 'id'),
   ('priority', 'id'),
   ('resolution', 'id'),
   ('component', 'id,project'),
   ('projectversion', 'id,project'),
-  ('projectrole', 'id'),
-  ('projectroleactor', 'id,pid'),
   ('fieldscreen', 'id'),
   ('fieldscreenscheme', 'id'),
   ('fieldlayoutscheme', 'id'),
   ('issuetypescreenscheme', 'id'),
   ('issuesecurityscheme', 'id'),
   ('permissionscheme', 'id'),
-  ('schemepermissions', 'id,scheme'),
   ('notificationscheme', 'id'),
   ('jiraworkflows', 'id'),
   ('workflowscheme', 'id'),
-  ('workflowschemeentity', 'id,scheme'),
   ('searchrequest', 'id'),
   ('portalpage', 'id'),
   ('filtersubscription', 'id'),
-  ('nodeassociation', 'source_node_id,source_node_entity,sink_node_entity,association_type'),
-  ('pluginversion', 'pluginname,pluginkey,pluginversion,created'),
+  ('pluginversion', 'pluginname,pluginkey,pluginversion'),
   ('pluginstate', 'pluginkey,pluginenabled'),
-  ('feature', 'id,feature_name,feature_type'),
-  ('upgradeversionhistory', 'timeperformed,targetbuild,targetversion'),
-  ('clusternode', 'node_id,node_state,timestamp,node_build_number,node_version'),
-  ('clusternodeheartbeat', 'node_id,heartbeat_time,database_time'),
+  ('clusternode', 'node_id,node_state,node_build_number,node_version'),
   ('nodeindexcounter', 'node_id,sending_node_id,index_operation_id'),
-  ('replicatedindexoperation', 'id,index_time,node_id,operation'),
-  ('productlicense', 'id'),
+  ('replicatedindexoperation', 'id,node_id'),
   ('AO_60DB71_SPRINT', 'ID,CLOSED,STARTED,RAPID_VIEW_ID'),
   ('AO_60DB71_RAPIDVIEW', 'ID,SPRINTS_ENABLED'),
-  ('AO_60DB71_LEXORANK', 'ID'),
   ('AO_4AEACD_WEBHOOK_DAO', 'ID,ENABLED'),
   ('AO_A0B856_WEB_HOOK_LISTENER_AO', 'ID,ENABLED'),
   ('AO_A0B856_WEBHOOK', 'ID,ACTIVE'),
@@ -117,7 +105,7 @@ with wanted (tab, cols) as (values
   ('AO_54307E_GOAL', 'ID,TIME_METRIC_ID'),
   ('AO_9B2E3B_RULESET', 'ID,ACTIVE_REVISION_ID'),
   ('AO_9B2E3B_RULE', 'ID,ENABLED,RULESET_REVISION_ID'),
-  ('AO_319474_QUEUE', 'ID,NAME,MESSAGE_COUNT'),
+  ('AO_319474_QUEUE', 'ID,MESSAGE_COUNT'),
   ('AO_319474_MESSAGE', 'ID,QUEUE_ID'),
   ('AO_8542F1_IFJ_OBJ', 'ID,OBJECT_TYPE_ID'),
   ('AO_8542F1_IFJ_OBJ_TYPE', 'ID,OBJECT_SCHEMA_ID'),
@@ -125,15 +113,14 @@ with wanted (tab, cols) as (values
   ('AO_8542F1_IFJ_OBJ_ATTR_VAL', 'ID'),
   ('AO_8542F1_IFJ_OBJ_HIST', 'ID'),
   ('AO_8542F1_IFJ_OBJ_JIRAISSUE', 'ID'),
-  ('AO_4789DD_HEALTH_CHECK_STATUS', 'ID,COMPLETE_KEY,IS_HEALTHY,IS_RESOLVED,SEVERITY,FAILED_DATE,RESOLVED_DATE'),
-  ('AO_6FF49D_GUARDRAILS_RESPONSE', 'ID,JOB_ID,QUERY_ID,QUERY_STATUS,SUCCESS,GUARDRAILS_RESPONSE,QUERY_DURATION,QUERY_CPU_LOAD'),
   ('cwd_user', 'id,directory_id,active,is_active'),
   ('cwd_group', 'id,directory_id,active,is_active'),
-  ('cwd_directory', 'id,directory_type,active,is_active,impl_class'),
+  ('cwd_directory', 'id,active,is_active'),
   ('cwd_membership', 'id,parent_id,child_id,child_group_id,child_user_id,membership_type,directory_id'),
   ('cwd_application', 'id,application_type,active,is_active'),
-  ('cwd_app_dir_mapping', 'id,application_id,directory_id'),
+  ('cwd_app_dir_mapping', 'id,application_id,directory_id,allow_all'),
   ('cwd_cluster_heartbeat', 'node_id,hearbeat_timestamp'),
+  ('cwd_app_licensing', 'id,total_users,total_crowd_users,active'),
   ('spaces', 'spaceid,spacetype,spacestatus'),
   ('content', 'contentid,contenttype,content_status,prevver,version,spaceid,pageid'),
   ('contentproperties', 'contentid,propertyname,longval'),
@@ -141,10 +128,8 @@ with wanted (tab, cols) as (values
   ('spacepermissions', 'permid,spaceid,permtype'),
   ('content_perm_set', 'id,content_id,cont_perm_type'),
   ('content_perm', 'id,cps_id'),
-  ('plugindata', 'pluginkey,filename,lastmoddate'),
-  ('confversion', 'buildnumber,installdate,versiontag'),
-  ('mig_space_statistic', 'spaceid,sumofpageblogdraftcount,attachmentsize,attachmentcount,lastcalculated'),
-  ('guardrails_response', 'id,queryid,querystatus,success,querycomplexity,guardrailsresponsetype'),
+  ('plugindata', 'pluginkey'),
+  ('confversion', 'buildnumber'),
   ('sta_normal_project', 'project_id,is_public'),
   ('sta_personal_project', 'project_id'),
   ('repository', 'id,state,project_id,hierarchy_id,is_forkable,is_public'),
@@ -159,8 +144,10 @@ with wanted (tab, cols) as (values
   ('sta_project_permission', 'id,perm_id,project_id'),
   ('sta_repo_origin', 'repository_id'),
   ('sta_repo_permission', 'id,perm_id,repo_id'),
-  ('plugin_state', 'name,enabled,updated_timestamp'),
-  ('buildresultsummary', 'build_key,build_number,build_type,build_state')
+  ('plugin_state', 'name,enabled'),
+  ('buildresultsummary', 'build_key,build_number,build_type,build_state'),
+  ('build', 'build_id,build_type'),
+  ('queue', 'queue_id')
 )
 select format('grant select (%s) on %s to portfolio_agent',
               string_agg(quote_ident(a.attname), ', ' order by a.attnum), c.oid::regclass)
@@ -171,13 +158,13 @@ join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdroppe
 where c.relkind in ('r', 'p')
 group by c.oid \gexec
 
--- Single rows of tables that hold secrets as well.
+-- Single rows of tables that hold secrets as well, and counts of columns that name people.
 -- The function belongs to the table's owner, who needs to enter the schema for a moment to receive it.
 select distinct format('grant usage, create on schema portfolio_agent to %s', relowner::regrole) from pg_class
 where relnamespace = to_regnamespace(quote_ident(:'schema')) and relkind = 'r' \gexec
 
 select format($f$create function portfolio_agent.read_propertyentry() returns table (id bigint, entity_name text, entity_id bigint, property_key text, propertytype bigint)
-  language sql stable security definer set search_path = %I, pg_temp as %L$f$, :'schema', $b$select t.id::bigint, t.entity_name::text, t.entity_id::bigint, t.property_key::text, t.propertytype::bigint from propertyentry t where t.property_key = 'jira.archiving.projects' or (t.entity_name = 'GreenHopper.properties' and t.property_key = 'GreenHopper.Epic.Default.issuetype.id') or (t.entity_name = 'jira.properties' and ( t.property_key in ('jira.sid.key', 'jira.baseurl', 'jira.version', 'jira.version.patched', 'jira.mode', 'jira.monitoring.jmx.enabled', 'jira.path.index.use.default.directory', 'jira.path.attachments.use.default.directory') or (t.property_key like 'applinks.admin.%' and (t.property_key like '%.type' or t.property_key like '%url'))))$b$)
+  language sql stable security definer set search_path = %I, pg_temp as %L$f$, :'schema', $b$select (t.id)::bigint as id, (t.entity_name)::text as entity_name, (t.entity_id)::bigint as entity_id, (t.property_key)::text as property_key, (t.propertytype)::bigint as propertytype from propertyentry t where t.property_key = 'jira.archiving.projects' or (t.entity_name = 'GreenHopper.properties' and t.property_key = 'GreenHopper.Epic.Default.issuetype.id') or (t.entity_name = 'jira.properties' and ( t.property_key in ('jira.sid.key', 'jira.baseurl', 'jira.version', 'jira.version.patched', 'jvm.system.timezone') or t.property_key like 'applinks.admin.____________________________________.name' or t.property_key like 'applinks.admin.____________________________________.type' or t.property_key like 'applinks.admin.____________________________________.url' or t.property_key like 'applinks.admin.____________________________________.rpc.url' or t.property_key like 'applinks.admin.____________________________________.display.url'))$b$)
 where to_regclass(format('%I.%I', :'schema', 'propertyentry')) is not null \gexec
 select format(s.statement, c.relowner::regrole) from pg_class c, (values
   (1, 'alter function portfolio_agent.read_propertyentry() owner to %s'),
@@ -188,7 +175,7 @@ select format(s.statement, c.relowner::regrole) from pg_class c, (values
 where c.oid = to_regclass(format('%I.%I', :'schema', 'propertyentry')) and to_regclass(format('%I.%I', :'schema', 'propertyentry')) is not null order by s.place \gexec
 
 select format($f$create function portfolio_agent.read_propertystring() returns table (id bigint, propertyvalue text)
-  language sql stable security definer set search_path = %I, pg_temp as %L$f$, :'schema', $b$select t.id::bigint, t.propertyvalue::text from propertystring t join propertyentry e on e.id = t.id where (e.entity_name = 'GreenHopper.properties' and e.property_key = 'GreenHopper.Epic.Default.issuetype.id') or (e.entity_name = 'jira.properties' and ( e.property_key in ('jira.sid.key', 'jira.baseurl', 'jira.version', 'jira.version.patched', 'jira.mode') or (e.property_key like 'applinks.admin.%' and (e.property_key like '%.type' or e.property_key like '%url'))))$b$)
+  language sql stable security definer set search_path = %I, pg_temp as %L$f$, :'schema', $b$select (t.id)::bigint as id, (t.propertyvalue)::text as propertyvalue from propertystring t join propertyentry e on e.id = t.id where (e.entity_name = 'GreenHopper.properties' and e.property_key = 'GreenHopper.Epic.Default.issuetype.id') or (e.entity_name = 'jira.properties' and ( e.property_key in ('jira.sid.key', 'jira.baseurl', 'jira.version', 'jira.version.patched', 'jvm.system.timezone') or e.property_key like 'applinks.admin.____________________________________.name' or e.property_key like 'applinks.admin.____________________________________.type' or e.property_key like 'applinks.admin.____________________________________.url' or e.property_key like 'applinks.admin.____________________________________.rpc.url' or e.property_key like 'applinks.admin.____________________________________.display.url'))$b$)
 where to_regclass(format('%I.%I', :'schema', 'propertystring')) is not null and to_regclass(format('%I.%I', :'schema', 'propertyentry')) is not null \gexec
 select format(s.statement, c.relowner::regrole) from pg_class c, (values
   (1, 'alter function portfolio_agent.read_propertystring() owner to %s'),
@@ -198,19 +185,19 @@ select format(s.statement, c.relowner::regrole) from pg_class c, (values
   (5, 'grant select on portfolio_agent.propertystring to portfolio_agent')) s (place, statement)
 where c.oid = to_regclass(format('%I.%I', :'schema', 'propertystring')) and to_regclass(format('%I.%I', :'schema', 'propertystring')) is not null and to_regclass(format('%I.%I', :'schema', 'propertyentry')) is not null order by s.place \gexec
 
-select format($f$create function portfolio_agent.read_propertynumber() returns table (id bigint, propertyvalue bigint)
-  language sql stable security definer set search_path = %I, pg_temp as %L$f$, :'schema', $b$select t.id::bigint, t.propertyvalue::bigint from propertynumber t join propertyentry e on e.id = t.id where e.entity_name = 'jira.properties' and e.property_key in ('jira.monitoring.jmx.enabled', 'jira.path.index.use.default.directory', 'jira.path.attachments.use.default.directory')$b$)
-where to_regclass(format('%I.%I', :'schema', 'propertynumber')) is not null and to_regclass(format('%I.%I', :'schema', 'propertyentry')) is not null \gexec
+select format($f$create function portfolio_agent.read_feature() returns table (id bigint, feature_name text, feature_type text, user_key text)
+  language sql stable security definer set search_path = %I, pg_temp as %L$f$, :'schema', $b$select (t.id)::bigint as id, (t.feature_name)::text as feature_name, (t.feature_type)::text as feature_type, (t.user_key)::text as user_key from feature t where t.feature_type = 'site' and (t.user_key is null or t.user_key = '')$b$)
+where to_regclass(format('%I.%I', :'schema', 'feature')) is not null \gexec
 select format(s.statement, c.relowner::regrole) from pg_class c, (values
-  (1, 'alter function portfolio_agent.read_propertynumber() owner to %s'),
-  (2, 'revoke all on function portfolio_agent.read_propertynumber() from public'),
-  (3, 'grant execute on function portfolio_agent.read_propertynumber() to portfolio_agent'),
-  (4, 'create view portfolio_agent.propertynumber as select * from portfolio_agent.read_propertynumber()'),
-  (5, 'grant select on portfolio_agent.propertynumber to portfolio_agent')) s (place, statement)
-where c.oid = to_regclass(format('%I.%I', :'schema', 'propertynumber')) and to_regclass(format('%I.%I', :'schema', 'propertynumber')) is not null and to_regclass(format('%I.%I', :'schema', 'propertyentry')) is not null order by s.place \gexec
+  (1, 'alter function portfolio_agent.read_feature() owner to %s'),
+  (2, 'revoke all on function portfolio_agent.read_feature() from public'),
+  (3, 'grant execute on function portfolio_agent.read_feature() to portfolio_agent'),
+  (4, 'create view portfolio_agent.feature as select * from portfolio_agent.read_feature()'),
+  (5, 'grant select on portfolio_agent.feature to portfolio_agent')) s (place, statement)
+where c.oid = to_regclass(format('%I.%I', :'schema', 'feature')) and to_regclass(format('%I.%I', :'schema', 'feature')) is not null order by s.place \gexec
 
 select format($f$create function portfolio_agent.read_bandana() returns table (bandanacontext text, bandanakey text, bandanavalue text)
-  language sql stable security definer set search_path = %I, pg_temp as %L$f$, :'schema', $b$select t.bandanacontext::text, t.bandanakey::text, t.bandanavalue::text from bandana t where t.bandanacontext = '_GLOBAL' and ( t.bandanakey in ('confluence.server.id', 'plugin.manager.state.Map', 'confluence.darkfeature') or (t.bandanakey like 'applinks.admin.%' and (t.bandanakey like '%.type' or t.bandanakey like '%url')))$b$)
+  language sql stable security definer set search_path = %I, pg_temp as %L$f$, :'schema', $b$select (t.bandanacontext)::text as bandanacontext, (t.bandanakey)::text as bandanakey, (case when t.bandanakey = 'atlassian.confluence.settings' then substring(t.bandanavalue from '<baseUrl>[^<]*</baseUrl>') else t.bandanavalue end)::text as bandanavalue from bandana t where t.bandanacontext = '_GLOBAL' and ( t.bandanakey in ('confluence.server.id', 'atlassian.confluence.settings', 'plugin.manager.state.Map', 'confluence.darkfeature') or t.bandanakey like 'applinks.admin.____________________________________.name' or t.bandanakey like 'applinks.admin.____________________________________.type' or t.bandanakey like 'applinks.admin.____________________________________.url' or t.bandanakey like 'applinks.admin.____________________________________.rpc.url' or t.bandanakey like 'applinks.admin.____________________________________.display.url')$b$)
 where to_regclass(format('%I.%I', :'schema', 'bandana')) is not null \gexec
 select format(s.statement, c.relowner::regrole) from pg_class c, (values
   (1, 'alter function portfolio_agent.read_bandana() owner to %s'),
@@ -221,7 +208,7 @@ select format(s.statement, c.relowner::regrole) from pg_class c, (values
 where c.oid = to_regclass(format('%I.%I', :'schema', 'bandana')) and to_regclass(format('%I.%I', :'schema', 'bandana')) is not null order by s.place \gexec
 
 select format($f$create function portfolio_agent.read_plugin_setting() returns table (namespace text, key_name text, key_value text)
-  language sql stable security definer set search_path = %I, pg_temp as %L$f$, :'schema', $b$select t.namespace::text, t.key_name::text, t.key_value::text from plugin_setting t where t.key_name like 'applinks.admin.%' and (t.key_name like '%.type' or t.key_name like '%url')$b$)
+  language sql stable security definer set search_path = %I, pg_temp as %L$f$, :'schema', $b$select (t.namespace)::text as namespace, (t.key_name)::text as key_name, (t.key_value)::text as key_value from plugin_setting t where t.key_name like 'applinks.admin.____________________________________.name' or t.key_name like 'applinks.admin.____________________________________.type' or t.key_name like 'applinks.admin.____________________________________.url' or t.key_name like 'applinks.admin.____________________________________.rpc.url' or t.key_name like 'applinks.admin.____________________________________.display.url'$b$)
 where to_regclass(format('%I.%I', :'schema', 'plugin_setting')) is not null \gexec
 select format(s.statement, c.relowner::regrole) from pg_class c, (values
   (1, 'alter function portfolio_agent.read_plugin_setting() owner to %s'),
@@ -230,6 +217,50 @@ select format(s.statement, c.relowner::regrole) from pg_class c, (values
   (4, 'create view portfolio_agent.plugin_setting as select * from portfolio_agent.read_plugin_setting()'),
   (5, 'grant select on portfolio_agent.plugin_setting to portfolio_agent')) s (place, statement)
 where c.oid = to_regclass(format('%I.%I', :'schema', 'plugin_setting')) and to_regclass(format('%I.%I', :'schema', 'plugin_setting')) is not null order by s.place \gexec
+
+select format($f$create function portfolio_agent.read_app_property() returns table (prop_key text, prop_value text)
+  language sql stable security definer set search_path = %I, pg_temp as %L$f$, :'schema', $b$select (t.prop_key)::text as prop_key, (t.prop_value)::text as prop_value from app_property t where t.prop_key in ('instance.url', 'server.id')$b$)
+where to_regclass(format('%I.%I', :'schema', 'app_property')) is not null \gexec
+select format(s.statement, c.relowner::regrole) from pg_class c, (values
+  (1, 'alter function portfolio_agent.read_app_property() owner to %s'),
+  (2, 'revoke all on function portfolio_agent.read_app_property() from public'),
+  (3, 'grant execute on function portfolio_agent.read_app_property() to portfolio_agent'),
+  (4, 'create view portfolio_agent.app_property as select * from portfolio_agent.read_app_property()'),
+  (5, 'grant select on portfolio_agent.app_property to portfolio_agent')) s (place, statement)
+where c.oid = to_regclass(format('%I.%I', :'schema', 'app_property')) and to_regclass(format('%I.%I', :'schema', 'app_property')) is not null order by s.place \gexec
+
+select format($f$create function portfolio_agent.read_cwd_property() returns table (property_key text, property_name text, property_value text)
+  language sql stable security definer set search_path = %I, pg_temp as %L$f$, :'schema', $b$select (t.property_key)::text as property_key, (t.property_name)::text as property_name, (t.property_value)::text as property_value from cwd_property t where t.property_key = 'crowd' and t.property_name in ('build.number', 'base.url')$b$)
+where to_regclass(format('%I.%I', :'schema', 'cwd_property')) is not null \gexec
+select format(s.statement, c.relowner::regrole) from pg_class c, (values
+  (1, 'alter function portfolio_agent.read_cwd_property() owner to %s'),
+  (2, 'revoke all on function portfolio_agent.read_cwd_property() from public'),
+  (3, 'grant execute on function portfolio_agent.read_cwd_property() to portfolio_agent'),
+  (4, 'create view portfolio_agent.cwd_property as select * from portfolio_agent.read_cwd_property()'),
+  (5, 'grant select on portfolio_agent.cwd_property to portfolio_agent')) s (place, statement)
+where c.oid = to_regclass(format('%I.%I', :'schema', 'cwd_property')) and to_regclass(format('%I.%I', :'schema', 'cwd_property')) is not null order by s.place \gexec
+
+select format($f$create function portfolio_agent.read_comments_by_author() returns table (n bigint)
+  language sql stable security definer set search_path = %I, pg_temp as %L$f$, :'schema', $b$select (count(*))::bigint as n from jiraaction t where t.actiontype = 'comment' group by t.author$b$)
+where to_regclass(format('%I.%I', :'schema', 'jiraaction')) is not null \gexec
+select format(s.statement, c.relowner::regrole) from pg_class c, (values
+  (1, 'alter function portfolio_agent.read_comments_by_author() owner to %s'),
+  (2, 'revoke all on function portfolio_agent.read_comments_by_author() from public'),
+  (3, 'grant execute on function portfolio_agent.read_comments_by_author() to portfolio_agent'),
+  (4, 'create view portfolio_agent.comments_by_author as select * from portfolio_agent.read_comments_by_author()'),
+  (5, 'grant select on portfolio_agent.comments_by_author to portfolio_agent')) s (place, statement)
+where c.oid = to_regclass(format('%I.%I', :'schema', 'jiraaction')) and to_regclass(format('%I.%I', :'schema', 'jiraaction')) is not null order by s.place \gexec
+
+select format($f$create function portfolio_agent.read_groups_in_restrictions() returns table (n bigint)
+  language sql stable security definer set search_path = %I, pg_temp as %L$f$, :'schema', $b$select (count(distinct t.groupname))::bigint as n from content_perm t where t.groupname is not null$b$)
+where to_regclass(format('%I.%I', :'schema', 'content_perm')) is not null \gexec
+select format(s.statement, c.relowner::regrole) from pg_class c, (values
+  (1, 'alter function portfolio_agent.read_groups_in_restrictions() owner to %s'),
+  (2, 'revoke all on function portfolio_agent.read_groups_in_restrictions() from public'),
+  (3, 'grant execute on function portfolio_agent.read_groups_in_restrictions() to portfolio_agent'),
+  (4, 'create view portfolio_agent.groups_in_restrictions as select * from portfolio_agent.read_groups_in_restrictions()'),
+  (5, 'grant select on portfolio_agent.groups_in_restrictions to portfolio_agent')) s (place, statement)
+where c.oid = to_regclass(format('%I.%I', :'schema', 'content_perm')) and to_regclass(format('%I.%I', :'schema', 'content_perm')) is not null order by s.place \gexec
 select distinct format('revoke create on schema portfolio_agent from %s', c.relowner::regrole)
 from pg_class c join pg_roles r on r.oid = c.relowner
 where c.relnamespace = to_regnamespace(quote_ident(:'schema')) and c.relkind = 'r' and not r.rolsuper \gexec

@@ -39,8 +39,8 @@ exec sp_executesql @statement;
 
 declare @wanted table (tab sysname, cols nvarchar(1000));
 insert into @wanted values
-  (N'project', N'id,pcounter,projecttype,project_type'),
-  (N'jiraissue', N'id,project,issuetype,issuestatus,archived'),
+  (N'project', N'id,project_id'),
+  (N'jiraissue', N'id,project,issuetype,archived'),
   (N'jiraaction', N'id,issueid,actiontype'),
   (N'changegroup', N'id,issueid'),
   (N'changeitem', N'id,groupid'),
@@ -50,47 +50,35 @@ insert into @wanted values
   (N'issue_version', N'issue_id'),
   (N'comment_version', N'comment_id'),
   (N'worklog_version', N'worklog_id'),
-  (N'customfield', N'id,customfieldtypekey,issueswithvalue,lastvalueupdate'),
+  (N'customfield', N'id,issueswithvalue'),
   (N'customfieldvalue', N'id,customfield,issue'),
   (N'fieldconfigscheme', N'id,fieldid'),
   (N'configurationcontext', N'id,project,customfield,fieldconfigscheme'),
-  (N'managedconfigurationitem', N'id,item_id,item_type,managed,access_level,source'),
-  (N'app_user', N'id'),
   (N'issuetype', N'id'),
   (N'issuestatus', N'id'),
   (N'priority', N'id'),
   (N'resolution', N'id'),
   (N'component', N'id,project'),
   (N'projectversion', N'id,project'),
-  (N'projectrole', N'id'),
-  (N'projectroleactor', N'id,pid'),
   (N'fieldscreen', N'id'),
   (N'fieldscreenscheme', N'id'),
   (N'fieldlayoutscheme', N'id'),
   (N'issuetypescreenscheme', N'id'),
   (N'issuesecurityscheme', N'id'),
   (N'permissionscheme', N'id'),
-  (N'schemepermissions', N'id,scheme'),
   (N'notificationscheme', N'id'),
   (N'jiraworkflows', N'id'),
   (N'workflowscheme', N'id'),
-  (N'workflowschemeentity', N'id,scheme'),
   (N'searchrequest', N'id'),
   (N'portalpage', N'id'),
   (N'filtersubscription', N'id'),
-  (N'nodeassociation', N'source_node_id,source_node_entity,sink_node_entity,association_type'),
-  (N'pluginversion', N'pluginname,pluginkey,pluginversion,created'),
+  (N'pluginversion', N'pluginname,pluginkey,pluginversion'),
   (N'pluginstate', N'pluginkey,pluginenabled'),
-  (N'feature', N'id,feature_name,feature_type'),
-  (N'upgradeversionhistory', N'timeperformed,targetbuild,targetversion'),
-  (N'clusternode', N'node_id,node_state,timestamp,node_build_number,node_version'),
-  (N'clusternodeheartbeat', N'node_id,heartbeat_time,database_time'),
+  (N'clusternode', N'node_id,node_state,node_build_number,node_version'),
   (N'nodeindexcounter', N'node_id,sending_node_id,index_operation_id'),
-  (N'replicatedindexoperation', N'id,index_time,node_id,operation'),
-  (N'productlicense', N'id'),
+  (N'replicatedindexoperation', N'id,node_id'),
   (N'AO_60DB71_SPRINT', N'ID,CLOSED,STARTED,RAPID_VIEW_ID'),
   (N'AO_60DB71_RAPIDVIEW', N'ID,SPRINTS_ENABLED'),
-  (N'AO_60DB71_LEXORANK', N'ID'),
   (N'AO_4AEACD_WEBHOOK_DAO', N'ID,ENABLED'),
   (N'AO_A0B856_WEB_HOOK_LISTENER_AO', N'ID,ENABLED'),
   (N'AO_A0B856_WEBHOOK', N'ID,ACTIVE'),
@@ -104,7 +92,7 @@ insert into @wanted values
   (N'AO_54307E_GOAL', N'ID,TIME_METRIC_ID'),
   (N'AO_9B2E3B_RULESET', N'ID,ACTIVE_REVISION_ID'),
   (N'AO_9B2E3B_RULE', N'ID,ENABLED,RULESET_REVISION_ID'),
-  (N'AO_319474_QUEUE', N'ID,NAME,MESSAGE_COUNT'),
+  (N'AO_319474_QUEUE', N'ID,MESSAGE_COUNT'),
   (N'AO_319474_MESSAGE', N'ID,QUEUE_ID'),
   (N'AO_8542F1_IFJ_OBJ', N'ID,OBJECT_TYPE_ID'),
   (N'AO_8542F1_IFJ_OBJ_TYPE', N'ID,OBJECT_SCHEMA_ID'),
@@ -112,15 +100,14 @@ insert into @wanted values
   (N'AO_8542F1_IFJ_OBJ_ATTR_VAL', N'ID'),
   (N'AO_8542F1_IFJ_OBJ_HIST', N'ID'),
   (N'AO_8542F1_IFJ_OBJ_JIRAISSUE', N'ID'),
-  (N'AO_4789DD_HEALTH_CHECK_STATUS', N'ID,COMPLETE_KEY,IS_HEALTHY,IS_RESOLVED,SEVERITY,FAILED_DATE,RESOLVED_DATE'),
-  (N'AO_6FF49D_GUARDRAILS_RESPONSE', N'ID,JOB_ID,QUERY_ID,QUERY_STATUS,SUCCESS,GUARDRAILS_RESPONSE,QUERY_DURATION,QUERY_CPU_LOAD'),
   (N'cwd_user', N'id,directory_id,active,is_active'),
   (N'cwd_group', N'id,directory_id,active,is_active'),
-  (N'cwd_directory', N'id,directory_type,active,is_active,impl_class'),
+  (N'cwd_directory', N'id,active,is_active'),
   (N'cwd_membership', N'id,parent_id,child_id,child_group_id,child_user_id,membership_type,directory_id'),
   (N'cwd_application', N'id,application_type,active,is_active'),
-  (N'cwd_app_dir_mapping', N'id,application_id,directory_id'),
+  (N'cwd_app_dir_mapping', N'id,application_id,directory_id,allow_all'),
   (N'cwd_cluster_heartbeat', N'node_id,hearbeat_timestamp'),
+  (N'cwd_app_licensing', N'id,total_users,total_crowd_users,active'),
   (N'spaces', N'spaceid,spacetype,spacestatus'),
   (N'content', N'contentid,contenttype,content_status,prevver,version,spaceid,pageid'),
   (N'contentproperties', N'contentid,propertyname,longval'),
@@ -128,10 +115,8 @@ insert into @wanted values
   (N'spacepermissions', N'permid,spaceid,permtype'),
   (N'content_perm_set', N'id,content_id,cont_perm_type'),
   (N'content_perm', N'id,cps_id'),
-  (N'plugindata', N'pluginkey,filename,lastmoddate'),
-  (N'confversion', N'buildnumber,installdate,versiontag'),
-  (N'mig_space_statistic', N'spaceid,sumofpageblogdraftcount,attachmentsize,attachmentcount,lastcalculated'),
-  (N'guardrails_response', N'id,queryid,querystatus,success,querycomplexity,guardrailsresponsetype'),
+  (N'plugindata', N'pluginkey'),
+  (N'confversion', N'buildnumber'),
   (N'sta_normal_project', N'project_id,is_public'),
   (N'sta_personal_project', N'project_id'),
   (N'repository', N'id,state,project_id,hierarchy_id,is_forkable,is_public'),
@@ -146,8 +131,10 @@ insert into @wanted values
   (N'sta_project_permission', N'id,perm_id,project_id'),
   (N'sta_repo_origin', N'repository_id'),
   (N'sta_repo_permission', N'id,perm_id,repo_id'),
-  (N'plugin_state', N'name,enabled,updated_timestamp'),
-  (N'buildresultsummary', N'build_key,build_number,build_type,build_state');
+  (N'plugin_state', N'name,enabled'),
+  (N'buildresultsummary', N'build_key,build_number,build_type,build_state'),
+  (N'build', N'build_id,build_type'),
+  (N'queue', N'queue_id');
 
 declare @table sysname, @columns nvarchar(max);
 declare every_table cursor local fast_forward for
@@ -170,35 +157,59 @@ end
 close every_table;
 deallocate every_table;
 
--- Single rows of tables that hold secrets as well.
+-- Single rows of tables that hold secrets as well, and counts of columns that name people.
 
 if object_id(@schema + N'.propertyentry', 'U') is not null
 begin
-  set @statement = replace(N'create view portfolio_agent.propertyentry as select t.id, t.entity_name, t.entity_id, t.property_key, t.propertytype from @schema@.propertyentry t where t.property_key = ''jira.archiving.projects'' or (t.entity_name = ''GreenHopper.properties'' and t.property_key = ''GreenHopper.Epic.Default.issuetype.id'') or (t.entity_name = ''jira.properties'' and ( t.property_key in (''jira.sid.key'', ''jira.baseurl'', ''jira.version'', ''jira.version.patched'', ''jira.mode'', ''jira.monitoring.jmx.enabled'', ''jira.path.index.use.default.directory'', ''jira.path.attachments.use.default.directory'') or (t.property_key like ''applinks.admin.%'' and (t.property_key like ''%.type'' or t.property_key like ''%url''))))', N'@schema@', quotename(@schema));
+  set @statement = replace(N'create view portfolio_agent.propertyentry as select t.id, t.entity_name, t.entity_id, t.property_key, t.propertytype from @schema@.propertyentry t where t.property_key = ''jira.archiving.projects'' or (t.entity_name = ''GreenHopper.properties'' and t.property_key = ''GreenHopper.Epic.Default.issuetype.id'') or (t.entity_name = ''jira.properties'' and ( t.property_key in (''jira.sid.key'', ''jira.baseurl'', ''jira.version'', ''jira.version.patched'', ''jvm.system.timezone'') or t.property_key like ''applinks.admin.____________________________________.name'' or t.property_key like ''applinks.admin.____________________________________.type'' or t.property_key like ''applinks.admin.____________________________________.url'' or t.property_key like ''applinks.admin.____________________________________.rpc.url'' or t.property_key like ''applinks.admin.____________________________________.display.url''))', N'@schema@', quotename(@schema));
   exec sp_executesql @statement;
 end
 
 if object_id(@schema + N'.propertystring', 'U') is not null and object_id(@schema + N'.propertyentry', 'U') is not null
 begin
-  set @statement = replace(N'create view portfolio_agent.propertystring as select t.id, t.propertyvalue from @schema@.propertystring t join @schema@.propertyentry e on e.id = t.id where (e.entity_name = ''GreenHopper.properties'' and e.property_key = ''GreenHopper.Epic.Default.issuetype.id'') or (e.entity_name = ''jira.properties'' and ( e.property_key in (''jira.sid.key'', ''jira.baseurl'', ''jira.version'', ''jira.version.patched'', ''jira.mode'') or (e.property_key like ''applinks.admin.%'' and (e.property_key like ''%.type'' or e.property_key like ''%url''))))', N'@schema@', quotename(@schema));
+  set @statement = replace(N'create view portfolio_agent.propertystring as select t.id, t.propertyvalue from @schema@.propertystring t join @schema@.propertyentry e on e.id = t.id where (e.entity_name = ''GreenHopper.properties'' and e.property_key = ''GreenHopper.Epic.Default.issuetype.id'') or (e.entity_name = ''jira.properties'' and ( e.property_key in (''jira.sid.key'', ''jira.baseurl'', ''jira.version'', ''jira.version.patched'', ''jvm.system.timezone'') or e.property_key like ''applinks.admin.____________________________________.name'' or e.property_key like ''applinks.admin.____________________________________.type'' or e.property_key like ''applinks.admin.____________________________________.url'' or e.property_key like ''applinks.admin.____________________________________.rpc.url'' or e.property_key like ''applinks.admin.____________________________________.display.url''))', N'@schema@', quotename(@schema));
   exec sp_executesql @statement;
 end
 
-if object_id(@schema + N'.propertynumber', 'U') is not null and object_id(@schema + N'.propertyentry', 'U') is not null
+if object_id(@schema + N'.feature', 'U') is not null
 begin
-  set @statement = replace(N'create view portfolio_agent.propertynumber as select t.id, t.propertyvalue from @schema@.propertynumber t join @schema@.propertyentry e on e.id = t.id where e.entity_name = ''jira.properties'' and e.property_key in (''jira.monitoring.jmx.enabled'', ''jira.path.index.use.default.directory'', ''jira.path.attachments.use.default.directory'')', N'@schema@', quotename(@schema));
+  set @statement = replace(N'create view portfolio_agent.feature as select t.id, t.feature_name, t.feature_type, t.user_key from @schema@.feature t where t.feature_type = ''site'' and (t.user_key is null or t.user_key = '''')', N'@schema@', quotename(@schema));
   exec sp_executesql @statement;
 end
 
 if object_id(@schema + N'.bandana', 'U') is not null
 begin
-  set @statement = replace(N'create view portfolio_agent.bandana as select t.bandanacontext, t.bandanakey, t.bandanavalue from @schema@.bandana t where t.bandanacontext = ''_GLOBAL'' and ( t.bandanakey in (''confluence.server.id'', ''plugin.manager.state.Map'', ''confluence.darkfeature'') or (t.bandanakey like ''applinks.admin.%'' and (t.bandanakey like ''%.type'' or t.bandanakey like ''%url'')))', N'@schema@', quotename(@schema));
+  set @statement = replace(N'create view portfolio_agent.bandana as select t.bandanacontext, t.bandanakey, case when t.bandanakey <> ''atlassian.confluence.settings'' then cast(t.bandanavalue as nvarchar(max)) when charindex(''<baseUrl>'', cast(t.bandanavalue as nvarchar(max))) between 1 and charindex(''</baseUrl>'', cast(t.bandanavalue as nvarchar(max))) then substring(cast(t.bandanavalue as nvarchar(max)), charindex(''<baseUrl>'', cast(t.bandanavalue as nvarchar(max))), charindex(''</baseUrl>'', cast(t.bandanavalue as nvarchar(max))) + 10 - charindex(''<baseUrl>'', cast(t.bandanavalue as nvarchar(max)))) end as bandanavalue from @schema@.bandana t where t.bandanacontext = ''_GLOBAL'' and ( t.bandanakey in (''confluence.server.id'', ''atlassian.confluence.settings'', ''plugin.manager.state.Map'', ''confluence.darkfeature'') or t.bandanakey like ''applinks.admin.____________________________________.name'' or t.bandanakey like ''applinks.admin.____________________________________.type'' or t.bandanakey like ''applinks.admin.____________________________________.url'' or t.bandanakey like ''applinks.admin.____________________________________.rpc.url'' or t.bandanakey like ''applinks.admin.____________________________________.display.url'')', N'@schema@', quotename(@schema));
   exec sp_executesql @statement;
 end
 
 if object_id(@schema + N'.plugin_setting', 'U') is not null
 begin
-  set @statement = replace(N'create view portfolio_agent.plugin_setting as select t.namespace, t.key_name, t.key_value from @schema@.plugin_setting t where t.key_name like ''applinks.admin.%'' and (t.key_name like ''%.type'' or t.key_name like ''%url'')', N'@schema@', quotename(@schema));
+  set @statement = replace(N'create view portfolio_agent.plugin_setting as select t.namespace, t.key_name, t.key_value from @schema@.plugin_setting t where t.key_name like ''applinks.admin.____________________________________.name'' or t.key_name like ''applinks.admin.____________________________________.type'' or t.key_name like ''applinks.admin.____________________________________.url'' or t.key_name like ''applinks.admin.____________________________________.rpc.url'' or t.key_name like ''applinks.admin.____________________________________.display.url''', N'@schema@', quotename(@schema));
+  exec sp_executesql @statement;
+end
+
+if object_id(@schema + N'.app_property', 'U') is not null
+begin
+  set @statement = replace(N'create view portfolio_agent.app_property as select t.prop_key, t.prop_value from @schema@.app_property t where t.prop_key in (''instance.url'', ''server.id'')', N'@schema@', quotename(@schema));
+  exec sp_executesql @statement;
+end
+
+if object_id(@schema + N'.cwd_property', 'U') is not null
+begin
+  set @statement = replace(N'create view portfolio_agent.cwd_property as select t.property_key, t.property_name, t.property_value from @schema@.cwd_property t where t.property_key = ''crowd'' and t.property_name in (''build.number'', ''base.url'')', N'@schema@', quotename(@schema));
+  exec sp_executesql @statement;
+end
+
+if object_id(@schema + N'.jiraaction', 'U') is not null
+begin
+  set @statement = replace(N'create view portfolio_agent.comments_by_author as select count(*) as n from @schema@.jiraaction t where t.actiontype = ''comment'' group by t.author', N'@schema@', quotename(@schema));
+  exec sp_executesql @statement;
+end
+
+if object_id(@schema + N'.content_perm', 'U') is not null
+begin
+  set @statement = replace(N'create view portfolio_agent.groups_in_restrictions as select count(distinct t.groupname) as n from @schema@.content_perm t where t.groupname is not null', N'@schema@', quotename(@schema));
   exec sp_executesql @statement;
 end
 

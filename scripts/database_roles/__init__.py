@@ -10,31 +10,61 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).parent
 FOLDER = HERE.parents[1] / "config" / "database"
+# The key of an application link: an id of 36 characters follows, of which no other key can be a part.
+APPLICATION_LINK = "applinks.admin." + "_" * 36
 DIALECTS = ("postgresql", "mysql", "sqlserver", "oracle")
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A table of which only some rows may be seen; `columns` are (name, type), type text or number."""
+    """Single rows of a table, or counts of it, for an account that may not read the table itself.
+
+    `columns` are (name, type, expression), type text or number; in expressions, `rows` and `group` the table is t.
+    `hides`: it bears the table's own name, so that statements find it in the table's place. `values`: by dialect, what
+    stands for @VALUE@ in an expression.
+    """
 
     name: str
-    columns: tuple[tuple[str, str], ...]
+    table: str
+    columns: tuple[tuple[str, str, str], ...]
     join: str
     rows: str
+    group: str
+    hides: bool
+    values: Mapping[str, str]
+
+    def for_dialect(self, dialect: str) -> View:
+        """The same with the expressions of one database."""
+        value = " ".join(self.values.get(dialect, "").split())
+        return replace(
+            self, columns=tuple((name, kind, text.replace("@VALUE@", value)) for name, kind, text in self.columns)
+        )
 
     def needs(self) -> tuple[str, ...]:
         """The tables it reads."""
-        return (self.name, *([self.join.split()[0]] if self.join else []))
+        return (self.table, *([self.join.split()[0]] if self.join else []))
+
+    def body(self, table: str, joined: str) -> str:
+        """The statement over `table` and what it joins, both as the database at hand wants them named."""
+        columns = ", ".join(value if value == f"t.{name}" else f"{value} as {name}" for name, _, value in self.columns)
+        join = f" join {joined}{self.join[len(self.join.split()[0]) :]}" if self.join else ""
+        group = f" group by {self.group}" if self.group else ""
+        return f"select {columns} from {table} t{join} where {self.rows}{group}"
+
+    def body_below(self, prefix: str) -> str:
+        """The statement where each table's name needs `prefix` in front of it."""
+        return self.body(prefix + self.table, prefix + self.needs()[-1])
 
 
 @dataclass(frozen=True, slots=True)
 class Readable:
-    """What the agent's account may read: columns by table, and the filtered tables."""
+    """What the agent's account may read: columns by table, and the views."""
 
     tables: Mapping[str, tuple[str, ...]]
     views: tuple[View, ...]
@@ -43,18 +73,32 @@ class Readable:
         """Every readable column by table, both in lower case."""
         found = {table.lower(): {column.lower() for column in columns} for table, columns in self.tables.items()}
         for view in self.views:
-            found[view.name.lower()] = {name.lower() for name, _ in view.columns}
+            found[view.name.lower()] = {name.lower() for name, _, _ in view.columns}
         return found
 
 
 def load_readable(folder: Path = FOLDER) -> Readable:
     """The list as it stands in tables.toml."""
     document = tomllib.loads((folder / "tables.toml").read_text(encoding="utf-8"))
-    views = []
-    for name, facts in document["views"].items():
-        columns = tuple((column.split()[0], column.split()[1]) for column in facts["columns"].split(","))
-        views.append(View(name, columns, facts.get("join", ""), " ".join(facts["rows"].split())))
+    views = [
+        _view(name, facts, hides=kind == "views")
+        for kind in ("views", "counts")
+        for name, facts in document[kind].items()
+    ]
     return Readable({table: tuple(text.split()) for table, text in document["tables"].items()}, tuple(views))
+
+
+def _view(name: str, facts: Mapping[str, Any], *, hides: bool) -> View:
+    columns = []
+    for column in facts["columns"].split(","):
+        given, _, value = column.partition("=")
+        word, kind = given.split()
+        columns.append((word, kind, value.strip() or f"t.{word}"))
+    rows = " ".join(facts["rows"].replace("@LINK@", APPLICATION_LINK).split())
+    table = facts.get("table", name)
+    return View(
+        name, table, tuple(columns), facts.get("join", ""), rows, facts.get("group", ""), hides, facts.get("values", {})
+    )
 
 
 def render(dialect: str, readable: Readable) -> str:
@@ -62,7 +106,7 @@ def render(dialect: str, readable: Readable) -> str:
     template = (HERE / f"{dialect}.sql.in").read_text(encoding="utf-8")
     tables, views = _PARTS[dialect]
     return template.replace("@TABLES@", tables(readable)).replace(
-        "@VIEWS@", "\n".join(views(v) for v in readable.views)
+        "@VIEWS@", "\n".join(views(view.for_dialect(dialect)) for view in readable.views)
     )
 
 
@@ -77,12 +121,6 @@ def _quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def _from(view: View, prefix: str) -> str:
-    """FROM and WHERE of a view; `prefix` is what a table's name needs in front of it."""
-    join = f" join {prefix}{view.join}" if view.join else ""
-    return f"from {prefix}{view.name} t{join} where {view.rows}"
-
-
 def _rows(readable: Readable, line: str, between: str) -> str:
     """One line a table; {table} and {columns} are filled in as quoted texts."""
     return between.join(
@@ -93,9 +131,9 @@ def _rows(readable: Readable, line: str, between: str) -> str:
 
 def _postgresql_view(view: View) -> str:
     types = {"text": "text", "number": "bigint"}
-    columns = ", ".join(f"t.{name}::{types[kind]}" for name, kind in view.columns)
-    result = ", ".join(f"{name} {types[kind]}" for name, kind in view.columns)
-    body = f"select {columns} {_from(view, '')}"
+    columns = tuple((name, kind, f"({value})::{types[kind]}") for name, kind, value in view.columns)
+    result = ", ".join(f"{name} {types[kind]}" for name, kind, _ in view.columns)
+    body = replace(view, columns=columns).body_below("")
     present = " and ".join(f"to_regclass(format('%I.%I', :'schema', '{table}')) is not null" for table in view.needs())
     name = f"portfolio_agent.read_{view.name}()"
     return f"""
@@ -108,24 +146,31 @@ select format(s.statement, c.relowner::regrole) from pg_class c, (values
   (3, 'grant execute on function {name} to portfolio_agent'),
   (4, 'create view portfolio_agent.{view.name} as select * from {name}'),
   (5, 'grant select on portfolio_agent.{view.name} to portfolio_agent')) s (place, statement)
-where c.oid = to_regclass(format('%I.%I', :'schema', '{view.name}')) and {present} order by s.place \\gexec"""
+where c.oid = to_regclass(format('%I.%I', :'schema', '{view.table}')) and {present} order by s.place \\gexec"""
 
 
 def _mysql_view(view: View) -> str:
-    columns = ", ".join(f"t.{name}" for name, _ in view.columns)
-    join = f" join `@db@`.{view.join}" if view.join else ""
-    body = f"select {columns} from `@db@`.{view.name} t{join} where {view.rows};"
+    # The tables' names as they stand in the database: Confluence and Bamboo have them in upper case, and it matters.
+    name = "`@table@`" if view.hides else view.name
+    body = view.body("`@db@`.`@table@`", "`@db@`.`@joined@`")
     head = "create or replace definer = `portfolio_agent_views`@`localhost` sql security definer view "
-    needs = ", ".join(_quoted(table) for table in view.needs())
+    text = f"{head}`portfolio_agent_@db@`.{name} as {body};"
+    joined = ""
+    filled = f"replace(replace({_quoted(text)}, '@db@', database()), '@table@', t.table_name)"
+    if view.join:
+        filled = f"replace({filled}, '@joined@', e.table_name)"
+        joined = (
+            " join information_schema.tables e on e.table_schema = t.table_schema "
+            f"and lower(e.table_name) = {_quoted(view.needs()[1])}"
+        )
     return f"""
-select replace({_quoted(f"{head}`portfolio_agent_@db@`.{view.name} as {body}")}, '@db@', database())
-from dual where (select count(*) from information_schema.tables
-  where table_schema = database() and table_name in ({needs})) = {len(view.needs())};"""
+select {filled}
+from information_schema.tables t{joined}
+where t.table_schema = database() and lower(t.table_name) = {_quoted(view.table)};"""
 
 
 def _sqlserver_view(view: View) -> str:
-    columns = ", ".join(f"t.{name}" for name, _ in view.columns)
-    body = f"create view portfolio_agent.{view.name} as select {columns} {_from(view, '@schema@.')}"
+    body = f"create view portfolio_agent.{view.name} as {view.body_below('@schema@.')}"
     present = " and ".join(f"object_id(@schema + N'.{table}', 'U') is not null" for table in view.needs())
     return f"""
 if {present}
@@ -136,8 +181,7 @@ end"""
 
 
 def _oracle_view(view: View) -> str:
-    columns = ", ".join(f"t.{name}" for name, _ in view.columns)
-    body = f"create or replace view portfolio_agent_views.{view.name} as select {columns} {_from(view, '@owner@.')}"
+    body = f"create or replace view portfolio_agent_views.{view.name} as {view.body_below('@owner@.')}"
     needs = ", ".join(_quoted(table.upper()) for table in view.needs())
     return f"  filtered({_quoted(view.name)}, sys.odcivarchar2list({needs}),\n    {_quoted(body)});"
 

@@ -32,8 +32,12 @@ def texts() -> Iterator[tuple[str, str, str]]:
                 for kind, text in (("", query.text(dialect)), (".restricted", query.restricted_text(dialect))):
                     if text is not None:
                         yield dialect, f"{product}/{query.name}{kind}", text
-        for dialect, text in catalog.estimates.items():
-            yield dialect, f"estimates/{dialect}", text
+            for planned in query.planned:
+                for dialect in DIALECTS:
+                    text = planned.texts.get(dialect, planned.texts.get(""))
+                    yield dialect, f"{product}/{query.name} planned", text or ""
+        for name, text in catalog.estimates.items():
+            yield name.partition(".")[0], f"estimates/{name}", text
 
 
 def of(*wanted: str) -> list[tuple[str, str]]:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+import tomllib
 from pathlib import Path
 
+import pytest
+
 from agent.catalog import load_catalog, products
-from agent.catalog.document import render_document
+from agent.catalog.document import NOT_COLLECTED, render_document
 
 ROOT = Path(__file__).parents[2]
 
@@ -25,6 +29,26 @@ def test_page_names_every_metric_of_every_product() -> None:
             assert any(
                 f"| {metric.consent} |" in row and metric.unit in row and metric.reference in row for row in found
             )
+
+
+def test_what_is_not_collected_says_why() -> None:
+    """Each thing one would look for in vain names its products, the reason and what there is instead."""
+    items = tomllib.loads((ROOT / "agent" / "catalog" / NOT_COLLECTED).read_text(encoding="utf-8"))["item"]
+    page = render_document()
+    for item in items:
+        assert item.keys() == {"what", "products", "why", "instead"}
+        assert set(item["products"]) <= set(products())
+        assert f"| {item['what']} | {', '.join(item['products'])} | {item['why']} | {item['instead']} |" in page
+    assert any("SEN" in item["what"] and set(item["products"]) == set(products()) for item in items)
+
+
+@pytest.mark.parametrize("product", products())
+def test_what_is_not_collected_is_in_no_catalog(product: str) -> None:
+    """The page does not say of a metric that it is missing while an entry reads it."""
+    items = tomllib.loads((ROOT / "agent" / "catalog" / NOT_COLLECTED).read_text(encoding="utf-8"))["item"]
+    texts = [item["what"] for item in items if product in item["products"]]
+    missing = {word for text in texts for word in re.findall(r"[a-z_]+\.[a-z_]+", text)}
+    assert not missing & load_catalog(product).metrics.keys()
 
 
 def test_readme_leads_to_the_page() -> None:

@@ -167,7 +167,7 @@ def test_all_faults_at_once(root: Path) -> None:
             "-- counts: x\n-- cost: S\n-- versions: all\n-- estimate: project as n\nselect 1 as total",
             "no entry uses the estimated column n",
         ),
-        ("../../common/estimates/db2.sql", "select 1 as n, 2 as as_of, :wanted", "must be DIALECT.sql"),
+        ("../../common/estimates/db2.sql", "select 1 as n, 2 as as_of, :wanted", "must be DIALECT[.restricted].sql"),
         ("../../common/estimates/mysql.sql", "select 1 as n, 2 as as_of", "must have :wanted"),
         ("../../common/estimates/mysql.sql", "select 1 as total, :wanted as as_of", "must have as n"),
     ],
@@ -284,6 +284,8 @@ def test_each_fault_of_a_listing_is_named(root: Path, old: str, new: str, words:
         ("rows: 10", "rows: 0", "rows must be a number"),
         ("rows: 10", "rows: 100000", "rows must be a number"),
         ("every: hour", "every: day", "every must be one of tick, hour"),
+        ("every: hour", "every: hour\n-- unpack: name", "unpack must be: COLUMN as flags or states"),
+        ("every: hour", "every: hour\n-- unpack: stored as flags", "gives no column named stored"),
     ],
 )
 def test_names_are_read_under_extended_only(root: Path, old: str, new: str, words: str) -> None:
@@ -347,6 +349,8 @@ def test_folder_entry(root: Path) -> None:
         ('figure = "bytes"', 'figure = "count"', "belongs to each figure but bytes"),
         ('places = ["local:caches/index", "shared:caches"]', "", "is missing"),
         ('source = "folders"', 'source = "host"', "belongs to entries with source = 'folders'"),
+        ('source = "folders"', 'source = "home"', "belongs to entries with source = 'home'"),
+        ('source = "folders"', 'home = "password"\nsource = "home"', "must be one of version"),
     ],
 )
 def test_folder_faults(root: Path, old: str, new: str, words: str) -> None:

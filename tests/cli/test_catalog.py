@@ -7,7 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from agent.catalog import load_catalog
+import pytest
+
+from agent.catalog import load_catalog, products
+from agent.catalog.queries import file_name
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -16,20 +19,62 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_show_prints_every_field() -> None:
-    """Every metric, MBean, tag and statement of the catalog is in the text."""
-    catalog = load_catalog("jira")
-    shown = run("show", "--product", "jira", "--sql")
+@pytest.mark.parametrize("product", products())
+def test_show_prints_every_field(product: str) -> None:
+    """Every metric, MBean, folder, log, listing, event, tag, attribute and statement is in the text."""
+    catalog = load_catalog(product)
+    shown = run("show", "--product", product, "--sql")
     assert shown.returncode == 0
+    blocks = {block.split("  [")[0]: block for block in shown.stdout.split("\n\n")}
     for metric in catalog.metrics.values():
-        assert metric.name in shown.stdout
-        for tag in metric.tags:
-            assert f"tag {tag}:" in shown.stdout
+        block = blocks[metric.name]
+        assert metric.reference in block
+        for tag, rule in metric.tags.items():
+            assert f"tag {tag}: basic {rule.basic}, extended {rule.extended}" in block
+        for attribute, rule in metric.attributes.items():
+            assert f"attribute {attribute}: basic {rule.basic}, extended {rule.extended}" in block
         if metric.jmx is not None:
-            assert metric.jmx.bean in shown.stdout
+            assert all(f"MBean {bean} {metric.jmx.attribute}" in block for bean in metric.jmx.or_beans or ())
+            assert f"MBean {metric.jmx.bean} {metric.jmx.attribute}" in block
+            assert all(f"never {pattern}" in block for pattern in metric.jmx.excluding)
+        elif metric.sql is not None:
+            assert all(f"{name}.sql" in block for name in metric.sql.queries)
+        elif metric.folder is not None:
+            assert all(f"{place.home}:{place.path}" in block for place in metric.folder.places)
+        elif metric.source == "clientside":
+            assert "logs" in block
+        else:
+            assert "read from:    " in block
     for query in catalog.queries.values():
-        for text in query.texts.values():
+        planned = [text for one in query.planned for text in one.texts.values()]
+        for text in (*query.texts.values(), *query.restricted.values(), *planned):
             assert text in shown.stdout
+        for dialect in query.texts:
+            assert f"-- {file_name(query.name, dialect)}" in shown.stdout
+    for text in catalog.estimates.values():
+        assert text in shown.stdout
+    headings = [line for line in shown.stdout.splitlines() if line.startswith("== ") and ".sql" not in line]
+    assert len(headings) == len({metric.source for metric in catalog.metrics.values()}), "each source once"
+
+
+def test_statements_for_names_are_not_shown_under_basic() -> None:
+    """`--consent basic --sql` lists what would be run under Basic: no statement that reads names."""
+    basic = json.loads(run("show", "--product", "jira", "--consent", "basic", "--sql", "--json").stdout)
+    whole = json.loads(run("show", "--product", "jira", "--sql", "--json").stdout)
+    assert {statement["consent"] for statement in basic["statements"]} == {"basic"}
+    assert {statement["consent"] for statement in whole["statements"]} == {"basic", "extended"}
+
+
+def test_shown_as_a_person_reads_it() -> None:
+    """One count with all that belongs to it: the wording that a sysadmin sees."""
+    shown = run("show", "--product", "confluence", "--sql").stdout
+    assert (
+        "confluence.guardrail.pages  [{page}, gauge]  Current pages.\n"
+        "    leaves under: basic   data: count, configuration-and-usage, GUARDRAILS\n"
+        "    read from:    content.sql, column pages\n"
+    ) in shown
+    assert "-- restriction_groups.restricted.sql -- where the account may not read the table itself\n" in shown
+    assert "-- estimates/content.pages.sql -- when it takes too long: explained, never run\n" in shown
 
 
 def test_json_is_the_same_list() -> None:

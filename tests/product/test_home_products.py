@@ -12,6 +12,7 @@ import pytest
 from agent.errors import ConfigError, SourceError
 from agent.product import read_home, read_login, read_product_facts
 from agent.settings import InstanceSettings, ProductType, Settings
+from tests.support.folders import open_to_all
 from tests.support.product_homes import FILES, PASSWORD, SECRETS, hibernate_file, write_product_home
 
 OTHERS = tuple(ProductType(name) for name in FILES)
@@ -242,8 +243,7 @@ def test_crowd_before_3(tmp_path: Path) -> None:
 @pytest.mark.parametrize("product", OTHERS)
 def test_unreadable_file_names_the_grant(tmp_path: Path, product: ProductType) -> None:
     """The message says who owns the file and which command lets the agent read it alone."""
-    for folder in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
-        folder.chmod(0o755)
+    open_to_all(tmp_path)
     home = write_product_home(tmp_path, product)
     (home / FILES[product]).chmod(0o600)
     script = (

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import re
+import shutil
+import tempfile
 import uuid
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +18,9 @@ from agent.product.engine import open_engine
 from agent.product.jdbc import DatabaseAddress
 from agent.product.model import DatabaseAccess
 from agent.product.readonly import (
+    _ORACLE,
+    _READABLE,
+    _SQLSERVER,
     WriteProof,
     harmless_oracle,
     harmless_sqlserver,
@@ -32,6 +39,7 @@ from tests.support.postgres import PostgresServer, postgres
 __all__ = ["mariadb", "postgres"]  # the fixtures
 
 WORD = "proof-Word-1"
+OPEN_BY_DEFAULT = ("temporary tables", "large objects")
 
 
 def postgres_login(server: PostgresServer, database: str, user: str) -> DatabaseAccess:
@@ -78,7 +86,24 @@ def role(postgres: PostgresServer, database: str) -> str:
         ("GRANT CREATE ON SCHEMA public TO {role}", "may create objects in the schema public"),
         ('GRANT CREATE ON DATABASE "{database}" TO {role}', "may create schemas in the database {database}"),
         ("ALTER ROLE {role} CREATEROLE", "is allowed to create roles"),
+        ("ALTER ROLE {role} CREATEDB", "is allowed to create databases"),
+        ("ALTER ROLE {role} REPLICATION", "is allowed to replicate"),
+        ("ALTER ROLE {role} BYPASSRLS", "is above row security"),
+        ("GRANT INSERT (name) ON project TO {role}", "may insert on project"),
+        ("GRANT TRIGGER ON project TO {role}", "may trigger on project"),
         ("GRANT pg_write_server_files TO {role}", "may act as the role pg_write_server_files"),
+        ("GRANT pg_execute_server_program TO {role}", "may act as the role pg_execute_server_program"),
+        (
+            "CREATE ROLE w_{role}; GRANT INSERT ON project TO w_{role}; GRANT w_{role} TO {role}",
+            "may act as the role w_{role}",
+        ),
+        ("CREATE ROLE n_{role}; GRANT n_{role} TO {role}; ALTER ROLE {role} NOINHERIT", "may act as the role n_{role}"),
+        ("CREATE SCHEMA of_{role} AUTHORIZATION {role}", "may create objects in the schema of_{role}"),
+        (
+            "CREATE FUNCTION f_{role}() RETURNS int LANGUAGE sql SECURITY DEFINER AS 'select 1'; "
+            "REVOKE EXECUTE ON FUNCTION f_{role}() FROM public; GRANT EXECUTE ON FUNCTION f_{role}() TO {role}",
+            "may run with the rights of its owner f_{role}()",
+        ),
         ("CREATE TABLE of_{role} (n int); ALTER TABLE of_{role} OWNER TO {role}", "owns of_{role}"),
     ],
 )
@@ -87,7 +112,7 @@ def test_every_way_to_write_is_found(
 ) -> None:
     """PostgreSQL: one right more than reading, of whatever kind, is named; without it the login is clean."""
     login = postgres_login(postgres, database, role)
-    assert proof_of(login) == WriteProof(False, (), (), "config/database/postgresql.sql")
+    assert proof_of(login) == WriteProof(False, (), (), "config/database/postgresql.sql", OPEN_BY_DEFAULT)
     for statement in right.format(role=role, database=database).split("; "):
         postgres.execute(database, statement)
     proof = proof_of(login)
@@ -101,6 +126,32 @@ def test_a_superuser_is_said_to_be_one(postgres: PostgresServer, database: str, 
     proof = proof_of(postgres_login(postgres, database, role))
     assert proof.findings[0].startswith("is superuser")
     assert all(len(finding) < 1000 for finding in proof.findings)
+
+
+@pytest.mark.parametrize(
+    "right",
+    ["GRANT pg_monitor TO {role}", "GRANT SELECT ON project TO {role}", "GRANT USAGE ON SCHEMA public TO {role}"],
+)
+def test_what_only_reads_is_no_finding(postgres: PostgresServer, database: str, role: str, right: str) -> None:
+    """Statistics and reading are harmless: the login stays usable."""
+    postgres.execute(database, right.format(role=role))
+    assert not proof_of(postgres_login(postgres, database, role)).can_write
+
+
+def test_what_the_server_leaves_open_is_told_and_closed(postgres: PostgresServer) -> None:
+    """PUBLIC's temporary tables and large objects: no reason to refuse, and gone when they are taken away."""
+    name = postgres.create_database("open")
+    user = f"o_{uuid.uuid4().hex[:8]}"
+    postgres.execute(name, f"CREATE ROLE {user} LOGIN PASSWORD '{WORD}'")
+    login = postgres_login(postgres, name, user)
+    proof = proof_of(login)
+    assert (proof.can_write, proof.left_open) == (False, OPEN_BY_DEFAULT)
+    assert any("strict=on" in line for line in proof.lines())
+    postgres.execute(name, f'REVOKE TEMPORARY ON DATABASE "{name}" FROM public')
+    assert proof_of(login).left_open == ("large objects",)
+    made = ("lo_create(oid)", "lo_creat(integer)", "lo_from_bytea(oid, bytea)")
+    postgres.execute(name, *(f"REVOKE EXECUTE ON FUNCTION {function} FROM public" for function in made))
+    assert proof_of(login).left_open == ()
 
 
 def test_too_wide_reading_is_reported(postgres: PostgresServer, database: str, role: str) -> None:
@@ -151,6 +202,44 @@ def test_mariadb_rights_are_found_through_roles(mariadb: MariaDbServer) -> None:
 
 
 @pytest.mark.parametrize(
+    ("right", "finding"),
+    [
+        ("INSERT ON {name}.t", "may insert on {name}.t"),
+        ("UPDATE (id) ON {name}.t", "may update on {name}.t"),
+        ("DELETE ON {name}.*", "may delete on {name}.*"),
+        ("CREATE ON {name}.*", "may create on {name}.*"),
+        ("CREATE TEMPORARY TABLES ON {name}.*", "may create temporary tables on {name}.*"),
+        ("LOCK TABLES ON {name}.*", "may lock tables on {name}.*"),
+        ("EXECUTE ON {name}.*", "may execute on {name}.*"),
+        ("TRIGGER ON {name}.*", "may trigger on {name}.*"),
+        ("EVENT ON {name}.*", "may event on {name}.*"),
+        ("ALL PRIVILEGES ON {name}.*", "may all privileges on {name}.*"),
+        ("FILE ON *.*", "may file on *.*"),
+        ("SUPER ON *.*", "may super on *.*"),
+        ("RELOAD ON *.*", "may reload on *.*"),
+        ("CREATE USER ON *.*", "may create user on *.*"),
+        ("SELECT ON {name}.* TO {name}@'127.0.0.1' WITH GRANT OPTION", "may grant option on {name}.*"),
+        ("PROCESS ON *.*", ""),
+        ("SHOW VIEW ON {name}.*", ""),
+    ],
+)
+def test_every_kind_of_right_on_mariadb(mariadb: MariaDbServer, right: str, finding: str) -> None:
+    """Given one by one on a real server: each right that is more than reading is named, the reading ones are not."""
+    name = f"k_{uuid.uuid4().hex[:6]}"
+    user = f"{name}@'127.0.0.1'"
+    mariadb.execute(
+        f"CREATE DATABASE {name}", f"CREATE TABLE {name}.t (id int)", f"CREATE USER {user} IDENTIFIED BY '{WORD}'"
+    )
+    mariadb.execute(f"GRANT SELECT ON {name}.t TO {user}")
+    login = DatabaseAccess(DatabaseAddress(Dialect.MYSQL, ((mariadb.host, mariadb.port),), name), name, Secret(WORD))
+    assert proof_of(login) == WriteProof(False, (), (), "config/database/mysql.sql")
+    words = right.format(name=name)
+    mariadb.execute(f"GRANT {words}" if " TO " in words else f"GRANT {words} TO {user}")
+    expected = finding.format(name=name)
+    assert proof_of(login).findings == ((expected,) if expected else ())
+
+
+@pytest.mark.parametrize(
     ("line", "rights"),
     [
         ("GRANT USAGE ON *.* TO `a`@`%` IDENTIFIED BY PASSWORD '*AB INSERT ON'", []),
@@ -177,11 +266,79 @@ def test_sql_server_and_oracle_rights_are_sorted() -> None:
     assert not any(map(harmless_oracle, ("SELECT", "INSERT", "CREATE TABLE", "UNLIMITED TABLESPACE", "OWN")))
 
 
+# View or function -> those of its columns that are used here, as Oracle and Microsoft list them in their references.
+DOCUMENTED = {
+    "oracle": {
+        "session_privs": {"privilege"},
+        "all_tab_privs_recd": {"grantee", "owner", "table_name", "grantor", "privilege", "grantable"},
+        "role_tab_privs": {"role", "owner", "table_name", "column_name", "privilege", "grantable"},
+        "all_users": {"username", "user_id", "created", "common", "oracle_maintained"},
+        "user_tables": {"table_name"},
+        "all_tab_columns": {"owner", "table_name", "column_name"},
+        "all_tables": {"owner", "table_name", "num_rows", "last_analyzed"},
+    },
+    "mssql": {
+        "fn_my_permissions": {"entity_name", "subentity_name", "permission_name"},
+        "objects": {"name", "object_id", "schema_id", "type", "is_ms_shipped"},
+        "schemas": {"name", "schema_id", "principal_id"},
+        "columns": {"object_id", "name", "column_id"},
+    },
+}
+FUNCTIONS = {"quotename", "schema_name", "has_perms_by_name"}
+
+
+@pytest.mark.parametrize(
+    ("dialect", "sql"),
+    [
+        *(("oracle", sql) for sql in (_ORACLE, _READABLE["oracle"])),
+        *(("mssql", sql) for sql in (_SQLSERVER, _READABLE["mssql"])),
+    ],
+)
+def test_unrun_questions_name_documented_views_and_columns(dialect: str, sql: str) -> None:
+    """No SQL Server and no Oracle is at hand: each view and column is one that the maker's reference lists."""
+    known = DOCUMENTED[dialect]
+    bare = re.sub(r"'[^']*'", "''", sql.lower())
+    views = re.findall(r"(?:from|join|apply)\s+(?:sys\.)?(\w+)", bare)
+    assert views
+    assert set(views) <= known.keys()
+    columns = {column for view in views for column in known[view]}
+    aliases = set(re.findall(r"(?:from|join)\s+(?:sys\.)?\w+(?:\([^)]*\))?\s+(\w)\b", bare)) | {"p"}
+    words = "select union all from join on where and or not in null cross apply is sys"
+    rest = set(re.findall(r"[a-z_]\w*", bare)) - set(words.split()) - set(views) - aliases - FUNCTIONS
+    assert rest <= columns
+
+
 def test_sqlite_is_read_only_by_nature(tmp_path: Path) -> None:
     """The file is opened so that nothing can be written."""
     path = tmp_path / "jira.db"
     path.touch()
     assert not proof_of(DatabaseAccess(DatabaseAddress(Dialect.SQLITE, (), str(path)), "", None)).can_write
+
+
+def test_sqlite_file_that_the_account_may_write_is_told() -> None:
+    """A mode that lets the agent's account write is told with its cure; that root may write it tells nothing."""
+    folder = Path(tempfile.mkdtemp(prefix="pfa-mode-"))
+    path = folder / "jira.db"
+    path.touch()
+    login = DatabaseAccess(DatabaseAddress(Dialect.SQLITE, (), str(path)), "", None)
+    before = os.geteuid()
+    try:
+        folder.chmod(0o755)
+        path.chmod(0o666)
+        if before == 0:
+            assert proof_of(login).left_open == ()
+            os.seteuid(65534)
+        proof = proof_of(login)
+        assert (proof.can_write, proof.left_open) == (False, (f"{path} (mode 666)",))
+        assert "no right to write it" in proof.lines()[-1]
+        if before == 0:
+            os.seteuid(0)
+            path.chmod(0o644)
+            os.seteuid(65534)
+            assert proof_of(login).left_open == ()
+    finally:
+        os.seteuid(before)
+        shutil.rmtree(folder)
 
 
 def test_an_own_login_is_refused_the_products_is_not() -> None:
@@ -217,7 +374,8 @@ def test_the_guardrails_refuse_a_writable_account(
     source.close()
     allowed = replace(settings, database=replace(own, allow_writable_login=True))
     source = open_guardrails(allowed, load_catalog("jira"))
-    assert [sample.series.metric for sample in source.read(10).samples] == ["jira.guardrail.projects"]
+    found = {sample.series.metric for sample in source.read(10).samples}
+    assert {metric for metric in found if not metric.startswith("database.")} == {"jira.guardrail.projects"}
     source.close()
 
 

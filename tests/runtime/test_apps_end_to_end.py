@@ -12,12 +12,13 @@ import pytest
 
 from agent.catalog import load_catalog
 from agent.model import ConsentLevel
+from agent.runtime.concealing import TickConcealer
 from agent.sampling import Sampler
 from agent.settings.load import load_settings
 from agent.sources import open_sources
 from agent.store import open_store
 from agent.store.ticks import TickWriter
-from tests.runtime.test_events_end_to_end import THIS_HOUR, entries, stored
+from tests.runtime.test_events_end_to_end import THIS_HOUR, entries, link_as, stored
 from tests.support.app_manager import PERSONAL, SEN, TOKEN, AppManagerServer, app, app_manager
 from tests.support.jvm import write_secret
 from tests.support.listings import jira_sqlite
@@ -50,7 +51,8 @@ def hour(agent: Agent, number: int, *, rest: bool = True, level: ConsentLevel = 
         without = agent.config.with_name("without.toml")
         without.write_text(text[: text.index("[apps]")])
         settings = load_settings(without)
-    sampler = Sampler(open_sources(settings, load_catalog("jira"), lambda: level))
+    catalog = load_catalog("jira")
+    sampler = Sampler(open_sources(settings, catalog, lambda: level), TickConcealer(settings, catalog, lambda: level))
     store = open_store(settings.agent.state_dir)
     tick = sampler.take(THIS_HOUR + timedelta(hours=number, minutes=10), 30)
     TickWriter(store, settings.hour.length_s).append(tick)
@@ -96,8 +98,8 @@ def test_one_series_an_app_and_nothing_personal(agent: Agent) -> None:
     assert {"licence", "origin", "state"} <= shown[0]["attributes"].keys()
     assert [entry["attributes"]["value"] for entry in entries(agent) if entry["metricName"] == "instance.sen"] == [SEN]
     kept = stored(agent)
-    assert PAYROLL in kept, "the search looks where the data is"
-    forbidden = (TOKEN, "Planted", *PERSONAL)
+    assert "com.onresolve.jira.groovy.groovyrunner" in kept, "the search looks where the data is"
+    forbidden = (TOKEN, PAYROLL, "Planted", *PERSONAL)
     assert [word for word in forbidden if word in kept] == []
     # the one that the hourly run of an offline agent writes; another within the same second would be refused
     (bundle,) = agent.settings.bundle_folder.glob("*.zip")
@@ -109,6 +111,7 @@ def test_one_series_an_app_and_nothing_personal(agent: Agent) -> None:
 
 def test_names_under_extended_only(agent: Agent) -> None:
     """Read under Extended, the name of an own app leaves under Extended only, as the end of its licence does."""
+    link_as(agent, ConsentLevel.EXTENDED)
     hour(agent, -2, level=ConsentLevel.EXTENDED)
     extended = {
         entry["tags"].get("pluginKey"): entry["attributes"]

@@ -49,6 +49,14 @@ def test_install_and_remove_without_network(machine: Machine) -> None:
         "644 root:root /usr/lib/systemd/system/portfolio-agent@.service",
     ]
     assert machine.run("getent passwd portfolio-agent | cut -d: -f6,7").stdout == "/nonexistent:/usr/sbin/nologin\n"
+    scripts = machine.run("ls /opt/portfolio-agent/share/config/database").stdout.split()
+    assert scripts == ["mysql.sql", "oracle.sql", "postgresql.sql", "sqlserver.sql"]
+    told = machine.run(
+        "/opt/portfolio-agent/current/bin/python -c"
+        " 'from agent.product.readonly import script_for; print(script_for(\"postgresql\"))'"
+    ).stdout.strip()
+    assert told.endswith("/share/config/database/postgresql.sql")
+    assert machine.run(f"head -n 1 {told}").stdout.startswith("-- A read-only account")
     as_service = "setpriv --reuid portfolio-agent --regid portfolio-agent --clear-groups portfolio-agent --help"
     assert "Exit codes" in machine.run(as_service).stdout
     bytecode = machine.run("find /opt/portfolio-agent/versions -path '*/agent/*errors.*.pyc'").stdout

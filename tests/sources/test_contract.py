@@ -13,18 +13,21 @@ from agent.catalog.reasons import REASONS
 from agent.errors import SourceError
 from agent.jmx import TransportName
 from agent.model import Kind
+from agent.settings import InstanceSettings, ProductType, Settings
 from agent.sources import Source
 from agent.sources.folders import Folders
+from agent.sources.home import open_home
 from agent.sources.host import Host
 from tests.sources.test_folders import homes
 from tests.support.access_logs import make_install
+from tests.support.homes import write_home
 from tests.support.jira_database import fill_sqlite
 from tests.support.jvm_beans import Jvm, free_port
 from tests.support.listings import jira_sqlite, listing
 from tests.support.sources import catalog, clientside_source, guardrails_source, jmx_source, sqlite_engine
 
 LISTINGS = ("apps", "flags", "links", "nodes")
-KINDS = ("host", "folders", "jmx", "jmxquery", "guardrails", "clientside", *LISTINGS)
+KINDS = ("host", "folders", "home", "jmx", "jmxquery", "guardrails", "clientside", *LISTINGS)
 
 
 def lister(name: str, engine: Callable[[], Engine]) -> Callable[[], Source]:
@@ -37,11 +40,17 @@ def filled(path: Path) -> Callable[[], Engine]:
     return lambda: sqlite_engine(path if path.exists() else jira_sqlite(path))
 
 
+def home_source(home: Path) -> Source:
+    """The source of Jira's own files."""
+    return open_home(Settings(InstanceSettings(ProductType.JIRA, home, home)), catalog())
+
+
 @pytest.fixture(params=KINDS)
 def source(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Source]:
     makers: dict[str, Callable[[], Source]] = {
         "host": lambda: Host(catalog(), {"state": tmp_path}),
         "folders": lambda: Folders(catalog(), homes(tmp_path)),
+        "home": lambda: home_source(write_home(tmp_path)),
         "jmx": lambda: jmx_source(request.getfixturevalue("jvm").port),
         "jmxquery": lambda: jmx_source(request.getfixturevalue("jvm").port, transport=TransportName.JMXQUERY),
         "guardrails": lambda: guardrails_source(fill_sqlite(tmp_path / "jira.db")),
@@ -104,6 +113,7 @@ def test_dead_source_says_why(kind: str, tmp_path: Path) -> None:
     makers: dict[str, Callable[[], Source]] = {
         "host": lambda: Host(catalog(), {}),
         "folders": lambda: Folders(catalog(), {}),
+        "home": lambda: home_source(tmp_path),
         "jmx": lambda: jmx_source(free_port()),
         "jmxquery": lambda: jmx_source(free_port(), transport=TransportName.JMXQUERY),
         "guardrails": lambda: guardrails_source(tmp_path / "missing.db"),

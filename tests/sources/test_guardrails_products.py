@@ -73,7 +73,8 @@ def test_empty_tables_give_zeros(postgres: PostgresServer, product: str) -> None
     numbers = {name: value for name, value in counts(reading).items() if name != "confluence.guardrail.pages.depth.max"}
     assert set(numbers.values()) == {0}
     absent = {failure.metric: failure.reason for failure in reading.failures}
-    assert absent.keys() <= {"product.build", *(name for name in COUNTS[product] if ".licensing." in name)}
+    texts = {name for name, value in COUNTS[product].items() if isinstance(value, str)}
+    assert absent.keys() <= {*texts, *(name for name in COUNTS[product] if ".licensing." in name)}
     assert set(absent.values()) <= {"not-present"}
 
 
@@ -91,25 +92,3 @@ def test_no_text_of_the_database_is_read(postgres: PostgresServer, product: str)
     """Names, titles, keys and secrets stand in every row: none is in a sample, tag or failure."""
     name = fill_postgres(product, postgres)
     assert PLANTED not in repr(read(product, postgres_engine(postgres, name)))
-
-
-def test_filtered_view_in_place_of_a_table(postgres: PostgresServer, product: str) -> None:
-    """An account that may not read the names of page restrictions counts them through the view made for it."""
-    if product != "confluence":
-        return
-    name = fill_postgres(product, postgres)
-    postgres.execute(
-        name,
-        f"create role reader_{name} login password 'pw-{name}'",
-        f"grant select on all tables in schema public to reader_{name}",
-        f"revoke select on content_perm from reader_{name}",
-        "create schema dc_view",
-        "create view dc_view.dc_restriction_groups as select count(distinct groupname) as n from content_perm",
-        f"grant usage on schema dc_view to reader_{name}",
-        f"grant select on dc_view.dc_restriction_groups to reader_{name}",
-    )
-    reading = read(product, postgres_engine(postgres, name, user=f"reader_{name}", password=f"pw-{name}"))
-    assert {failure.metric: failure.reason for failure in reading.failures} == {
-        "confluence.guardrail.restrictions.per_page.max": "permission-denied"
-    }
-    assert counts(reading)["confluence.guardrail.groups.in_restrictions"] == 2

@@ -14,18 +14,7 @@ from agent.catalog import load_catalog
 from agent.errors import SourceError
 from agent.model import ConsentLevel
 from agent.sources.listings import Listing
-from tests.support.listings import (
-    BITBUCKET,
-    CONFLUENCE,
-    LINK,
-    START,
-    change,
-    jira_postgres,
-    jira_sqlite,
-    listing,
-    reasons,
-    rows,
-)
+from tests.support.listings import LINK, START, change, jira_postgres, jira_sqlite, listing, reasons, rows
 from tests.support.mariadb import MariaDbServer, mariadb
 from tests.support.mariadb_engine import mariadb_engine
 from tests.support.postgres import PostgresServer
@@ -204,6 +193,27 @@ def test_database_that_is_away_is_an_error_and_asked_again(tmp_path: Path) -> No
     assert source.read(30).samples
 
 
+CONFLUENCE = (
+    "create table BANDANA (BANDANAID bigint primary key, BANDANACONTEXT varchar(255), BANDANAKEY varchar(100),"
+    " BANDANAVALUE longtext)",
+    "create table PLUGINDATA (PLUGINDATAID bigint primary key, PLUGINKEY varchar(255), FILENAME varchar(255),"
+    " LASTMODDATE datetime, DATA longblob)",
+    "insert into PLUGINDATA values (1, 'com.quibble.planted', 'planted.jar', null, 'planted'),"
+    " (2, 'com.atlassian.x', 'x.jar', null, null)",
+    f"insert into BANDANA values (1, '_GLOBAL', 'applinks.admin.{LINK}.display.url',"
+    " '<string>https://planted@jira.example.com/jira?planted=1</string>'),"
+    f" (2, '_GLOBAL', 'applinks.admin.{LINK}.type', '<string>jira</string>'),"
+    f" (3, '_GLOBAL', 'applinks.admin.{LINK}.name', '<string>Planted</string>'),"
+    " (4, '_GLOBAL', 'synchrony_collaborative_editor_app_secret', '<string>planted-secret</string>')",
+)
+BITBUCKET = (
+    "create table plugin_setting (namespace varchar(255), key_name varchar(255), key_value text, id bigint)",
+    "create table plugin_state (name varchar(255), enabled boolean, updated_timestamp bigint)",
+    f"insert into plugin_setting values ('x', 'applinks.admin.{LINK}.rpc.url', 'https://jira.example.com/', 1),"
+    f" ('x', 'applinks.admin.{LINK}.type', 'jira', 2), ('x', 'applinks.admin.{LINK}.name', 'Planted', 3)",
+    "insert into plugin_state values ('com.atlassian.x', false, 1), ('com.quibble.planted', true, 2),"
+    " ('com.atlassian.x:planted-module', false, 3)",
+)
 HERE = {LINK: ("https://jira.example.com", {"family": "jira"})}
 
 
@@ -274,3 +284,17 @@ def test_jira_on_mariadb(mariadb: MariaDbServer) -> None:
         assert reasons(reading) == (REST_ONLY if source == "apps" else {})
     assert rows(listing("links", open_engine).read(30), "link.application")[LINK][0] == "https://wiki.example.com/wiki"
     assert listing("nodes", open_engine).read(30).samples[0].value == 0
+
+
+def test_restricted_text_of_a_listing(tmp_path: Path) -> None:
+    """A list may have a restricted text as a guardrail has; where both fail, the first failure is told."""
+    path = jira_sqlite(tmp_path / "jira.db")
+    full = catalog()
+    narrow = replace(full.queries["flags"], restricted={"": "select flag, 'stored' as state from site_flags"})
+    own = replace(full, queries={**full.queries, "flags": narrow})
+    change(path, "alter table feature rename to gone")
+    source = Listing("flags", own, lambda: sqlite_engine(path), lambda: ConsentLevel.BASIC, now=lambda: START)
+    assert reasons(source.read(30)) == {"feature_flag.site": "not-present", "feature_flag.site.count": "not-present"}
+    change(path, "create view site_flags as select feature_name as flag from gone where feature_type = 'site'")
+    source = Listing("flags", own, lambda: sqlite_engine(path), lambda: ConsentLevel.BASIC, now=lambda: START)
+    assert len(rows(source.read(30), "feature_flag.site")) == 2

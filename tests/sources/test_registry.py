@@ -22,6 +22,7 @@ from agent.settings import (
     Settings,
 )
 from agent.sources import open_sources
+from tests.support.homes import write_home
 from tests.support.jira_database import fill_sqlite
 from tests.support.jvm_beans import Jvm, free_port
 
@@ -39,8 +40,9 @@ def settings(tmp_path: Path, port: int, **jmx: object) -> Settings:
 def test_all_sources_read(tmp_path: Path, jvm: Jvm) -> None:
     """One configuration, every source, samples from each; a listing without rows has its count."""
     (tmp_path / "caches" / "indexesV2").mkdir(parents=True)
+    (write_home(tmp_path) / "dbconfig.xml").rename(tmp_path / "dbconfig.xml")
     sources = open_sources(settings(tmp_path, jvm.port), load_catalog("jira"), lambda: ConsentLevel.BASIC)
-    names = ["host", "folders", "jmx", "guardrails", "apps", "flags", "links", "nodes"]
+    names = ["host", "folders", "home", "jmx", "guardrails", "apps", "flags", "links", "nodes"]
     assert [source.name for source in sources] == names
     for source in sources:
         assert source.read(30).samples

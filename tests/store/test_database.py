@@ -180,8 +180,13 @@ def test_read_only_store_cannot_be_written(tmp_path: Path) -> None:
     store.close()
 
 
+SOURCE_STATE = (
+    """INSERT INTO source_state VALUES ('jmx', 'partial', 1, 1, 1, 1, 0.1, '[["a", "cut", "Erika"]]', '', '')"""
+)
+
+
 def test_migration_from_the_first_schema_keeps_all_data(tmp_path: Path) -> None:
-    """A store of schema 1 with rows in it is brought to the newest schema: every row is as before."""
+    """A store of schema 1 with rows in it is brought to the newest schema: all but the sources' state is as before."""
     folder = tmp_path / "state"
     folder.mkdir(mode=0o700)
     old = sqlite3.connect(folder / FILE_NAME)
@@ -191,6 +196,7 @@ def test_migration_from_the_first_schema_keeps_all_data(tmp_path: Path) -> None:
     old.execute("INSERT INTO layout VALUES (1, 'digest', x'01')")
     old.execute("INSERT INTO tick (taken_ms, hour_s, layout, body) VALUES (1000, 0, 1, x'02')")
     old.execute("INSERT INTO audit (at_ms, actor, event, detail) VALUES (1000, 'root', 'link.made', '{}')")
+    old.execute(SOURCE_STATE)
     old.execute("PRAGMA user_version = 1")
     old.commit()
     tables = [name for (name,) in old.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")]
@@ -198,6 +204,7 @@ def test_migration_from_the_first_schema_keeps_all_data(tmp_path: Path) -> None:
     old.close()
     store = open_store(folder)
     assert store.execute("PRAGMA user_version")[0][0] == len(STEPS) > 1
+    before["source_state"] = []  # its failures quoted names until schema 3; the next tick writes it anew
     assert {table: [tuple(row) for row in store.execute(f"SELECT * FROM {table}")] for table in tables} == before
     assert store.execute("SELECT * FROM snapshot") == []
     store.close()

@@ -17,3 +17,5 @@ create table cwd_user (id bigint not null primary key, user_name varchar(255) no
 create table cwd_group (id bigint not null primary key, group_name varchar(255) not null, is_active char(1) not null, directory_id bigint not null);
 create table cwd_membership (id bigint not null primary key, parent_id bigint, child_id bigint, membership_type varchar(32), parent_name varchar(255), child_name varchar(255));
 create table app_property (prop_key varchar(50) not null primary key, prop_value varchar(2000) not null);
+create table plugin_setting (namespace varchar(255) not null, key_name varchar(255) not null, key_value text, id bigint not null primary key);
+create table plugin_state (name varchar(255) not null primary key, enabled boolean not null, updated_timestamp bigint not null);

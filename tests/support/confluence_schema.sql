@@ -11,3 +11,4 @@ create table cwd_user (id bigint not null primary key, user_name varchar(255) no
 create table cwd_group (id bigint not null primary key, group_name varchar(255) not null, active char(1) not null, directory_id bigint not null);
 create table cwd_membership (id bigint not null primary key, parent_id bigint, child_group_id bigint, child_user_id bigint);
 create table bandana (bandanaid bigint not null primary key, bandanacontext varchar(255) not null, bandanakey varchar(100) not null, bandanavalue text);
+create table plugindata (plugindataid bigint not null primary key, pluginkey varchar(255), filename varchar(255), lastmoddate timestamp null, data varchar(255));

@@ -8,20 +8,25 @@ from pathlib import Path
 
 from agent.catalog import Catalog, JmxBinding, load_catalog
 from agent.model import ConsentLevel, Reading
+from agent.product.webapp import WEBAPPS
 from agent.settings import AgentSettings, ClientsideSettings, InstanceSettings, ProductType, Secret, Settings
 from agent.sources.apps import InstalledApps
 from agent.sources.clientside import open_clientside
 from agent.sources.folders import Folders
 from agent.sources.guardrails import Guardrails
+from agent.sources.home import open_home
 from agent.sources.host import Host
 from agent.sources.listings import Listing
 from agent.sources.pause import Pause
 from agent.sources.upm import AppManager
+from tests.product.test_webapp import write_pom
 from tests.support import product_databases
 from tests.support.access_logs import jira_line, make_install
 from tests.support.app_manager import TOKEN, app_manager
+from tests.support.homes import write_home
 from tests.support.jvm_beans import running_jvm
-from tests.support.listings import BITBUCKET, CONFLUENCE, START, change, jira_sqlite
+from tests.support.listings import START, jira_sqlite
+from tests.support.product_homes import write_product_home
 from tests.support.sources import jmx_source, sqlite_engine
 
 BEANS = Path(__file__).parents[1] / "sources" / "data" / "PlantedBeans.java"
@@ -31,6 +36,8 @@ TOMCATS = ("Catalina", "Standalone", "Tomcat")
 TOMCAT = {"confluence": "Standalone", "bitbucket": "Tomcat"}
 DERIVED = "events"  # made of what other sources listed: tests/runtime/test_events_end_to_end.py
 PRODUCTS = tuple(product.value for product in ProductType)
+SAID_BY_HOMES = {"crowd.server.id": "CRWD-0000-1111-2222", "confluence.cluster": "true"}
+ADMINISTRATION = "<config><myBaseUrl>https://build.example.com/bamboo</myBaseUrl></config>"
 APDEX = "2026-11-22 10:00:00,123+0000 category: overall, apdex: {apdexScore=1, satisfiedCount=9, toleratingCount=9, "
 
 
@@ -39,12 +46,12 @@ def read_for_real(product: str, folder: Path) -> dict[str, set[str]]:
     catalog = load_catalog(product)
     readings = [("jmx", _beans(product, catalog, folder)), ("host", _host(catalog, folder))]
     readings += [("clientside", _logs(product, catalog, folder)), ("folders", _folders(catalog, folder))]
+    readings.append(("home", _home(product, catalog, folder)))
     path = _database(product, folder)
     readings.append(("guardrails", Guardrails(catalog, lambda: sqlite_engine(path)).read(60)))
-    listed = _listed(product, folder) or path
     for name in LISTINGS:
         if catalog.of_source(name):
-            source = Listing(name, catalog, lambda: sqlite_engine(listed), _extended, now=lambda: START)
+            source = Listing(name, catalog, lambda: sqlite_engine(path), _extended, now=lambda: START)
             readings.append((name, source.read(60)))
     readings.append(("apps", _app_manager(catalog, folder)))
     found: dict[str, set[str]] = {}
@@ -95,13 +102,19 @@ def _database(product: str, folder: Path) -> Path:
     return product_databases.fill_sqlite(product, folder / "product.db")
 
 
-def _listed(product: str, folder: Path) -> Path | None:
-    """A database with apps and links of its own, where the product's other rows have none."""
-    statements = {"confluence": CONFLUENCE, "bitbucket": BITBUCKET}.get(product)
-    if statements is None:
-        return None
-    change(folder / "listed.db", *statements)
-    return folder / "listed.db"
+def _home(product: str, catalog: Catalog, folder: Path) -> Reading:
+    """What the product's files say, written as its version writes them."""
+    kind, install = ProductType(product), folder / "webapp"
+    if kind is ProductType.JIRA:
+        home = write_home(folder)
+    else:
+        home = write_product_home(folder, product, more=SAID_BY_HOMES)
+        (home / "shared" / "configuration").mkdir(parents=True, exist_ok=True)
+        (home / "shared" / "configuration" / "administration.xml").write_text(ADMINISTRATION)
+    if kind in WEBAPPS:
+        write_pom(install, WEBAPPS[kind], "version=9.6.4\n")
+    instance = InstanceSettings(kind, home, home / "shared")
+    return open_home(Settings(instance, clientside=ClientsideSettings(install=install)), catalog).read(30)
 
 
 def _app_manager(catalog: Catalog, folder: Path) -> Reading:

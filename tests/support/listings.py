@@ -18,28 +18,6 @@ from tests.support.sources import catalog
 APPS = Path(__file__).with_name("jira_apps.sql")
 START = datetime(2026, 11, 22, 19, 0, 30, tzinfo=UTC)
 LINK = "0a0b0c0d-1111-3222-8333-444455556666"
-# What the listings of these products read, as statements of MySQL.
-CONFLUENCE = (
-    "create table BANDANA (BANDANAID bigint primary key, BANDANACONTEXT varchar(255), BANDANAKEY varchar(100),"
-    " BANDANAVALUE longtext)",
-    "create table PLUGINDATA (PLUGINDATAID bigint primary key, PLUGINKEY varchar(255), FILENAME varchar(255),"
-    " LASTMODDATE datetime, DATA longblob)",
-    "insert into PLUGINDATA values (1, 'com.quibble.planted', 'planted.jar', null, 'planted'),"
-    " (2, 'com.atlassian.x', 'x.jar', null, null)",
-    f"insert into BANDANA values (1, '_GLOBAL', 'applinks.admin.{LINK}.display.url',"
-    " '<string>https://planted@jira.example.com/jira?planted=1</string>'),"
-    f" (2, '_GLOBAL', 'applinks.admin.{LINK}.type', '<string>jira</string>'),"
-    f" (3, '_GLOBAL', 'applinks.admin.{LINK}.name', '<string>Planted</string>'),"
-    " (4, '_GLOBAL', 'synchrony_collaborative_editor_app_secret', '<string>planted-secret</string>')",
-)
-BITBUCKET = (
-    "create table plugin_setting (namespace varchar(255), key_name varchar(255), key_value text, id bigint)",
-    "create table plugin_state (name varchar(255), enabled boolean, updated_timestamp bigint)",
-    f"insert into plugin_setting values ('x', 'applinks.admin.{LINK}.rpc.url', 'https://jira.example.com/', 1),"
-    f" ('x', 'applinks.admin.{LINK}.type', 'jira', 2), ('x', 'applinks.admin.{LINK}.name', 'Planted', 3)",
-    "insert into plugin_state values ('com.atlassian.x', false, 1), ('com.quibble.planted', true, 2),"
-    " ('com.atlassian.x:planted-module', false, 3)",
-)
 
 
 def jira_sqlite(path: Path) -> Path:

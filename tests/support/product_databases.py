@@ -24,6 +24,8 @@ ACCOUNT_PASSWORD = "s3cret-%s-$$"
 COUNTS: dict[str, dict[str, int | str]] = {
     "confluence": {
         "product.build": "9012",
+        "instance.base_url": "https://wiki.example.com/wiki",
+        "instance.server_id": "BCNF-0000-1111-2222",
         "confluence.guardrail.spaces": 40,
         "confluence.guardrail.spaces.personal": 15,
         "confluence.guardrail.spaces.archived": 4,
@@ -52,6 +54,8 @@ COUNTS: dict[str, dict[str, int | str]] = {
         "confluence.guardrail.attachments.bytes": 215_000,
     },
     "bitbucket": {
+        "instance.base_url": "https://git.example.com/bitbucket",
+        "instance.server_id": "BBKT-0000-1111-2222",
         "bitbucket.guardrail.projects": 30,
         "bitbucket.guardrail.projects.personal": 8,
         "bitbucket.guardrail.repositories": 200,
@@ -92,6 +96,7 @@ COUNTS: dict[str, dict[str, int | str]] = {
     },
     "crowd": {
         "product.build": "1891",
+        "instance.base_url": "http://crowd.example.com:8095/crowd",
         "crowd.guardrail.users": 400,
         "crowd.guardrail.users.active": 300,
         "crowd.guardrail.groups": 15,

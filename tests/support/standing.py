@@ -7,19 +7,23 @@ import os
 import subprocess
 import sys
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from agent.model import Outcome, Sample, Series, SourceReport, Tick, hour_of
-from agent.product.instance import ensure_instance
-from agent.settings import Settings
+from agent.catalog import load_catalog
+from agent.link.flow import place_of, stage_key
+from agent.link.record import LinkRecord, save_record
+from agent.model import Consent, ConsentLevel, Outcome, Sample, Series, SourceReport, Tick, hour_of
+from agent.product.instance import ensure_instance, read_instance
+from agent.settings import Secret, Settings
 from agent.settings.load import load_settings
 from agent.store import open_store
 from agent.store.ticks import TickWriter
 from tests.support.cloud import ROOT
 from tests.support.homes import write_home
 
+LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 HEAP = Series("jmx", "jvm.memory.heap.used")
 REJECTED = Series("jmx", "tomcat.sessions.rejected", (("context", "/jira"),))
 
@@ -55,6 +59,30 @@ class Agent:
         TickWriter(store, length_s).append(Tick(taken_at, samples, (report,), {"jmx": "1"}))
         store.close()
         return hour_of(taken_at, length_s).end
+
+
+def link_as(agent: Agent, level: ConsentLevel) -> None:
+    """A link with this consent as `link` leaves it on disk, given long ago; no cloud stands behind it."""
+    settings = agent.settings
+    place = place_of(settings.link_dir, settings.agent.state_dir, read_instance(settings.link_dir).instance_id)
+    key = Secret("planted-link-key-0123456789abcdef")
+    consent = Consent(level, load_catalog(settings.instance.product).field_list_version, LONG_AGO)
+    staged = stage_key(place, key, consent, LONG_AGO)
+    assert staged.candidate is not None
+    record = LinkRecord(
+        instance_id=place.instance_id,
+        consent=consent,
+        link_id="link-1",
+        organisation="Example Organisation",
+        endpoint="https://cloud.example.com",
+        location="EU",
+        key_fingerprint=staged.candidate.key_fingerprint,
+        key_expires_at=datetime.now(UTC) + timedelta(days=30),
+        linked_at=LONG_AGO,
+        limits={},
+        sealed_key=staged.candidate.sealed_key,
+    )
+    save_record(place.link_dir, record, owner=place.owner, owners=place.owners)
 
 
 def standing(folder: Path, *, mode: str = "linked", cloud: str = "", hour: str = "1h") -> Agent:

@@ -124,13 +124,14 @@ def _read_key() -> Secret:
 
 def _request_for(settings: Settings, instance_id: str) -> Any:
     from agent import __version__
+    from agent.catalog import load_catalog
     from agent.link.handshake import LinkRequest
     from agent.runtime.pipeline import product_version
     from agent.store.database import open_store
 
     store = open_store(settings.agent.state_dir, read_only=True)
     try:
-        version = product_version(store)
+        version = product_version(store, load_catalog(settings.instance.product))
     finally:
         store.close()
 

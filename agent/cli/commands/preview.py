@@ -17,7 +17,7 @@ def preview(
     level: Annotated[
         str | None, typer.Option("--level", help="As it would be under this consent: basic or extended.")
     ] = None,
-    diff: Annotated[bool, typer.Option("--diff", help="Show what extended adds to basic, entry by entry.")] = False,
+    diff: Annotated[bool, typer.Option("--diff", help="Show what extended adds to basic, as far as stored.")] = False,
 ) -> None:
     """Show the newest closed hour exactly as it is or would be sent, without sending anything.
 

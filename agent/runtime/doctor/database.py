@@ -1,16 +1,20 @@
-"""The product's database: address, login, read-only, statement timeout; asks one constant and no table."""
+"""The product's database: address, login, read-only, rights, statement timeout; reads the catalogue and no table."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from agent.errors import SourceError
 from agent.runtime.doctor.checks import Area, Check, State, failed_by
-from agent.settings import Dialect, Settings
+from agent.settings import DatabaseLogin, DatabaseSettings, Dialect, Settings
 
-NAMES = ("address", "login", "read-only", "timeout")
+if TYPE_CHECKING:
+    from agent.product.readonly import WriteProof
+
+NAMES = ("address", "login", "read-only", "rights", "timeout")
 # What a session says of itself: nothing is tried that could write where a setting is wrong.
 READ_ONLY = {
     Dialect.POSTGRESQL: ("SHOW transaction_read_only", ("on",)),
@@ -46,6 +50,7 @@ def _session(settings: Settings, dialect: Dialect) -> Iterator[Check]:
     from agent.product.database import read_login
     from agent.product.database_errors import map_database_error
     from agent.product.engine import open_engine
+    from agent.product.readonly import prove
 
     limit_s = settings.database.statement_timeout_s
     began = time.monotonic()
@@ -61,6 +66,8 @@ def _session(settings: Settings, dialect: Dialect) -> Iterator[Check]:
                 question, wanted = READ_ONLY.get(dialect, ("", ()))
                 said = str(connection.execute(text(question)).scalar()) if question else ""
                 yield _read_only(said, wanted)
+                stage = "rights"
+                yield rights_check(prove(connection), settings.database)
                 stage = "timeout"
                 asked = TIMEOUT.get(dialect)
                 server = f", on the server {connection.execute(text(asked)).scalar()}" if asked else ""
@@ -83,6 +90,34 @@ def _read_only(said: str, wanted: tuple[str, ...]) -> Check:
         return Check(Area.DATABASE, "read-only", State.FAILED, text, do=do, code="read-only")
     proof = "the server says so" if wanted else "set by the agent when it connects"
     return Check(Area.DATABASE, "read-only", State.OK, f"The session cannot write ({proof}).")
+
+
+def rights_check(proof: WriteProof, database: DatabaseSettings) -> Check:
+    """What the login itself may do: refused, or used although it may write, or more than it needs to read."""
+    mends = f'Make a read-only account with {proof.script}, and set [database] login = "own"' if proof.script else ""
+    if proof.can_write and database.refuses_writable_login:
+        return Check(
+            Area.DATABASE,
+            "rights",
+            State.FAILED,
+            "The login may write, so the agent does not use it: no guardrail is counted.",
+            "; ".join(proof.findings),
+            f"Run {proof.script} again, which takes away what is too much. "
+            "To use the login as it is: [database] allow_writable_login = true; sessions stay read-only.",
+            "login-can-write",
+        )
+    wide = f" It may also read {', '.join(proof.too_wide)}." if proof.too_wide else ""
+    if proof.can_write:
+        whose = "The product's own login" if database.login is DatabaseLogin.PRODUCT else "The login"
+        text = f"{whose} may write; the agent's sessions are read-only all the same.{wide}"
+        return Check(
+            Area.DATABASE, "rights", State.OK, text, do=f"Better: {mends[0].lower()}{mends[1:]}", code="writable"
+        )
+    text = f"The login cannot write: the database says so.{wide}"
+    if proof.too_wide:
+        do = f"Better: run {proof.script} again, which takes away what is too much."
+        return Check(Area.DATABASE, "rights", State.OK, text, do=do, code="too-wide")
+    return Check(Area.DATABASE, "rights", State.OK, f"{text} {proof.left_open_text}".rstrip(), do=proof.left_open_cure)
 
 
 def _skipped(names: tuple[str, ...]) -> Iterator[Check]:

@@ -17,10 +17,11 @@ from pathlib import Path
 import pytest
 
 from agent.delivery.bundle import verify_bundle
+from agent.model import ConsentLevel
 from agent.store import ledger, open_store, outbox
 from tests.support.cloud import KEY, ROOT, Receiver, receiver, wait_until
 from tests.support.servers import require
-from tests.support.standing import Agent, standing
+from tests.support.standing import Agent, link_as, standing
 
 
 @pytest.fixture
@@ -75,16 +76,26 @@ def test_preview_before_linking_is_what_is_sent_after(tmp_path: Path, cloud: Rec
 
 
 def test_diff_shows_what_extended_adds(tmp_path: Path) -> None:
-    """--diff shows, entry by entry, what Extended would add; --level shows it in full."""
+    """--diff shows, entry by entry, what Extended gives over Basic, of an hour that was stored under Extended."""
     agent = standing(tmp_path)
+    link_as(agent, ConsentLevel.EXTENDED)
     agent.tick(at=datetime.now(UTC) - timedelta(hours=2))
     agent.run("deliver", "--no-push")
     lines = agent.json("preview", "--diff")["diff"]
     assert [line for line in lines if line.startswith("+{") and '"context":"/jira"' in line]
     assert not [line for line in lines if line.startswith("-{") and '"context":"/jira"' in line]
     assert '"context":"/jira"' in agent.run("preview", "--level", "extended").stdout
-    assert '"context":"/jira"' not in agent.run("preview").stdout
+    assert '"context":"/jira"' not in agent.run("preview", "--level", "basic").stdout
     assert agent.run("preview", "--level", "everything").returncode == 2
+
+
+def test_diff_cannot_show_a_name_that_basic_has_hashed(tmp_path: Path) -> None:
+    """Under Basic names are not stored, so no preview of this hour, at whatever level, can bring one back."""
+    agent = standing(tmp_path)
+    agent.tick(at=datetime.now(UTC) - timedelta(hours=2))
+    agent.run("deliver", "--no-push")
+    assert "/jira" not in json.dumps(agent.json("preview", "--diff")["diff"])
+    assert '"context":"/jira"' not in agent.run("preview", "--level", "extended").stdout
 
 
 def test_nothing_to_show_yet(tmp_path: Path) -> None:

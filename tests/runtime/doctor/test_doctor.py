@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+import uuid
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -37,6 +38,7 @@ from agent.store.database import FILE_NAME
 from tests.jmx.conftest import free_port
 from tests.support.badjmx import BadJmx
 from tests.support.cloud import KEY, ROOT, Receiver, receiver
+from tests.support.homes import write_home
 from tests.support.jmx_fixtures import StartJvm, java, jvm_of
 from tests.support.jolokia import JolokiaFixture, missing_for_jolokia
 from tests.support.jvm import PASSWORD, USER, JmxOptions, JvmFixture, authority, make_authority, write_secret
@@ -250,14 +252,67 @@ def database_of(server: PostgresServer, folder: Path, password: str, **changes: 
 
 def test_database_stages(tmp_path: Path, postgres: PostgresServer) -> None:
     """Address, login, a session that cannot write by the server's own word, and the timeout."""
-    database = database_of(postgres, tmp_path, postgres.password, statement_timeout_s=7.0)
+    user = reader(postgres, "postgres")
+    database = database_of(postgres, tmp_path, READER, user=user, statement_timeout_s=7.0)
     checks = checks_of(settings_of(tmp_path, database=database), Area.DATABASE)
-    assert list(checks) == ["address", "login", "read-only", "timeout"]
+    assert list(checks) == ["address", "login", "read-only", "rights", "timeout"]
     assert {check.state for check in checks.values()} == {State.OK}
     assert str(postgres.port) in checks["address"].text
     assert "the server says so" in checks["read-only"].text
     assert "7s" in checks["timeout"].text.replace(" ", "")
-    assert postgres.password not in repr(checks)
+    assert READER not in repr(checks)
+
+
+READER = "reads-only-word"
+
+
+def reader(server: PostgresServer, name: str, *grants: str) -> str:
+    """A new account that may connect, and what else is granted."""
+    user = f"d_{uuid.uuid4().hex[:8]}"
+    server.execute(
+        name, f"CREATE ROLE {user} LOGIN PASSWORD '{READER}'", *(f"GRANT {grant} TO {user}" for grant in grants)
+    )
+    return user
+
+
+def test_database_rights_of_an_own_account(tmp_path: Path, postgres: PostgresServer) -> None:
+    """An own account: clean, reads too much, may write. Only the last one fails, with what, why and the cure."""
+    name = postgres.create_database("doctor")
+    postgres.execute(name, "CREATE TABLE cwd_user (id int, credential text)", "CREATE TABLE project (id int)")
+
+    def rights(*grants: str, **changes: object) -> Check:
+        own = database_of(postgres, tmp_path, READER, user=reader(postgres, name, *grants), name=name, **changes)
+        return checks_of(settings_of(tmp_path, database=own), Area.DATABASE)["rights"]
+
+    clean = rights("SELECT ON project")
+    assert (clean.state, clean.code) == (State.OK, "")
+    assert "cannot write: the database says so" in clean.text
+    assert "temporary tables, large objects" in clean.text
+    assert "strict=on" in clean.do
+    wide = rights("SELECT ON cwd_user")
+    assert (wide.state, wide.code) == (State.OK, "too-wide")
+    assert "cwd_user.credential" in wide.text
+    assert "config/database/postgresql.sql" in wide.do
+    writes = rights("SELECT, DELETE ON project")
+    assert (writes.state, writes.code) == (State.FAILED, "login-can-write")
+    assert writes.text
+    assert writes.why == "may delete on project"
+    assert "allow_writable_login = true" in writes.do
+    allowed = rights("SELECT, DELETE ON project", allow_writable_login=True)
+    assert (allowed.state, allowed.code) == (State.OK, "writable")
+
+
+def test_database_rights_of_the_products_login(tmp_path: Path, postgres: PostgresServer) -> None:
+    """The product must write, so its login is used; the report says so and names what is better."""
+    url = f"jdbc:postgresql://{postgres.host}:{postgres.port}/postgres"
+    home = write_home(tmp_path / "product", url=url, user=postgres.superuser, password=postgres.password)
+    settings = settings_of(tmp_path, database=DatabaseSettings())
+    settings = replace(settings, instance=InstanceSettings(ProductType.JIRA, home, home / "shared"))
+    check = checks_of(settings, Area.DATABASE)["rights"]
+    assert (check.state, check.code) == (State.OK, "writable")
+    assert "The product's own login may write" in check.text
+    assert 'login = "own"' in check.do
+    assert check.do in render_report(Report(NOW, (check,)))
 
 
 def test_database_wrong_password(tmp_path: Path, postgres: PostgresServer) -> None:

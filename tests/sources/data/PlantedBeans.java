@@ -11,13 +11,13 @@ import javax.management.MBeanAttributeInfo;
 import javax.management.MBeanInfo;
 import javax.management.ObjectName;
 
-/** A JVM with the beans that a file names: a line each of ObjectName, attribute, whole number, with tabs between. */
+/** A JVM with the beans that a file names: a line each of ObjectName, attribute, whole number or text, with tabs between. */
 public class PlantedBeans {
     static class Planted implements DynamicMBean {
-        private final Map<String, Long> values = new TreeMap<>();
+        private final Map<String, Object> values = new TreeMap<>();
 
         public Object getAttribute(String name) throws AttributeNotFoundException {
-            Long value = values.get(name);
+            Object value = values.get(name);
             if (value == null) {
                 throw new AttributeNotFoundException(name);
             }
@@ -47,18 +47,22 @@ public class PlantedBeans {
         }
 
         public MBeanInfo getMBeanInfo() {
-            MBeanAttributeInfo[] infos = values.keySet().stream()
-                .map(name -> new MBeanAttributeInfo(name, "java.lang.Long", "", true, false, false))
+            MBeanAttributeInfo[] infos = values.entrySet().stream()
+                .map(entry -> new MBeanAttributeInfo(entry.getKey(), entry.getValue().getClass().getName(), "", true, false, false))
                 .toArray(MBeanAttributeInfo[]::new);
             return new MBeanInfo(Planted.class.getName(), "", infos, null, null, null);
         }
+    }
+
+    private static Object valueOf(String text) {
+        return text.matches("-?\\d+") ? (Object) Long.valueOf(text) : text;
     }
 
     public static void main(String[] arguments) throws Exception {
         Map<String, Planted> beans = new TreeMap<>();
         for (String line : Files.readAllLines(Path.of(arguments[0]))) {
             String[] parts = line.split("\t");
-            beans.computeIfAbsent(parts[0], name -> new Planted()).values.put(parts[1], Long.valueOf(parts[2]));
+            beans.computeIfAbsent(parts[0], name -> new Planted()).values.put(parts[1], valueOf(parts[2]));
         }
         for (Map.Entry<String, Planted> bean : beans.entrySet()) {
             ManagementFactory.getPlatformMBeanServer().registerMBean(bean.getValue(), new ObjectName(bean.getKey()));

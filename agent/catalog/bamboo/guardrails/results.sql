@@ -2,6 +2,7 @@
 -- cost: L
 -- versions: after published SQL; not verified on a schema
 -- null: zero
+-- estimate: buildresultsummary as total
 select
   count(*) as total,
   sum(case when build_type = 'BUILD' then 1 else 0 end) as jobs,

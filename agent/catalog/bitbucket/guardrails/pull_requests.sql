@@ -2,6 +2,7 @@
 -- cost: L
 -- versions: 6 and later
 -- null: zero
+-- estimate: sta_pull_request as total
 select
   count(*) as total,
   sum(case when pr_state = 0 then 1 else 0 end) as open_now,

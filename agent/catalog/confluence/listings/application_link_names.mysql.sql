@@ -6,5 +6,5 @@
 -- every: hour
 select substr(b.BANDANAKEY, 16, 36) as link, replace(replace(b.BANDANAVALUE, '<string>', ''), '</string>', '') as name
 from BANDANA b
-where b.BANDANACONTEXT = '_GLOBAL' and b.BANDANAKEY like 'applinks.admin.%.name'
+where b.BANDANACONTEXT = '_GLOBAL' and b.BANDANAKEY like 'applinks.admin.%.name' and b.BANDANAKEY not like '%auth%'
 order by substr(b.BANDANAKEY, 16, 36)

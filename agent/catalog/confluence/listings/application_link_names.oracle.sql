@@ -6,5 +6,5 @@
 -- every: hour
 select substr(b.bandanakey, 16, 36) as link, replace(replace(to_char(substr(b.bandanavalue, 1, 1000)), '<string>', ''), '</string>', '') as name
 from bandana b
-where b.bandanacontext = '_GLOBAL' and b.bandanakey like 'applinks.admin.%.name'
+where b.bandanacontext = '_GLOBAL' and b.bandanakey like 'applinks.admin.%.name' and b.bandanakey not like '%auth%'
 order by substr(b.bandanakey, 16, 36)

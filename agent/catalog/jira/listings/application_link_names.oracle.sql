@@ -6,5 +6,5 @@
 -- every: hour
 select substr(e.property_key, 16, 36) as link, to_char(s.propertyvalue) as name
 from propertyentry e join propertystring s on s.id = e.id
-where e.entity_name = 'jira.properties' and e.property_key like 'applinks.admin.%.name'
+where e.entity_name = 'jira.properties' and e.property_key like 'applinks.admin.%.name' and e.property_key not like '%auth%'
 order by substr(e.property_key, 16, 36)

@@ -2,4 +2,4 @@
 -- cost: L
 -- versions: 8.3 and later
 -- null: zero
-select max(n) as largest from dc_view.dc_comments_per_author
+select max(n) as largest from comments_by_author

@@ -1,4 +1,4 @@
 -- counts: different groups that page restrictions name; the names stay in the database
 -- cost: M
 -- versions: 6.3 and later
-select n as total from dc_view.dc_restriction_groups
+select n as total from groups_in_restrictions

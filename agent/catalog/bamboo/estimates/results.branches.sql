@@ -1,0 +1,2 @@
+-- Results of branches of plans.
+select 1 from buildresultsummary where build_type = 'CHAIN_BRANCH'

@@ -1,0 +1,2 @@
+-- Drafts.
+select 1 from CONTENT where content_status = 'draft'

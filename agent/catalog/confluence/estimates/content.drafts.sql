@@ -1,0 +1,2 @@
+-- Drafts.
+select 1 from content where content_status = 'draft'

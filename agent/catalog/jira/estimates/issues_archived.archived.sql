@@ -1,0 +1,2 @@
+-- Issues archived one by one.
+select 1 from jiraissue where archived = 'Y'
