@@ -101,7 +101,7 @@ def prove_key(
         raise
     linked = LinkRecord(
         instance_id=place.instance_id,
-        consent=candidate.consent,
+        consent=_continued(record, candidate.consent, endpoint, answer.organisation),
         link_id=answer.link_id,
         organisation=answer.organisation,
         endpoint=endpoint,
@@ -114,6 +114,14 @@ def prove_key(
     )
     save_record(place.link_dir, linked, owner=place.owner, owners=place.owners)
     return linked
+
+
+def _continued(record: LinkRecord, consent: Consent, endpoint: str, organisation: str) -> Consent:
+    """The same consent given again with a new key holds since it was first given: no hour falls between the two."""
+    before = record.consent
+    same = record.linked and (record.endpoint, record.organisation) == (endpoint, organisation)
+    unchanged = (before.level, before.field_list_version) == (consent.level, consent.field_list_version)
+    return before if same and unchanged else consent
 
 
 def drop_candidate(place: Place, record: LinkRecord) -> None:

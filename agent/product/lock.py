@@ -30,6 +30,7 @@ from agent.product.database_errors import database_errors
 
 ORACLE_IDS = 1 << 30  # dbms_lock takes 0 .. 1073741823
 ORACLE_GRANT = "As an administrator: grant execute on dbms_lock to the agent's account (config/database/oracle.sql)."
+RELEASE_WAIT_S = 0.5
 LOST = frozenset({"connection-lost", "refused"})
 
 
@@ -138,9 +139,16 @@ class ClusterLock:
             return self._try()
 
     def release(self) -> None:
-        """End the session that holds the lock, so that another node may take over at once."""
-        with self._mutex:
-            self._let_go()
+        """End the session that holds the lock, so that another node may take over at once.
+
+        Not while another thread waits for the database: a stop does not wait with it, and the end of this process ends
+        the session as well.
+        """
+        if self._mutex.acquire(timeout=RELEASE_WAIT_S):
+            try:
+                self._let_go()
+            finally:
+                self._mutex.release()
 
     def _confirm(self, connection: Connection) -> Turn:
         with database_errors():

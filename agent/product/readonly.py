@@ -127,7 +127,9 @@ def prove(connection: Connection) -> WriteProof:
     dialect = connection.dialect.name
     if dialect == "sqlite":
         # Opened with mode=ro: the file itself refuses, whatever its mode lets the account do.
-        return WriteProof(False, left_open=tuple(_open_files(connection)))
+        files = tuple(_open_files(connection))
+        connection.rollback()
+        return WriteProof(False, left_open=files)
     with database_errors():
         findings = tuple(_shortened(_FINDERS[dialect](connection)))
         too_wide = tuple(sorted(set(_too_wide(connection))))

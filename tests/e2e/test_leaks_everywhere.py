@@ -56,6 +56,8 @@ NAMED_COLUMNS = (
     "propertystring.",
     "bandana.",
     "app_property.",
+    "plugin_state.",
+    "plugin_setting.",
 )
 
 

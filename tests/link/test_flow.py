@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,15 @@ def test_new_key_takes_over_only_when_proven(place: Place, cloud: Receiver) -> N
     record = resume(place, cloud)
     assert key_of(place) == SECOND_KEY.reveal()
     assert record.consent == EXTENDED
+
+
+def test_the_same_consent_with_a_new_key_goes_on(place: Place, cloud: Receiver) -> None:
+    """Renewing the key leaves no hour without consent; another level or list of fields begins anew."""
+    link(place, cloud, KEY)
+    later = NOW + timedelta(days=29)
+    assert link(place, cloud, SECOND_KEY, replace(BASIC, granted_at=later)).consent.granted_at == NOW
+    for other in (Consent(ConsentLevel.BASIC, "fields-2", later), Consent(ConsentLevel.EXTENDED, "fields-2", later)):
+        assert link(place, cloud, KEY, other).consent == other
 
 
 def test_rejected_key_leaves_the_old_link(place: Place, cloud: Receiver) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine
 
 from agent.errors import SourceError
 from agent.model import Role
@@ -20,6 +22,7 @@ from agent.product.jdbc import DatabaseAddress
 from agent.product.lock import ClusterLock, LockName
 from agent.product.model import DatabaseAccess
 from agent.settings import Dialect, Secret
+from tests.product.test_engine import silent_server
 from tests.support.mariadb import MariaDbServer, mariadb
 from tests.support.postgres import PostgresServer, postgres
 
@@ -102,6 +105,32 @@ def test_one_holds_the_other_waits(nodes: list[ClusterLock]) -> None:
     assert until(Role.COUNTING, second)
     assert first.turn().role is Role.STANDBY
     assert second.turn().session not in ("", turn.session)
+
+
+def test_release_does_not_wait_for_a_silent_database() -> None:
+    """A stop comes while another thread waits for the server: the release gives up, since the process ends anyway."""
+    with silent_server(None) as port:
+        login = DatabaseAccess(DatabaseAddress(Dialect.POSTGRESQL, (("127.0.0.1", port),), "jira"), "u", Secret("w"))
+        engine_wanted = threading.Event()
+
+        def engine() -> Engine:
+            engine_wanted.set()
+            return open_engine(login, 5.0)
+
+        lock = ClusterLock(engine, INSTANCE)
+
+        def ask() -> None:
+            with pytest.raises(SourceError):
+                lock.turn()
+
+        asking = threading.Thread(target=ask)
+        asking.start()
+        assert engine_wanted.wait(10)
+        began = time.monotonic()
+        lock.release()
+        assert time.monotonic() - began < 2
+        assert asking.is_alive(), "the server is still silent"
+    asking.join(30)
 
 
 def test_another_instance_has_another_lock(server: Server, nodes: list[ClusterLock]) -> None:
