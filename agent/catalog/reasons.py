@@ -75,6 +75,8 @@ DATABASE_REASONS = frozenset(
 # Named by the source "clientside": the unit of a log's durations is not known; a group is smaller than the setting.
 UNIT_UNKNOWN = "unit-unknown"
 TOO_FEW = "too-few"
+# Named by the source "host": a file system that does not answer.
+HUNG = "hung"
 CLIENTSIDE_REASONS = frozenset({UNIT_UNKNOWN, TOO_FEW})
 # Named by the source "apps" when the product's app manager says that it is asked too often.
 RATE_LIMITED = "rate-limited"
@@ -95,6 +97,7 @@ REASONS = (
             TIMEOUT,
             DEADLINE,
             ROWS_CUT,
+            HUNG,
             UNEXPECTED_TEXT,
             KEY_AWAY,
             OTHER,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import signal
@@ -14,6 +15,7 @@ from agent.log import log, logger
 LOG = logger("daemon")
 GRACE_S = 120.0  # beyond its retry time: closing hours, sealing, one last request
 STOP_WAIT_S = 5.0
+KILL_WAIT_S = 1.0
 TOLD = frozenset({0, 3, 4, 10, 11, 12, 13})
 PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "CREDENTIALS_DIRECTORY", "TMPDIR")
 DAEMON = "PORTFOLIO_AGENT_DAEMON"  # tells the child whose it is: with that process it ends
@@ -69,4 +71,7 @@ class HourlyChild:
             self._process.wait(STOP_WAIT_S)
         except subprocess.TimeoutExpired:
             self._process.kill()
-            self._process.wait()
+            # Even that waits while the kernel holds the child in a call to a file system that hangs (a dead NFS
+            # server): it ends by itself when the call does, and no second one is started on top of it.
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(KILL_WAIT_S)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from agent import __version__
+from agent.catalog.reasons import HUNG, PERMISSION_DENIED
 from agent.errors import AgentError
 from agent.link.private_file import trusted_owners
 from agent.link.record import LinkRecord, key_warning, read_link
@@ -34,6 +35,8 @@ WORST_FIRST = (NOT_DELIVERING, NOT_LINKED, DEGRADED, OK)
 LATE_TICK_INTERVALS = 2.5
 LATE_PUSH_HOURS = 2
 CLOCKS_APART_S = 60.0
+FOR_A_PERSON = frozenset({HUNG, PERMISSION_DENIED})
+RUN = " Run: "  # in the detail of a failure: what a person can do about it
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,6 +268,11 @@ def _source(health: Health, state: SourceState) -> None:
     if state.outcome is Outcome.FAILED:
         seen = "never" if state.ok_at is None else f"last answered {ago(health.now, state.ok_at)}"
         health.problems.append(Problem(f"{state.source} gives nothing ({seen}).", state.why, state.do, DEGRADED))
+        return
+    told = {detail: metric for metric, reason, detail in state.failures if reason in FOR_A_PERSON and RUN in detail}
+    for detail, metric in told.items():
+        why, _, command = detail.partition(RUN)
+        health.problems.append(Problem(f"{state.source} does not give {metric}.", why, f"{RUN.strip()} {command}"))
 
 
 def _delivering(health: Health, settings: Settings, store: Store, record: LinkRecord | None) -> None:

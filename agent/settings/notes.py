@@ -73,7 +73,7 @@ KEYS = {
     "apps.ca_file": "A private authority to trust instead of the system's (PEM).",
     "apps.licences": "false: do not ask for licences. That answer holds licence texts; they are dropped unread.",
     "host.enabled": "false: do not read the machine.",
-    "host.write_latency": "true: time a small file in the state folder and in <shared home>/portfolio-agent each tick.",
+    "host.write_latency": "false: do not time a small file each 10 minutes in state folder and shared home.",
     "clientside.enabled": "false: do not read these logs.",
     "clientside.install": "Where the product is installed (with Tomcat's conf/server.xml); without it no log is read.",
     "clientside.access_log_dir": "Where the access logs lie, when it is not where server.xml says.",

@@ -161,10 +161,10 @@ class AppsSettings:
 
 @dataclass(frozen=True, slots=True)
 class HostSettings:
-    """[host] Host metrics. `write_latency` writes a small file a tick, which nothing else here does."""
+    """[host] Host metrics. `write_latency` writes a small file now and then, which nothing else here does."""
 
     enabled: bool = True
-    write_latency: bool = False
+    write_latency: bool = True
 
 
 @dataclass(frozen=True, slots=True)

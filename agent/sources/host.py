@@ -1,12 +1,12 @@
 """Host metrics: load and make of the machine, sizes of folders, never a name of host, user, interface or path.
 
 In:   psutil, /proc, /sys. Shares of processor time are over the time since the last read (the first: since open).
-Out:  Samples in the catalog's units; a folder that is not there or a figure the kernel lacks is "not-present".
+Out:  Samples in the catalog's units; a folder that is not there or a figure the kernel lacks is "not-present", a file
+      system that does not answer is "hung" and costs its own figures only.
 """
 
 from __future__ import annotations
 
-import errno
 import math
 import os
 import time
@@ -16,21 +16,18 @@ from pathlib import Path
 import psutil
 
 from agent.catalog import Catalog
-from agent.catalog.reasons import DEADLINE, NOT_PRESENT, PERMISSION_DENIED
+from agent.catalog.reasons import DEADLINE, NOT_PRESENT
 from agent.errors import SourceError
-from agent.model import Failure, Reading, Sample, Series, Value
+from agent.model import Failure, Reading, Sample, Series
 from agent.settings import Settings
 from agent.sources.base import once_each
+from agent.sources.container import limits
+from agent.sources.disks import WAIT_S, Disks, Found
 from agent.sources.hardware import cores, read_hardware
 from agent.sources.network import connections, traffic
-from agent.sources.write_latency import write_latency_ms
 
 NAME = "host"
-WRITE_LATENCY = "host.disk.write_latency"
 FILE_COUNTS = Path("/proc/sys/fs/file-nr")
-
-Found = list[tuple[str, Value, tuple[tuple[str, str], ...]]]
-READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
 
 
 class Host:
@@ -45,12 +42,12 @@ class Host:
         file_counts: Path = FILE_COUNTS,
         *,
         writable: Mapping[str, Path] | None = None,
+        disk_wait_s: float = WAIT_S,
     ) -> None:
         """`writable` are folders of the agent's own whose write latency is wanted, by role."""
-        self._writable = dict(writable or {})
+        self._disks = Disks(folders, writable or {}, wait_s=disk_wait_s)
         self._hardware: Found = [(name, text, ()) for name, text in read_hardware().items() if text]
         self._wanted = frozenset(metric.name for metric in catalog.of_source(NAME))
-        self._folders = dict(folders)
         self._file_counts = file_counts
         self._before = psutil.cpu_times()
 
@@ -64,18 +61,23 @@ class Host:
             try:
                 found = read()
             except (OSError, AttributeError, ValueError, KeyError, StopIteration, psutil.Error) as error:
-                reason = PERMISSION_DENIED if getattr(error, "errno", None) in READ_ONLY else NOT_PRESENT
                 detail = getattr(error, "strerror", None) or type(error).__name__
-                failures += [Failure(name, reason, detail) for name in self._below(prefix)]
+                failures += [Failure(name, NOT_PRESENT, detail) for name in self._below(prefix)]
                 continue
-            samples += [
-                Sample(Series(NAME, metric, tags), value)
-                for metric, value, tags in found
-                if metric in self._wanted and (isinstance(value, str) or math.isfinite(value))
-            ]
+            samples += self._samples(found)
+        found, missing = self._disks.read(deadline_s)
+        samples += self._samples(found)
+        failures += [failure for failure in missing if failure.metric in self._wanted]
         known = {sample.series.metric for sample in samples} | {failure.metric for failure in failures}
         failures += [Failure(name, NOT_PRESENT) for name in sorted(self._wanted - known)]
         return Reading(tuple(samples), once_each(failures), epoch=str(int(psutil.boot_time())))
+
+    def _samples(self, found: Found) -> list[Sample]:
+        return [
+            Sample(Series(NAME, metric, tags), value)
+            for metric, value, tags in found
+            if metric in self._wanted and (isinstance(value, str) or math.isfinite(value))
+        ]
 
     def _below(self, prefix: str) -> list[str]:
         return sorted(name for name in self._wanted if name.startswith(prefix))
@@ -84,8 +86,6 @@ class Host:
         """Nothing is held open."""
 
     def _groups(self) -> tuple[tuple[str, Callable[[], Found]], ...]:
-        disks = [("host.disk.", self._disk_reader(role, folder)) for role, folder in self._folders.items()]
-        disks += [(WRITE_LATENCY, self._write_reader(role, folder)) for role, folder in self._writable.items()]
         return (
             ("host.cpu.", self._cpu),
             ("host.load.", _load),
@@ -96,7 +96,7 @@ class Host:
             ("host.os.", lambda: self._hardware),
             ("host.files.", self._files),
             ("host.uptime", _uptime),
-            *disks,
+            ("host.container.", lambda: _untagged(limits())),
         )
 
     def _cpu(self) -> Found:
@@ -121,24 +121,6 @@ class Host:
     def _files(self) -> Found:
         opened, _, limit = self._file_counts.read_text(encoding="ascii").split()
         return [("host.files.open", int(opened), ()), ("host.files.max", int(limit), ())]
-
-    @staticmethod
-    def _disk_reader(role: str, folder: Path) -> Callable[[], Found]:
-        tags = (("role", role),)
-
-        def read() -> Found:
-            facts = os.statvfs(folder)
-            return [
-                ("host.disk.total", facts.f_blocks * facts.f_frsize, tags),
-                ("host.disk.free", facts.f_bavail * facts.f_frsize, tags),
-                ("host.disk.inodes.free", facts.f_favail, tags),
-            ]
-
-        return read
-
-    @staticmethod
-    def _write_reader(role: str, folder: Path) -> Callable[[], Found]:
-        return lambda: [(WRITE_LATENCY, write_latency_ms(folder), (("role", role),))]
 
 
 def open_host(settings: Settings, catalog: Catalog) -> Host:

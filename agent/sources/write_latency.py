@@ -1,7 +1,7 @@
 """How long a small file takes to be on disk: the figure the products themselves judge their homes by.
 
-It writes, which nothing else here does, so it is off unless the configuration says so, and it writes only into folders
-of the agent's own: the state folder (local disk) and `<shared home>/portfolio-agent` (shared home).
+It writes, which nothing else here does: only into folders of the agent's own, the state folder (local disk) and
+`<shared home>/portfolio-agent` (shared home), never into one of the product's. `[host] write_latency` switches it off.
 """
 
 from __future__ import annotations

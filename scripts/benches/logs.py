@@ -20,7 +20,7 @@ from pathlib import Path
 from scripts.benches._measure import Figure, show
 
 ROOT = Path(__file__).parents[2]
-SMALL_MIB, LARGE_MIB = 8, 256
+SMALL_MIB, LARGE_MIB = 8, 1024
 RUNS = 3
 AGENTS = ("Chrome/128.0.0.0 Safari/537.36", "Firefox/131.0", "Edg/129.0.0.0")
 PATHS = (

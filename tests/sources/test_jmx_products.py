@@ -6,17 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from agent.catalog import JmxBinding, load_catalog
+from agent.catalog import load_catalog
 from agent.jmx.names import matches
 from agent.sources.jmx import bean_queries
+from tests.support.coverage import bean_names
 from tests.support.jvm_beans import running_jvm
 from tests.support.product_databases import PRODUCTS
 from tests.support.sources import jmx_source
 
 SOURCE = Path(__file__).parent / "data" / "PlantedBeans.java"
-# One Tomcat stands in one product, under a domain of that product's choice.
-TOMCATS = ("Catalina", "Standalone", "Tomcat")
-TOMCAT = {"confluence": "Standalone", "bitbucket": "Tomcat"}
 # Must never be read: families that grow without bound, alerts whose names are people's words, other apps' beans.
 FORBIDDEN = (
     "com.atlassian.confluence:type=metrics,category00=confluence,category01=logging,name=planted",
@@ -27,13 +25,6 @@ FORBIDDEN = (
 )
 
 
-def places(product: str, binding: JmxBinding) -> list[str]:
-    """The beans that stand for a binding in this product: each of its names, wildcards filled in."""
-    others = set(TOMCATS) - {TOMCAT.get(product, "Catalina")}
-    names = [name for name in (binding.bean, *binding.or_beans) if name.partition(":")[0] not in others]
-    return [name.removesuffix(",*").replace("*", "one") for name in names]
-
-
 @pytest.mark.parametrize("product", PRODUCTS)
 def test_every_entry_is_read(tmp_path: Path, product: str) -> None:
     """Each bean and attribute of the catalog gives its value under its tags; nothing forbidden is asked for."""
@@ -42,7 +33,7 @@ def test_every_entry_is_read(tmp_path: Path, product: str) -> None:
     for metric, binding in bound:
         if binding.bean.startswith("java.lang:"):
             continue  # the JVM's own
-        for place in places(product, binding):
+        for place in bean_names(product, binding):
             number = 1000 + len(lines)
             lines.append(f"{place}\t{binding.attribute}\t{number}")
             expected.setdefault(metric.name, set()).add(number)

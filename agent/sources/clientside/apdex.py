@@ -1,8 +1,10 @@
 """Jira's Apdex log: satisfaction with "ready for user", an hour and a kind of page a line.
 
 In:   `atlassian-jira-apdex.log` in the local home's `log` folder, one line an hour for each page and node.
-Out:  views by satisfaction for each page, and their Apdex from 0 to 100, computed from these counts. Pages with fewer
-      than `smallest` views wait for more. A page whose key is not one of Jira's own words is counted as "other".
+Out:  views by satisfaction for each page, and their Apdex from 0 to 100, computed from these counts. Each count grows
+      by `smallest` views or more at once; the score waits until each satisfaction it is over has none or as many.
+      A page whose key is not one of Jira's own words is counted as "other". Of "overall", the sum of all pages, only
+      the score is told: its views less those of the pages would tell of a page that is kept back.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from agent.sources.clientside.figures import Found
+from agent.sources.clientside.figures import Found, Group, large_enough
 
 FILE_NAME = "atlassian-jira-apdex.log"
 FOLDER = "log"
@@ -23,6 +25,7 @@ FIELD = re.compile(rb"(satisfied|tolerating|frustrated)Count=(\d{1,12})(?!\d)")
 # Jira's own keys: no digit and no capital, which a project key, an issue key or a user's word may have.
 PAGE = re.compile(rb"overall|jira(?:\.[a-z]{2,20}(?:-[a-z]{1,20}){0,3}){1,4}")
 OTHER = "other"
+ALL_PAGES = "overall"
 MOST_PAGES = 64
 KINDS = ("satisfied", "tolerating", "frustrated")
 
@@ -33,22 +36,30 @@ def accepts(name: str) -> bool:
 
 
 class Apdex:
-    """Counts by page, since the counters began: told and waiting of each kind, in the order of KINDS."""
+    """Views by page, since the counters began: a counter of each kind and what the next score is over, as in KINDS."""
 
     def __init__(self, smallest: int) -> None:
         self._smallest = smallest
-        self._pages: dict[str, list[int]] = {}
+        self._pages: dict[str, tuple[list[Group], list[int]]] = {}
 
     def dump(self) -> dict[str, list[int]]:
-        """The counters as plain numbers."""
-        return self._pages
+        """The counters as plain numbers: told, waiting, for the score, of each kind."""
+        return {
+            page: [
+                number
+                for group, scored in zip(groups, unscored, strict=True)
+                for number in (group.told, group.waiting, scored)
+            ]
+            for page, (groups, unscored) in self._pages.items()
+        }
 
     def load(self, document: Mapping[str, Any]) -> None:
         """Go on from a `dump()`; raises TypeError or ValueError for anything else."""
         for page, numbers in document.items():
-            if len(numbers) != 2 * len(KINDS) or not all(type(number) is int for number in numbers):
+            if len(numbers) != 3 * len(KINDS) or not all(type(number) is int for number in numbers):
                 raise ValueError("these are not the counters of this version")
-            self._pages[page] = numbers
+            groups = [Group(told, waiting) for told, waiting in zip(numbers[::3], numbers[1::3], strict=True)]
+            self._pages[page] = groups, numbers[2::3]
 
     def count(self, lines: bytes) -> None:
         """Add the views of some lines; what is no line of the log's form is passed over."""
@@ -56,9 +67,10 @@ class Apdex:
             found = {kind: int(number) for kind, number in FIELD.findall(body)}
             if len(found) != len(KINDS):
                 continue
-            numbers = self._pages.setdefault(self._page(key), [0] * 2 * len(KINDS))
+            groups, unscored = self._pages.setdefault(self._page(key), ([Group() for _ in KINDS], [0] * len(KINDS)))
             for position, kind in enumerate(KINDS):
-                numbers[2 * position + 1] += found[kind.encode()]
+                groups[position].waiting += found[kind.encode()]
+                unscored[position] += found[kind.encode()]
 
     def _page(self, key: bytes) -> str:
         page = key.decode("ascii") if PAGE.fullmatch(key) else OTHER
@@ -67,17 +79,15 @@ class Apdex:
     def tell(self, known: set[str]) -> Iterator[Found]:
         """What may be told now. A page that is not in `known` is told as 0 first, so that its first views count as an
         increase; it is in `known` from then on."""
-        for page, numbers in sorted(self._pages.items()):
+        for page, (groups, unscored) in sorted(self._pages.items()):
             tags = (("page", page),)
-            views = sum(numbers[1::2])
-            if page in known and views >= self._smallest:
-                satisfied, tolerating, _ = numbers[1::2]
-                yield "clientside.apdex.score", 100 * (satisfied + tolerating / 2) / views, tags
-                numbers[:] = [
-                    number
-                    for told, waiting in zip(numbers[::2], numbers[1::2], strict=True)
-                    for number in (told + waiting, 0)
-                ]
+            if page in known:
+                for group in groups:
+                    group.ripen(self._smallest)
+                if large_enough(unscored, self._smallest):
+                    satisfied, tolerating, _ = unscored
+                    yield "clientside.apdex.score", 100 * (satisfied + tolerating / 2) / sum(unscored), tags
+                    unscored[:] = [0] * len(KINDS)
             known.add(page)
-            for position, kind in enumerate(KINDS):
-                yield "clientside.apdex.views", numbers[2 * position], (*tags, ("satisfaction", kind))
+            for kind, group in zip(KINDS, groups, strict=True) if page != ALL_PAGES else ():
+                yield "clientside.apdex.views", group.told, (*tags, ("satisfaction", kind))

@@ -2,8 +2,10 @@
 
 In:   (path beginning, status, duration) of each request, in any portions. Durations in the log's unit.
 Out:  counters that only ever grow by `smallest` or more at once: what has come together is kept back until the group is
-      large enough, and told then. So no difference of two values, over whatever time, is about fewer requests.
-      Percentiles and shares are told for a class when it grows, over exactly the requests it grew by.
+      large enough, and told then. So no difference of two values, over whatever time, is about fewer requests: the
+      border holds for each tick, hence for each hour. A share is told only when the requests it is over, the errors
+      among them and the others are each none or `smallest` at least; until then it goes on gathering. Percentiles are
+      told for a class when it grows, over exactly the requests it grew by.
 """
 
 from __future__ import annotations
@@ -44,15 +46,25 @@ class Group:
         return True
 
 
+def large_enough(parts: Iterable[int], smallest: int) -> bool:
+    """Whether something may be told that shows how a whole falls into these parts: each is empty or no small group."""
+    sizes = list(parts)
+    return any(sizes) and all(size == 0 or size >= smallest for size in sizes)
+
+
 @dataclass(slots=True)
 class ClassFigures:
-    """One request class. `cells` holds the waiting requests' durations finely; it is not part of a checkpoint."""
+    """One request class. `cells` holds the waiting requests' durations finely; it is not part of a checkpoint.
+
+    `answered` and `errors` are the requests that the next share of errors is over.
+    """
 
     requests: Group = field(default_factory=Group)
     statuses: list[Group] = field(default_factory=lambda: [Group() for _ in STATUSES])
     durations: list[Group] = field(default_factory=lambda: [Group() for _ in BOUND_NAMES])
     sum_us: Group = field(default_factory=Group)
-    waiting_errors: int = 0
+    answered: int = 0
+    errors: int = 0
     cells: list[int] = field(default_factory=lambda: [0] * CELLS)
 
     def groups(self) -> list[Group]:
@@ -73,7 +85,7 @@ class Requests:
         return {
             name: [
                 [number for group in figures.groups() for number in (group.told, group.waiting)],
-                figures.waiting_errors,
+                [figures.answered, figures.errors],
             ]
             for name, figures in self._classes.items()
         }
@@ -81,13 +93,13 @@ class Requests:
     def load(self, document: Mapping[str, Any]) -> None:
         """Go on from a `dump()`; raises KeyError, TypeError or ValueError for anything else."""
         for name, figures in self._classes.items():
-            numbers, errors = document[name]
+            numbers, (answered, errors) = document[name]
             groups = figures.groups()
-            if len(numbers) != 2 * len(groups) or not all(type(number) is int for number in (*numbers, errors)):
+            if len(numbers) != 2 * len(groups) or not all(type(item) is int for item in (*numbers, answered, errors)):
                 raise ValueError("these are not the counters of this version")
             for group, told, waiting in zip(groups, numbers[::2], numbers[1::2], strict=True):
                 group.told, group.waiting = told, waiting
-            figures.waiting_errors = errors
+            figures.answered, figures.errors = answered, errors
 
     def count(self, rows: Iterable[Row], order: tuple[int, int, int], unit_us: int | None) -> None:
         """Add the requests of some lines; `order` is where path, status and duration stand in a row."""
@@ -100,7 +112,8 @@ class Requests:
             kind = row[at_status][:1]
             if kind in b"2345" and kind:
                 figures.statuses[kind[0] - 50].waiting += 1
-                figures.waiting_errors += kind == b"5"
+                figures.answered += 1
+                figures.errors += kind == b"5"
             if unit_us is not None and (text := row[at_duration]):
                 taken_us = int(float(text) * unit_us) if b"." in text else int(text) * unit_us
                 if taken_us > LONGEST_US:
@@ -115,10 +128,12 @@ class Requests:
             tags = (("class", name),)
             grew = figures.requests.waiting
             if figures.requests.ripen(self._smallest):
-                yield from _of_this_growth(figures, grew, tags)
+                yield from _percentiles(figures, grew, tags)
                 figures.sum_us.ripen(0)
-                figures.waiting_errors = 0
                 figures.cells = [0] * CELLS
+            if large_enough((figures.errors, figures.answered - figures.errors), self._smallest):
+                yield "clientside.requests.error_percent", 100 * figures.errors / figures.answered, tags
+                figures.answered = figures.errors = 0
             yield "clientside.requests", figures.requests.told, tags
             yield "clientside.requests.duration_sum", figures.sum_us.told / 1000, tags
             for status, group in zip(STATUSES, figures.statuses, strict=True):
@@ -129,8 +144,7 @@ class Requests:
                 yield "clientside.requests.by_duration", group.told, (*tags, ("upTo", bound))
 
 
-def _of_this_growth(figures: ClassFigures, grew: int, tags: Tags) -> Iterator[Found]:
-    yield "clientside.requests.error_percent", 100 * figures.waiting_errors / grew, tags
+def _percentiles(figures: ClassFigures, grew: int, tags: Tags) -> Iterator[Found]:
     timed = sum(figures.cells)
     if timed * 2 < grew:
         return  # most durations are not known: the log has none, or the agent began anew in between

@@ -22,7 +22,7 @@ from agent.settings import ProductType, Settings
 from agent.sources.base import once_each
 from agent.sources.clientside import apdex
 from agent.sources.clientside.classes import CLASSES
-from agent.sources.clientside.figures import PERCENTS, Found, Requests
+from agent.sources.clientside.figures import PERCENTS, Found, Group, Requests
 from agent.sources.clientside.pattern import LineReader, compile_pattern
 from agent.sources.clientside.tail import Follower, Progress
 from agent.sources.clientside.tomcat import read_valve, stamps_of
@@ -31,12 +31,11 @@ from agent.store.database import FILE_NAME as STORE_NAME
 from agent.store.ticks import checkpoint_of
 
 NAME = "clientside"
-FORMAT = 1
+FORMAT = 2  # of the checkpoint
 SHARE_OF_DEADLINE = 0.5
 STALE_S = 2 * 3600.0  # after a longer pause what was written meanwhile belongs to hours that are closed
 APDEX_PREFIX = "clientside.apdex."
-
-
+NUMBERS = ("lines", "unread", "read", "skipped")
 TIMED_BY_TICK = ("clientside.requests.error_percent", *(f"clientside.response.p{n}" for n in PERCENTS))
 
 
@@ -62,16 +61,19 @@ class AccessLog:
         self._reader: LineReader | None = None
         self._stamps: object = None
         self._saved: dict[str, object] | None = None
-        self._numbers = {"unread": 0, "read": 0, "skipped": 0}
+        self._smallest = smallest
+        self._numbers = {key: Group() for key in NUMBERS}
         self.folder = install
 
     def load(self, document: dict[str, object]) -> None:
         """Go on from a `dump()`."""
         self._requests.load(document["requests"])  # type: ignore[arg-type]  # checked there
         numbers = document["numbers"]
-        if not isinstance(numbers, dict) or not all(type(numbers.get(key)) is int for key in self._numbers):
+        if not isinstance(numbers, dict) or not all(
+            type(number) is int for key in NUMBERS for number in numbers.get(key, ("",))
+        ):
             raise ValueError("these are not the counters of this version")
-        self._numbers = {key: numbers[key] for key in self._numbers}
+        self._numbers = {key: Group(*numbers[key]) for key in NUMBERS}
         saved = document["follower"]
         if saved is not None:
             Follower(self._install, lambda name: False).load(saved)  # type: ignore[arg-type]  # checked there
@@ -80,7 +82,8 @@ class AccessLog:
     def dump(self) -> dict[str, object]:
         """Counters and position as plain values."""
         follower = self._follower.dump() if self._follower is not None else self._saved
-        return {"requests": self._requests.dump(), "numbers": self._numbers, "follower": follower}
+        numbers = {key: [group.told, group.waiting] for key, group in self._numbers.items()}
+        return {"requests": self._requests.dump(), "numbers": numbers, "follower": follower}
 
     def read(self, ends_s: float, *, stale: bool) -> tuple[list[Found], list[Failure]]:
         """What may be told, and what is missing; raises SourceError or OSError."""
@@ -97,18 +100,19 @@ class AccessLog:
                 self._follower.load(self._saved)
             self._stamps = stamps
         if stale:
-            self._numbers["skipped"] += self._follower.skip_to_end()
+            self._numbers["skipped"].waiting += self._follower.skip_to_end()
         reader = self._reader
 
         def consume(lines: bytes) -> None:
             rows = reader.rows(lines)
             self._requests.count(rows, reader.order, reader.unit_us)
-            self._numbers["unread"] += lines.count(b"\n") - len(rows)
+            written = lines.count(b"\n")
+            self._numbers["lines"].waiting += written
+            self._numbers["unread"].waiting += written - len(rows)
 
         progress = self._follower.read(consume, ends_s)
-        self._numbers["read"] += progress.read_bytes
-        found = list(self._requests.tell())
-        found += [(f"clientside.log.{key}", value, ()) for key, value in self._numbers.items()]
+        self._numbers["read"].waiting += progress.read_bytes
+        found = [*self._requests.tell(), *self._about_the_log()]
         unknown = _unknown(reader)
         told = [item for item in found if item[0] not in unknown]
         failures = [Failure(metric, reason) for metric, reason in unknown.items()]
@@ -116,6 +120,16 @@ class AccessLog:
         quiet = [name for name in TIMED_BY_TICK if sum(item[0] == name for item in told) < len(CLASSES)]
         failures += [Failure(name, TOO_FEW) for name in quiet if name not in unknown]
         return told, failures + _denied(progress, self.folder, "clientside.requests")
+
+    def _about_the_log(self) -> Iterator[Found]:
+        """How much was read: bytes are told with the lines they are, so that they do not tell of a few requests."""
+        lines, read, skipped = (self._numbers[key] for key in ("lines", "read", "skipped"))
+        if lines.ripen(self._smallest):
+            read.ripen(0)
+        skipped.ripen(0)  # of whole hours
+        self._numbers["unread"].ripen(self._smallest)
+        for key in ("unread", "read", "skipped"):
+            yield f"clientside.log.{key}", self._numbers[key].told, ()
 
 
 class ApdexLog:

@@ -38,6 +38,35 @@ def test_no_two_values_differ_by_a_small_group(ticks: list[list[Row]]) -> None:
     assert 0 <= rest - before[("clientside.requests", "rest")] < 5  # type: ignore[operator]  # numbers
 
 
+@given(st.lists(st.lists(st.sampled_from([row(), row(status=b"500")]), max_size=9), max_size=20))
+def test_share_of_errors_tells_of_no_small_group(ticks: list[list[Row]]) -> None:
+    """Whenever a share is told, the errors it is over and the others are each none or five at least: no share times the
+    requests of its time gives one person's error. Nothing is lost: what waits is fewer than five of one kind."""
+    requests, gathered = Requests(5), [0, 0]
+    for rows in ticks:
+        requests.count(rows, ORDER, 1000)
+        for _, status, _ in rows:
+            gathered[status == b"500"] += 1
+        share = told(requests).get(("clientside.requests.error_percent", "rest"))
+        if share is not None:
+            assert share == 100 * gathered[1] / sum(gathered)
+            assert all(part == 0 or part >= 5 for part in gathered)
+            gathered = [0, 0]
+    assert not any(gathered) or any(0 < part < 5 for part in gathered)
+
+
+def test_one_error_among_many_waits() -> None:
+    """One 5xx of a hundred requests is in no figure of that tick; the fifth makes the share of all of them told."""
+    requests = Requests(5)
+    requests.count([row()] * 99 + [row(status=b"500")], ORDER, 1000)
+    found = told(requests)
+    assert found[("clientside.requests", "rest")] == 100
+    assert found[("clientside.requests.by_status", "rest", "5xx")] == 0
+    assert ("clientside.requests.error_percent", "rest") not in found
+    requests.count([row(status=b"500")] * 4, ORDER, 1000)
+    assert told(requests)[("clientside.requests.error_percent", "rest")] == 100 * 5 / 104
+
+
 def test_series_are_the_same_in_every_tick() -> None:
     """Counters of all classes are there from the first tick on, as 0, so that the first requests are an increase."""
     requests = Requests(5)

@@ -6,13 +6,9 @@ import gzip
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,13 +25,13 @@ from agent.settings import AgentSettings, ClientsideSettings, InstanceSettings, 
 from agent.sources.clientside import ClientSide, open_clientside
 from agent.store import open_store
 from agent.store.ticks import TickWriter, ticks_of
-from tests.support.access_logs import JIRA, PLANTED, jira_line, make_install
-from tests.support.servers import require
+from tests.support.access_logs import PLANTED, jira_line, make_install
+from tests.support.web_server import WebServer, web_server
 
 CATALOG = load_catalog("jira")
 NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
 APDEX = (
-    "2026-11-22 10:00:00,123+0000 category: %s, apdex: {apdexScore=90, satisfiedCount=%d, toleratingCount=2, "
+    "2026-11-22 10:00:00,123+0000 category: %s, apdex: {apdexScore=90, satisfiedCount=%d, toleratingCount=0, "
     "frustratedCount=0}\n"
 )
 
@@ -146,15 +142,31 @@ def test_small_groups_stay(place: Path) -> None:
     assert values(loose.read(10))[("clientside.requests", "login")] == 1
 
 
+def test_figures_of_the_log_tell_of_no_few_requests(place: Path) -> None:
+    """Four requests, or one line of another form among many: neither bytes read nor lines unread show them."""
+    source = source_of(place)
+    source.read(10)
+    append(access_log(place), b"".join(jira_line(number) for number in range(4)))
+    assert values(source.read(10))[("clientside.log.read",)] == 0
+    append(access_log(place), b"".join(jira_line(number) for number in range(20)) + b"no such form\n")
+    found = values(source.read(10))
+    assert found[("clientside.log.read",)] == access_log(place).stat().st_size - len(jira_line(0))
+    assert found[("clientside.log.unread",)] == 0
+    append(access_log(place), b"no such form\n" * 4)
+    assert values(source.read(10))[("clientside.log.unread",)] == 5
+
+
 def test_apdex_of_an_hour(place: Path) -> None:
     """A new line is told once; between the lines the score is not due."""
     source = source_of(place)
     assert ("clientside.apdex.score", "not-due") in {(f.metric, f.reason) for f in source.read(10).failures}
-    append(place / "home" / "log" / "atlassian-jira-apdex.log", (APDEX % ("overall", 8)).encode())
+    lines = "".join(APDEX % (page, 8) for page in ("overall", "jira.dashboard"))
+    append(place / "home" / "log" / "atlassian-jira-apdex.log", lines.encode())
     source.read(10)
     found = values(source.read(10))
-    assert found[("clientside.apdex.score", "overall")] == 90
-    assert found[("clientside.apdex.views", "overall", "satisfied")] == 8
+    assert found[("clientside.apdex.score", "overall")] == 100
+    assert found[("clientside.apdex.score", "jira.dashboard")] == 100
+    assert found[("clientside.apdex.views", "jira.dashboard", "satisfied")] == 8
 
 
 UNPRIVILEGED = """
@@ -302,79 +314,23 @@ def test_no_personal_word_gets_out(place: Path, capfd: pytest.CaptureFixture[str
 
 
 @pytest.fixture
-def real_tomcat(tmp_path: Path) -> Iterator[tuple[Path, int]]:
-    """Debian's Tomcat 10 with Jira's pattern and one slow page; its base folder and port."""
-    home = require("tomcat").parent.parent
-    require("java")
-    base = tmp_path / "tomcat"
-    for name in ("conf", "logs", "webapps/ROOT", "temp", "work", "lib"):
-        (base / name).mkdir(parents=True)
-    (base / "lib" / "catalina.jar").symlink_to(home / "lib" / "catalina.jar")
-    (base / "webapps" / "ROOT" / "slow.jsp").write_text("<% Thread.sleep(300); %>done")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    pattern = JIRA.replace('"', "&quot;")
-    (base / "conf" / "server.xml").write_text(
-        f'<Server port="-1"><Service name="Catalina"><Connector port="{port}" address="127.0.0.1"/>'
-        '<Engine name="Catalina" defaultHost="localhost"><Host name="localhost" appBase="webapps">'
-        '<Valve className="org.apache.catalina.valves.AccessLogValve" buffered="false" '
-        f'pattern="{pattern}"/></Host></Engine></Service></Server>'
-    )
-    web = Path("/etc/tomcat10/web.xml")
-    if not web.exists():
-        pytest.skip("Debian's web.xml for Tomcat is not there")
-    (base / "conf" / "web.xml").write_bytes(web.read_bytes())
-    environment = {
-        **os.environ,
-        "CATALINA_HOME": str(home),
-        "CATALINA_BASE": str(base),
-        "CATALINA_TMPDIR": str(base / "temp"),
-    }
-    process = subprocess.Popen(
-        [str(home / "bin" / "catalina.sh"), "run"],
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline and process.poll() is None:
-            try:
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/slow.jsp", timeout=30).read()
-                break
-            except urllib.error.HTTPError:
-                raise
-            except OSError:
-                time.sleep(0.2)  # a port to open has no event to wait for
-        yield base, port
-    finally:
-        process.terminate()
-        process.wait(30)
+def real_tomcat(tmp_path: Path) -> Iterator[WebServer]:
+    """Debian's Tomcat 10 with Jira's pattern and one slow page."""
+    with web_server(tmp_path / "tomcat") as running:
+        yield running
 
 
-def wait_for_lines(base: Path, count: int) -> None:
-    """Tomcat writes a line after its answer has gone."""
-    deadline = time.monotonic() + 20
-    while sum(path.read_bytes().count(b"\n") for path in (base / "logs").iterdir()) < count:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)  # a file that grows has no event to wait for
-
-
-def test_lines_of_a_real_tomcat_10(real_tomcat: tuple[Path, int], place: Path) -> None:
+def test_lines_of_a_real_tomcat_10(real_tomcat: WebServer, place: Path) -> None:
     """Tomcat 10 writes microseconds for %D: pages of 300 ms come out as 300 ms, 404s as 4xx, and every line is read."""
-    base, port = real_tomcat
     settings = settings_of(place)
-    own = ClientsideSettings(install=base, smallest_group=5)
+    own = ClientsideSettings(install=real_tomcat.base, smallest_group=5)
     source = open_clientside(Settings(settings.instance, agent=settings.agent, clientside=own), CATALOG)
-    wait_for_lines(base, 1)
+    real_tomcat.wait_for_lines(1)
     source.read(10)
     for _ in range(5):
-        urllib.request.urlopen(f"http://127.0.0.1:{port}/slow.jsp?user=erika", timeout=10).read()
-        with pytest.raises(urllib.error.HTTPError) as caught:
-            urllib.request.urlopen(f"http://127.0.0.1:{port}/browse/ABC-1", timeout=10)
-        caught.value.close()
-    wait_for_lines(base, 11)
+        assert real_tomcat.get("/slow.jsp?user=erika") == 200
+        assert real_tomcat.get("/browse/ABC-1") == 404
+    real_tomcat.wait_for_lines(11)
     found = values(source.read(10))
     assert found[("clientside.requests.by_status", "page", "4xx")] == 5
     assert found[("clientside.requests", "other")] == 5

@@ -1,0 +1,159 @@
+"""Which entries of the catalog were read for real: each source on something real that has what its entries name."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+from agent.catalog import Catalog, JmxBinding, load_catalog
+from agent.model import ConsentLevel, Reading
+from agent.product.webapp import WEBAPPS
+from agent.settings import AgentSettings, ClientsideSettings, InstanceSettings, ProductType, Secret, Settings
+from agent.sources.apps import InstalledApps
+from agent.sources.clientside import open_clientside
+from agent.sources.folders import Folders
+from agent.sources.guardrails import Guardrails
+from agent.sources.home import open_home
+from agent.sources.host import Host
+from agent.sources.listings import Listing
+from agent.sources.pause import Pause
+from agent.sources.upm import AppManager
+from tests.product.test_webapp import write_pom
+from tests.support import product_databases
+from tests.support.access_logs import jira_line, make_install
+from tests.support.app_manager import TOKEN, app_manager
+from tests.support.homes import write_home
+from tests.support.jvm_beans import running_jvm
+from tests.support.listings import START, jira_sqlite
+from tests.support.product_homes import write_product_home
+from tests.support.sources import jmx_source, sqlite_engine
+
+BEANS = Path(__file__).parents[1] / "sources" / "data" / "PlantedBeans.java"
+LISTINGS = ("apps", "flags", "links", "nodes")
+# One Tomcat stands in one product, under a domain of that product's choice.
+TOMCATS = ("Catalina", "Standalone", "Tomcat")
+TOMCAT = {"confluence": "Standalone", "bitbucket": "Tomcat"}
+DERIVED = "events"  # made of what other sources listed: tests/runtime/test_events_end_to_end.py
+PRODUCTS = tuple(product.value for product in ProductType)
+SAID_BY_HOMES = {"crowd.server.id": "CRWD-0000-1111-2222", "confluence.cluster": "true"}
+ADMINISTRATION = "<config><myBaseUrl>https://build.example.com/bamboo</myBaseUrl></config>"
+APDEX = "2026-11-22 10:00:00,123+0000 category: overall, apdex: {apdexScore=1, satisfiedCount=9, toleratingCount=9, "
+
+
+def read_for_real(product: str, folder: Path) -> dict[str, set[str]]:
+    """The names of the entries that gave a value, by source."""
+    catalog = load_catalog(product)
+    readings = [("jmx", _beans(product, catalog, folder)), ("host", _host(catalog, folder))]
+    readings += [("clientside", _logs(product, catalog, folder)), ("folders", _folders(catalog, folder))]
+    readings.append(("home", _home(product, catalog, folder)))
+    path = _database(product, folder)
+    readings.append(("guardrails", Guardrails(catalog, lambda: sqlite_engine(path)).read(60)))
+    for name in LISTINGS:
+        if catalog.of_source(name):
+            source = Listing(name, catalog, lambda: sqlite_engine(path), _extended, now=lambda: START)
+            readings.append((name, source.read(60)))
+    readings.append(("apps", _app_manager(catalog, folder)))
+    found: dict[str, set[str]] = {}
+    for name, reading in readings:
+        found.setdefault(name, set()).update(sample.series.metric for sample in reading.samples)
+    return found
+
+
+def _extended() -> ConsentLevel:
+    return ConsentLevel.EXTENDED
+
+
+def bean_names(product: str, binding: JmxBinding) -> list[str]:
+    """The beans that stand for a binding in this product: each of its names, wildcards filled in."""
+    others = set(TOMCATS) - {TOMCAT.get(product, "Catalina")}
+    names = [name for name in (binding.bean, *binding.or_beans) if name.partition(":")[0] not in others]
+    return [name.removesuffix(",*").replace("*", "one") for name in names]
+
+
+def _beans(product: str, catalog: Catalog, folder: Path) -> Reading:
+    bindings = [metric.jmx for metric in catalog.of_source("jmx") if metric.jmx is not None]
+    lines = [
+        f"{name}\t{binding.attribute}\t{1000 + number}"
+        for number, binding in enumerate(bindings)
+        if not binding.bean.startswith("java.lang:")
+        for name in bean_names(product, binding)
+    ]
+    planted = folder / "beans.tsv"
+    planted.write_text("\n".join(lines) + "\n")
+    with running_jvm(BEANS, str(planted)) as jvm:
+        source = jmx_source(jvm.port, catalog)
+        try:
+            return source.read(60)
+        finally:
+            source.close()
+
+
+def _host(catalog: Catalog, folder: Path) -> Reading:
+    host = Host(catalog, {"local-home": folder, "state": folder}, writable={"state": folder})
+    sum(number * number for number in range(2_000_000))  # so that some processor time passes
+    time.sleep(0.05)
+    return host.read(30)
+
+
+def _database(product: str, folder: Path) -> Path:
+    if product == "jira":
+        return jira_sqlite(folder / "product.db")
+    return product_databases.fill_sqlite(product, folder / "product.db")
+
+
+def _home(product: str, catalog: Catalog, folder: Path) -> Reading:
+    """What the product's files say, written as its version writes them."""
+    kind, install = ProductType(product), folder / "webapp"
+    if kind is ProductType.JIRA:
+        home = write_home(folder)
+    else:
+        home = write_product_home(folder, product, more=SAID_BY_HOMES)
+        (home / "shared" / "configuration").mkdir(parents=True, exist_ok=True)
+        (home / "shared" / "configuration" / "administration.xml").write_text(ADMINISTRATION)
+    if kind in WEBAPPS:
+        write_pom(install, WEBAPPS[kind], "version=9.6.4\n")
+    instance = InstanceSettings(kind, home, home / "shared")
+    return open_home(Settings(instance, clientside=ClientsideSettings(install=install)), catalog).read(30)
+
+
+def _app_manager(catalog: Catalog, folder: Path) -> Reading:
+    """What the product's app manager tells over HTTPS."""
+    with app_manager(folder) as server:
+        manager = AppManager(server.url, lambda: (None, Secret(TOKEN)), server.ca_file, True)
+        return InstalledApps(
+            catalog, manager, Pause(folder / "pause.json", lambda: ""), _extended, now=lambda: START
+        ).read(30)
+
+
+def _logs(product: str, catalog: Catalog, folder: Path) -> Reading:
+    install = make_install(folder / "install", version="10.1.30")
+    log, apdex = install / "logs" / "access_log", folder / "log" / "atlassian-jira-apdex.log"
+    apdex.parent.mkdir()
+    lines = "".join(f"{APDEX.replace('overall', page)}frustratedCount=9}}\n" for page in ("overall", "jira.dashboard"))
+    for path, text in ((log, jira_line(0)), (apdex, lines.encode())):
+        path.write_bytes(text)
+    settings = Settings(
+        InstanceSettings(ProductType(product), folder, folder),
+        agent=AgentSettings(state_dir=folder / "state"),
+        clientside=ClientsideSettings(install=install),
+    )
+    source = open_clientside(settings, catalog)
+    for _ in range(2):  # a page is told as 0 first
+        source.read(30)
+        with open(log, "ab") as stream:
+            stream.write(b"".join(jira_line(number) for number in range(50)))
+        with open(apdex, "ab") as stream:
+            stream.write(lines.encode())
+    return source.read(30)
+
+
+def _folders(catalog: Catalog, folder: Path) -> Reading:
+    homes = {name: folder / f"{name}-home" for name in ("local", "shared")}
+    for metric in catalog.of_source("folders"):
+        assert metric.folder is not None
+        for place in metric.folder.places:
+            os.makedirs(homes[place.home] / place.path, exist_ok=True)
+            for pattern in metric.folder.files or ("one",):
+                (homes[place.home] / place.path / pattern.replace("*", "1")).write_bytes(b"x" * 100)
+    return Folders(catalog, homes).read(30)
