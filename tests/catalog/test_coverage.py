@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from agent.catalog import load_catalog
-from tests.support.coverage import DERIVED, PRODUCTS, read_for_real
+from agent.catalog import Catalog, load_catalog
+from agent.consent import Concealer, Pseudonyms
+from agent.model import ConsentLevel, Reading, Sample, Tick
+from tests.support.coverage import DERIVED, PRODUCTS, readings
+from tests.support.listings import START
 from tests.support.sources import catalog as jira
 
 # What this machine need not have; tests/sources/test_hardware.py and test_container.py read them from files like it.
@@ -23,11 +26,26 @@ NEVER_READ: dict[str, set[str]] = dict.fromkeys(PRODUCTS, UNLIMITED)
 @pytest.mark.parametrize("product", PRODUCTS)
 def test_every_entry_is_read_for_real(tmp_path: Path, product: str) -> None:
     """From a JVM with the catalog's beans, a database with its tables, logs, folders and this machine."""
-    found = set().union(*read_for_real(product, tmp_path).values())
-    wanted = {name for name, metric in load_catalog(product).metrics.items() if metric.source != DERIVED}
-    assert found <= wanted
-    missing = wanted - found
-    assert missing - OF_SOME_MACHINES == NEVER_READ[product]
+    catalog = load_catalog(product)
+    found = readings(product, tmp_path)
+    names = {sample.series.metric for _, reading in found for sample in reading.samples}
+    wanted = {name for name, metric in catalog.metrics.items() if metric.source != DERIVED}
+    assert names <= wanted
+    assert wanted - names - OF_SOME_MACHINES == NEVER_READ[product]
+    for _, reading in found:
+        stays_whole(reading, catalog)
+
+
+def stays_whole(reading: Reading, catalog: Catalog) -> None:
+    """What a product really says has the shapes that the store asks for: under Extended nothing of it is left out."""
+    tick = Tick(START, reading.samples, ())
+    stored = Concealer(catalog).conceal(tick, ConsentLevel.EXTENDED, Pseudonyms(b"k" * 32))
+    assert [facts(sample) for sample in stored.samples] == [facts(sample) for sample in reading.samples]
+
+
+def facts(sample: Sample) -> tuple[str, list[str], list[str]]:
+    """The metric and the names of tags and attributes."""
+    return sample.series.metric, [tag for tag, _ in sample.series.tags], [name for name, _ in sample.attributes]
 
 
 def test_derived_entries_are_asked_for_elsewhere() -> None:

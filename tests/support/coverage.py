@@ -43,20 +43,25 @@ APDEX = "2026-11-22 10:00:00,123+0000 category: overall, apdex: {apdexScore=1, s
 
 def read_for_real(product: str, folder: Path) -> dict[str, set[str]]:
     """The names of the entries that gave a value, by source."""
+    found: dict[str, set[str]] = {}
+    for name, reading in readings(product, folder):
+        found.setdefault(name, set()).update(sample.series.metric for sample in reading.samples)
+    return found
+
+
+def readings(product: str, folder: Path) -> list[tuple[str, Reading]]:
+    """One reading of every source, by its name."""
     catalog = load_catalog(product)
-    readings = [("jmx", _beans(product, catalog, folder)), ("host", _host(catalog, folder))]
-    readings += [("clientside", _logs(product, catalog, folder)), ("folders", _folders(catalog, folder))]
-    readings.append(("home", _home(product, catalog, folder)))
+    found = [("jmx", _beans(product, catalog, folder)), ("host", _host(catalog, folder))]
+    found += [("clientside", _logs(product, catalog, folder)), ("folders", _folders(catalog, folder))]
+    found.append(("home", _home(product, catalog, folder)))
     path = _database(product, folder)
-    readings.append(("guardrails", Guardrails(catalog, lambda: sqlite_engine(path)).read(60)))
+    found.append(("guardrails", Guardrails(catalog, lambda: sqlite_engine(path)).read(60)))
     for name in LISTINGS:
         if catalog.of_source(name):
             source = Listing(name, catalog, lambda: sqlite_engine(path), _extended, now=lambda: START)
-            readings.append((name, source.read(60)))
-    readings.append(("apps", _app_manager(catalog, folder)))
-    found: dict[str, set[str]] = {}
-    for name, reading in readings:
-        found.setdefault(name, set()).update(sample.series.metric for sample in reading.samples)
+            found.append((name, source.read(60)))
+    found.append(("apps", _app_manager(catalog, folder)))
     return found
 
 
