@@ -39,6 +39,7 @@ from agent.settings import Settings
 from agent.sources import presence
 from agent.sources.base import clean_text, clean_url, once_each
 from agent.sources.estimates import Estimates
+from agent.sources.gate import Gate
 from agent.sources.governor import CostGovernor, governor_of
 from agent.sources.narrowed import Narrowed
 
@@ -70,6 +71,7 @@ class Guardrails:
         open_engine: Callable[[], Engine],
         *,
         governor: CostGovernor | None = None,
+        gate: Gate | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._metrics: dict[str, list[Metric]] = {}
@@ -78,6 +80,7 @@ class Guardrails:
                 self._metrics.setdefault(metric.sql.query, []).append(metric)
         self._queries = catalog.queries
         self._open_engine = open_engine
+        self._gate = gate or Gate()
         self._governor = governor or CostGovernor()
         self._clock = clock
         self._estimates = Estimates(catalog.estimates, clock)
@@ -95,7 +98,7 @@ class Guardrails:
         if not waiting:
             return Reading((), once_each(failures))
         try:
-            with self._connect() as connection:
+            with self._gate.entered(deadline_s), self._connect() as connection:
                 waiting = self._present(connection, waiting, failures)
                 while waiting:
                     self._work(connection, waiting[0], end_s, samples, failures)
@@ -247,12 +250,14 @@ class Guardrails:
         return tuple((name, value) for name, value in known.items() if name in metric.attributes)
 
 
-def open_guardrails(settings: Settings, catalog: Catalog, governor: CostGovernor | None = None) -> Guardrails:
+def open_guardrails(
+    settings: Settings, catalog: Catalog, governor: CostGovernor | None = None, gate: Gate | None = None
+) -> Guardrails:
     """The guardrails of this configuration; where the database is and as whom is read for each connection."""
     from agent.product.readonly import open_product_database
 
     return Guardrails(
-        catalog, lambda: open_product_database(settings), governor=governor or governor_of(settings, catalog)
+        catalog, lambda: open_product_database(settings), governor=governor or governor_of(settings, catalog), gate=gate
     )
 
 

@@ -23,6 +23,7 @@ from agent.model import ConsentLevel, Failure, Hour, Reading, Sample, Series, ho
 from agent.product.database_errors import DeadlinePassed, map_database_error
 from agent.settings import Settings
 from agent.sources.base import once_each
+from agent.sources.gate import Gate
 from agent.sources.narrowed import Narrowed
 from agent.sources.rows import APP_TAG, Found, Row, Tags, attributes_of, series_of, tags_of
 from agent.sources.unpack import Unreadable, unpack
@@ -45,6 +46,7 @@ class Listing:
         open_engine: Callable[[], Engine],
         level: Callable[[], ConsentLevel],
         *,
+        gate: Gate | None = None,
         hour_length_s: int = 3600,
         now: Clock = lambda: datetime.now(UTC),
     ) -> None:
@@ -59,6 +61,7 @@ class Listing:
             if metric.sql is not None:
                 self._bound.setdefault(metric.sql.query, []).append((metric, metric.sql))
         self._open_engine = open_engine
+        self._gate = gate or Gate()
         self._level = level
         self._hour_length_s = hour_length_s
         self._now = now
@@ -79,7 +82,7 @@ class Listing:
         if not due:
             return Reading((), once_each(failures))
         try:
-            with self._connect() as connection:
+            with self._gate.entered(deadline_s), self._connect() as connection:
                 while due:
                     self._list(connection, due[0], samples, failures)
                     due.pop(0)
@@ -224,11 +227,16 @@ class Listing:
         return rows, None
 
 
-def open_listing(name: str, settings: Settings, catalog: Catalog, level: Callable[[], ConsentLevel]) -> Listing:
+def open_listing(
+    name: str, settings: Settings, catalog: Catalog, level: Callable[[], ConsentLevel], gate: Gate | None = None
+) -> Listing:
     """One listing source of this configuration; where the database is and as whom is read for each connection."""
     from agent.product.readonly import open_product_database
 
-    return Listing(name, catalog, lambda: open_product_database(settings), level, hour_length_s=settings.hour.length_s)
+    def engine() -> Engine:
+        return open_product_database(settings)
+
+    return Listing(name, catalog, engine, level, gate=gate, hour_length_s=settings.hour.length_s)
 
 
 def _unpacked(query: SqlQuery, rows: list[Row]) -> list[Row]:

@@ -8,6 +8,7 @@ from agent.catalog import CLUSTER_SOURCES, Catalog
 from agent.model import ConsentLevel, Turn
 from agent.settings import Settings
 from agent.sources.base import Source
+from agent.sources.gate import Gate
 from agent.sources.governor import CostGovernor
 
 APPS = "apps"
@@ -25,30 +26,42 @@ def open_cluster_sources(
     from agent.sources.cluster import OncePerCluster, each_node
 
     sources: list[Source] = []
-    for source in open_sources(settings, catalog, level, governor):
+    gate = Gate()
+    for source in open_sources(settings, catalog, level, governor, gate):
         if source.name in CLUSTER_SOURCES:
             own = each_node(catalog, source.name)
-            alone = None if own is None else _opened(source.name, settings, own, level, governor)
+            alone = None if own is None else _opened(source.name, settings, own, level, governor, gate)
             source = OncePerCluster(source, alone, catalog.of_source(source.name), turn)
         sources.append(source)
     return sources
 
 
 def _opened(
-    name: str, settings: Settings, catalog: Catalog, level: Callable[[], ConsentLevel], governor: CostGovernor
+    name: str,
+    settings: Settings,
+    catalog: Catalog,
+    level: Callable[[], ConsentLevel],
+    governor: CostGovernor,
+    gate: Gate,
 ) -> Source:
-    return next(source for source in open_sources(settings, catalog, level, governor) if source.name == name)
+    return next(source for source in open_sources(settings, catalog, level, governor, gate) if source.name == name)
 
 
 def open_sources(
-    settings: Settings, catalog: Catalog, level: Callable[[], ConsentLevel], governor: CostGovernor | None = None
+    settings: Settings,
+    catalog: Catalog,
+    level: Callable[[], ConsentLevel],
+    governor: CostGovernor | None = None,
+    gate: Gate | None = None,
 ) -> list[Source]:
     """The sources this configuration asks for, host first; opening one connects to nothing.
 
     `level` tells the consent level in force whenever it is called: names are read under Extended only.
     `governor` holds what the guardrail queries cost in earlier processes; without it that is learnt anew.
+    `gate` is shared by those that read the database; without one they share a new one.
     """
     sources: list[Source] = []
+    gate = gate or Gate()
     if settings.host.enabled:
         from agent.sources.host import open_host
 
@@ -68,11 +81,11 @@ def open_sources(
     if settings.database.enabled:
         from agent.sources.guardrails import open_guardrails
 
-        sources.append(open_guardrails(settings, catalog, governor))
+        sources.append(open_guardrails(settings, catalog, governor, gate))
         from agent.sources.listings import open_listing
 
         sources += [
-            open_listing(name, settings, catalog, level)
+            open_listing(name, settings, catalog, level, gate)
             for name in LISTINGS
             if any(metric.sql is not None for metric in catalog.of_source(name))
         ]
