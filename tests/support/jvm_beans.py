@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,8 +25,8 @@ class Jvm:
 
 
 @contextmanager
-def running_jvm(source: Path = SOURCE, *arguments: str) -> Iterator[Jvm]:
-    """Start the JVM on a source file and wait until its beans are there; it is gone afterwards."""
+def running_jvm(source: Path = SOURCE, *arguments: str, options: Sequence[str] = ()) -> Iterator[Jvm]:
+    """Start the JVM on a source file and wait until its beans are there; `options` are further ones of its own."""
     java = require("java")
     require("javac")
     port = free_port()
@@ -42,6 +42,7 @@ def running_jvm(source: Path = SOURCE, *arguments: str) -> Iterator[Jvm]:
             "-Djava.rmi.server.hostname=127.0.0.1",
             "-XX:TieredStopAtLevel=1",
             "-Xmx64m",
+            *options,
             str(source),
             *arguments,
         ],

@@ -3,7 +3,7 @@
 In:   `atlassian-jira-apdex.log` in the local home's `log` folder, one line an hour for each page and node.
 Out:  views by satisfaction for each page, and their Apdex from 0 to 100, computed from these counts. Each count grows
       by `smallest` views or more at once; the score waits until each satisfaction it is over has none or as many.
-      A page whose key is not one of Jira's own words is counted as "other". Of "overall", the sum of all pages, only
+      A page whose key is not made of Jira's own words is counted as "other". Of "overall", the sum of all pages, only
       the score is told: its views less those of the pages would tell of a page that is kept back.
 """
 
@@ -22,8 +22,47 @@ LINE = re.compile(
     re.MULTILINE,
 )
 FIELD = re.compile(rb"(satisfied|tolerating|frustrated)Count=(\d{1,12})(?!\d)")
-# Jira's own keys: no digit and no capital, which a project key, an issue key or a user's word may have.
-PAGE = re.compile(rb"overall|jira(?:\.[a-z]{2,20}(?:-[a-z]{1,20}){0,3}){1,4}")
+# What Jira's own keys are made of. An app or a script in a page may report any key, with a person's or a project's name
+# in it, so the look of a key decides nothing: every word has to be one of these.
+WORDS = (
+    *(
+        "activity",
+        "add",
+        "admin",
+        "agile",
+        "all",
+        "assign",
+        "attachment",
+        "backlog",
+        "board",
+        "boards",
+        "browse",
+        "bulk",
+    ),
+    *("burndown", "calendar", "chart", "comment", "component", "components", "configure", "create", "customer"),
+    *("dashboard", "dashboards", "detail", "details", "dialog", "edit", "epic", "epics", "field", "fields", "filter"),
+    *("filters", "gadget", "global", "header", "history", "home", "issue", "issues", "jira", "kanban", "link", "links"),
+    *(
+        "list",
+        "log",
+        "login",
+        "manage",
+        "menu",
+        "nav",
+        "navigator",
+        "new",
+        "notification",
+        "page",
+        "permission",
+        "plan",
+    ),
+    *("plans", "portal", "portfolio", "profile", "project", "projects", "queue", "queues", "quick", "rapid", "recent"),
+    *("release", "releases", "report", "reports", "request", "requests", "roadmap", "scheme", "scrum", "search"),
+    *("servicedesk", "settings", "sidebar", "sla", "software", "sprint", "sprints", "subtask", "summary", "system"),
+    *("transition", "user", "users", "velocity", "version", "versions", "view", "workflow", "workflows", "work"),
+)
+_WORD = "|".join(WORDS)
+PAGE = re.compile(rf"overall|jira(?:\.(?:{_WORD})(?:-(?:{_WORD})){{0,3}}){{1,4}}".encode())
 OTHER = "other"
 ALL_PAGES = "overall"
 MOST_PAGES = 64

@@ -11,7 +11,8 @@ import javax.management.MBeanAttributeInfo;
 import javax.management.MBeanInfo;
 import javax.management.ObjectName;
 
-/** A JVM with the beans that a file names: a line each of ObjectName, attribute, whole number or text, with tabs between. */
+/** A JVM with the beans that a file names: a line each of ObjectName, attribute, whole number or text, with tabs between.
+ * The text "!broken" is a value that cannot be sent, one that begins with "!refused " is thrown as an exception. */
 public class PlantedBeans {
     static class Planted implements DynamicMBean {
         private final Map<String, Object> values = new TreeMap<>();
@@ -21,6 +22,7 @@ public class PlantedBeans {
             if (value == null) {
                 throw new AttributeNotFoundException(name);
             }
+            refuse(value);
             return value;
         }
 
@@ -28,10 +30,17 @@ public class PlantedBeans {
             AttributeList list = new AttributeList();
             for (String name : names) {
                 if (values.containsKey(name)) {
+                    refuse(values.get(name));
                     list.add(new Attribute(name, values.get(name)));
                 }
             }
             return list;
+        }
+
+        private static void refuse(Object value) {
+            if (value instanceof String text && text.startsWith("!refused ")) {
+                throw new IllegalStateException(text);
+            }
         }
 
         public void setAttribute(Attribute attribute) {
@@ -48,13 +57,24 @@ public class PlantedBeans {
 
         public MBeanInfo getMBeanInfo() {
             MBeanAttributeInfo[] infos = values.entrySet().stream()
-                .map(entry -> new MBeanAttributeInfo(entry.getKey(), entry.getValue().getClass().getName(), "", true, false, false))
+                .map(entry -> new MBeanAttributeInfo(entry.getKey(), typeOf(entry.getValue()), "", true, false, false))
                 .toArray(MBeanAttributeInfo[]::new);
             return new MBeanInfo(Planted.class.getName(), "", infos, null, null, null);
         }
     }
 
+    /** Something that says it is a number and cannot be sent. */
+    static class Broken {
+    }
+
+    private static String typeOf(Object value) {
+        return (value instanceof Broken ? Long.class : value.getClass()).getName();
+    }
+
     private static Object valueOf(String text) {
+        if (text.equals("!broken")) {
+            return new Broken();
+        }
         return text.matches("-?\\d+") ? (Object) Long.valueOf(text) : text;
     }
 
