@@ -107,11 +107,12 @@ class Jmx:
             for failure in self._failures(failed)
             if failure.reason != NOT_PRESENT or failure.metric not in named
         ]
+        # Before what is merely absent, of which the same reason would be told without the names.
+        failures += self._cut(*answer.cut)
         known = {series.metric for series in samples} | {failure.metric for failure in failures}
         # with beans cut, nobody knows whether the product has it
         absent = CUT if answer.cut[0] else NOT_PRESENT
         failures += [Failure(metric.name, absent) for metric, _ in self._bound if metric.name not in known]
-        failures += self._cut(*answer.cut)
         epoch = "" if answer.started_ms is None else str(answer.started_ms)
         return Reading(tuple(sample for _, sample in samples.values()), once_each(failures), epoch)
 

@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -60,6 +60,7 @@ NAMED = {
 }
 APDEX_PAGES = ("Zita-{}", "Zita-{} Mustermann <zita@example.net>", "jira.mustermann", "jira.project.zita-mustermann")
 READ_PAGES = ("overall", "jira.dashboard")
+Beans = list[tuple[str, str, str]]
 
 
 @dataclass(frozen=True)
@@ -195,13 +196,16 @@ def planted(
     jmx: bool = True,
     manager: AppManagerServer | None = None,
     more_jmx: str = "",
-    more_beans: Sequence[tuple[str, str, str]] = (),
+    spoil: Callable[[Beans, Plants], Beans] = lambda beans, plants: beans,
+    plants: Plants | None = None,
+    inside: tuple[str, ...] = (),
 ) -> Iterator[Place]:
     """The product in `folder`; `database` is the text of [database], `engine` may write there.
 
-    `manager` is asked for the apps in place of the database; `more_jmx` is added to [jmx].
+    `manager` is asked for the apps in place of the database; `more_jmx` is added to [jmx]; `spoil` changes the beans;
+    `inside` is a command that runs the agent's in surroundings of its own.
     """
-    catalog, plants = load_catalog(product), Plants()
+    catalog, plants = load_catalog(product), plants or Plants()
     folder.mkdir(exist_ok=True)
     plant_in_database(engine, catalog, plants)
     engine.dispose()
@@ -224,13 +228,13 @@ def planted(
         config.write_text(f"{text}[jmx]\n{told}")
         settings = load_settings(config)
         ensure_instance(settings.link_dir)
-        return Place(Agent(config, settings), plants, install, home)
+        return Place(Agent(config, settings, inside), plants, install, home)
 
     if not jmx:
         yield place(None)
         return
     beans = folder / "beans.txt"
-    lines = [*planted_beans(catalog, TOMCAT.get(product, "Catalina"), plants), *more_beans]
+    lines = spoil(planted_beans(catalog, TOMCAT.get(product, "Catalina"), plants), plants)
     beans.write_text("".join("\t".join(line) + "\n" for line in lines))
     with running_jvm(BEANS, str(beans), options=planted_options(plants)) as jvm:
         yield place(jvm.port)
@@ -244,17 +248,14 @@ def write_logs(place: Place, stopping: threading.Event) -> None:
         number += 20
 
 
-def run_daemon(place: Place, hours: int = 2, inside: Sequence[str] = ()) -> bytes:
-    """The real daemon until it has closed some hours that have batches or a bundle; returns its log.
-
-    `inside` is a command that runs it in surroundings of its own.
-    """
+def run_daemon(place: Place, hours: int = 2) -> bytes:
+    """The real daemon until it has closed some hours that have batches or a bundle; returns its log."""
     log_path = place.agent.config.with_name("daemon.log")
     stopping = threading.Event()
     writer = threading.Thread(target=write_logs, args=(place, stopping), daemon=True)
     with log_path.open("wb") as log:
         daemon = subprocess.Popen(
-            [*inside, sys.executable, "-m", "agent.cli", "run", "--config", str(place.agent.config)],
+            [*place.agent.inside, sys.executable, "-m", "agent.cli", "run", "--config", str(place.agent.config)],
             cwd=ROOT,
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -273,7 +274,14 @@ def run_daemon(place: Place, hours: int = 2, inside: Sequence[str] = ()) -> byte
     return log_path.read_bytes()
 
 
-def two_ticks(place: Place, conceal: bool = True, level: ConsentLevel = ConsentLevel.BASIC, ticks: int = 2) -> None:
+def two_ticks(
+    place: Place,
+    conceal: bool = True,
+    level: ConsentLevel = ConsentLevel.BASIC,
+    *,
+    ticks: int = 2,
+    logs: bool = True,
+) -> None:
     """Ticks read by the real sources and stored, with or without what hashes them before."""
     settings, catalog = place.agent.settings, load_catalog(place.agent.settings.instance.product)
     guard = TickConcealer(settings, catalog, lambda: level) if conceal else None
@@ -282,7 +290,8 @@ def two_ticks(place: Place, conceal: bool = True, level: ConsentLevel = ConsentL
     try:
         writer = TickWriter(store, settings.hour.length_s)
         for number in range(ticks):
-            log_some(place, 20 * number)
+            if logs:
+                log_some(place, 20 * number)
             writer.append(sampler.take(datetime.now(UTC), 30))
     finally:
         sampler.close()

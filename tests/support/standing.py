@@ -30,14 +30,15 @@ REJECTED = Series("jmx", "tomcat.sessions.rejected", (("context", "/jira"),))
 
 @dataclass(frozen=True)
 class Agent:
-    """One agent's configuration file, and what it says."""
+    """One agent's configuration file, and what it says; `inside` is a command that runs its commands elsewhere."""
 
     config: Path
     settings: Settings
+    inside: tuple[str, ...] = ()
 
     def run(self, *arguments: str, key: str = "") -> subprocess.CompletedProcess[str]:
         """One command as a process of its own."""
-        command = [sys.executable, "-m", "agent.cli", *arguments, "--config", str(self.config)]
+        command = [*self.inside, sys.executable, "-m", "agent.cli", *arguments, "--config", str(self.config)]
         environment = {**os.environ, "PYTHONWARNINGS": "error"}
         return subprocess.run(
             command, cwd=ROOT, env=environment, input=key, capture_output=True, text=True, check=False, timeout=60
