@@ -160,9 +160,8 @@ def _counted(pipeline: Pipeline, even: Even, events: Iterable[Event]) -> tuple[E
     """What of the hour was measured since consent was given: the rest is counted in nothing that leaves."""
     consents = pipeline.consents
     before = even.before if even.before is not None and is_covered(consents, even.before.taken_at) else None
-    counted = replace(
-        even, ticks=covered(consents, even.ticks), before=before, known=even.known if before is not None else []
-    )
+    known = [] if before is not even.before else even.known  # not even that a series was there before
+    counted = replace(even, ticks=covered(consents, even.ticks), before=before, known=known)
     return counted, tuple(event for event in events if is_covered(consents, event.observed_from))
 
 
