@@ -12,38 +12,50 @@ from agent.model import ConsentLevel, Kind, Sample
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`sent`: an entry for this series would leave. `why` names the rule; `tags` are the tags as they would leave."""
+    """`sent`: an entry for this series would leave. `why` names the rule; `tags` are the tags as they would leave.
+
+    `hashed` are the tags and attributes that would leave as a keyed hash, "value" for the value itself; `kept` those
+    that would stay, each with its rule.
+    """
 
     sent: bool
     why: str
     tags: tuple[tuple[str, str], ...] = ()
     kept: tuple[tuple[str, str], ...] = ()
+    hashed: tuple[str, ...] = ()
 
 
 def explain(sample: Sample, catalog: Catalog, level: ConsentLevel, pseudonyms: Pseudonyms) -> Verdict:
-    """Whether the series of `sample` would be sent under `level`; `kept` lists tags and values that would stay."""
+    """Whether the series of `sample` would be sent under `level`, and what of it would stay or be hashed."""
     metric = catalog.metrics.get(sample.series.metric)
     rule = metric_rule(metric, level)
     if metric is None or rule is not None:
         return Verdict(False, rule.rule if rule else "")
     tags: list[tuple[str, str]] = []
     kept: list[tuple[str, str]] = []
+    hashed: list[str] = []
     for tag, _ in sample.series.tags:
         out = tag_out(metric, tag, sample.series, level, catalog, pseudonyms)
         if isinstance(out, Kept):
             kept.append((f"tags.{tag}", out.rule))
         else:
             tags.append((tag, str(out.value)))
+            hashed += [tag] if out.hashed else []
     for name, value in sample.attributes:
-        hashed = name in sample.hashed
-        given = attribute_out(metric, name, value, sample.series, hashed, level, catalog, pseudonyms)
+        known = name in sample.hashed
+        given = attribute_out(metric, name, value, sample.series, known, level, catalog, pseudonyms)
         if isinstance(given, Kept):
             kept.append((name, given.rule))
+        else:
+            hashed += [name] if given.hashed else []
     figure = VALUE_FIGURES[metric.kind]
     value_rule = figure_out(metric, figure, sample.value, VALUE in sample.hashed, pseudonyms)
     if isinstance(value_rule, Kept):
-        kept.append(("value", value_rule.rule))
-    return Verdict(True, f"the catalog asks for {metric.consent}, given is {level}", tuple(tags), tuple(kept))
+        kept.append((VALUE, value_rule.rule))
+    elif value_rule is not None and value_rule.hashed:
+        hashed.append(VALUE)
+    why = f"the catalog asks for {metric.consent}, given is {level}"
+    return Verdict(True, why, tuple(tags), tuple(kept), tuple(hashed))
 
 
 def explain_metric(metric: Metric, level: ConsentLevel) -> Verdict:

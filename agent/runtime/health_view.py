@@ -63,7 +63,7 @@ def _rows(health: Health) -> list[tuple[str, str]]:
     if health.cluster:
         rows.append(("Cluster", CLUSTER_WORDS[health.cluster]))
     if health.database_login == DatabaseLogin.PRODUCT:
-        rows.append(("Database", "the product's own login, which may write; sessions are read-only"))
+        rows.append(("Database", "the product's own login, in read-only sessions; doctor says what it could do"))
         rows.append(("", '  a read-only account: config/database, then [database] login = "own"'))
     if health.last_hour is not None:
         hour = health.last_hour

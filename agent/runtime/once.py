@@ -84,9 +84,12 @@ def read_once(settings: Settings) -> Taken:
                 "source": sample.series.source,
                 "type": metric.type.value if metric is not None else "",
                 "tags": dict(sample.series.tags),
+                "attributes": dict(sample.attributes),
                 "consent": metric.consent.value if metric is not None else "none",
                 "sent": verdict.sent,
                 "rule": verdict.why,
+                "hashed": list(verdict.hashed),
+                "kept": dict(verdict.kept),
             }
         )
     return Taken(tick, level, tuple(rows))
@@ -115,11 +118,23 @@ def render_once(taken: Taken) -> str:
     for row in taken.rows:
         tags = ",".join(f"{key}={value}" for key, value in row["tags"].items())
         name = row["metric"] + (f"{{{printable(tags)}}}" if tags else "")
-        verdict = "would be sent" if row["sent"] else f"stays here: {row['rule']}"
-        lines.append(f"  {name:<70} {printable(str(row['value'])):>20} {row['unit']:<8} {row['consent']:<9} {verdict}")
+        lines.append(
+            f"  {name:<70} {printable(str(row['value'])):>20} {row['unit']:<8} {row['consent']:<9} {_verdict(row)}"
+        )
+        if row["tags"] and row["attributes"]:
+            facts = ", ".join(f"{key} = {value}" for key, value in row["attributes"].items())
+            lines.append(f"      with {printable(facts)}")
     lines.append("")
     for report in taken.tick.reports:
         lines.append(f"  {report.source}: {report.outcome.value}, {report.samples} samples in {report.took_s:.2f} s")
         if report.outcome is Outcome.FAILED:
             lines += [f"    Why: {printable(report.why)}", f"    Do:  {printable(report.do)}"]
     return "\n".join(lines)
+
+
+def _verdict(row: dict[str, Any]) -> str:
+    if not row["sent"]:
+        return f"stays here: {row['rule']}"
+    hashed = f"; {', '.join(row['hashed'])} only as keyed hash" if row["hashed"] else ""
+    kept = f"; without {', '.join(name.removeprefix('tags.') for name in row['kept'])}" if row["kept"] else ""
+    return f"would be sent{hashed}{kept}"

@@ -47,3 +47,14 @@ def test_shows_tags_as_they_would_leave() -> None:
     series = Series("jmx", "jira.mail.outgoing.connected", (("server", "mail.example.com"),))
     verdict = explain(Sample(series, 1), catalog, ConsentLevel.BASIC, KEY)
     assert verdict.tags == (("server", KEY.tag("server", "mail.example.com")),)
+
+
+def test_what_leaves_as_a_hash_is_named() -> None:
+    """Tags, attributes and the value: each that would leave as a keyed hash is told, and only those."""
+    catalog = load_catalog("jira")
+    own = Sample(Series("apps", "app.installed", (("pluginKey", "com.example.own"),)), "1.2", (("name", "Own"),))
+    public = Sample(Series("apps", "app.installed", (("pluginKey", "com.atlassian.some"),)), "1.2")
+    server = Sample(Series("guardrails", "instance.server_id"), "B000-0000-1111-2222")
+    found = [explain(sample, catalog, ConsentLevel.BASIC, KEY) for sample in (own, public, server)]
+    assert [verdict.hashed for verdict in found] == [("pluginKey",), (), ("value",)]
+    assert dict(found[0].kept).keys() == {"name"}

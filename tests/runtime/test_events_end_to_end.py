@@ -163,7 +163,8 @@ def test_planted_names_stay_here_under_basic(agent: Agent) -> None:
     shown = agent.run("preview", "--json").stdout
     assert "event.feature_flag" in shown
     assert [word for word in (*NAMES, *IDS) if word in shown] == []
-    bundle = Path(agent.json("bundle")["bundle"])
+    # a folder of its own: the daily bundle of the run above may be of the same second, and none is overwritten
+    bundle = Path(agent.json("bundle", "--output", str(agent.settings.bundle_folder / "by-hand"))["bundle"])
     with zipfile.ZipFile(bundle) as archive:
         text = "".join(archive.read(name).decode() for name in archive.namelist())
     assert "app.installed" in text

@@ -21,6 +21,10 @@ def test_sample_shows_verdicts_and_stores_nothing(tmp_path: Path) -> None:
     text = render_once(taken)
     assert "Nothing was stored or sent." in text
     assert "jira.guardrail.issues" in text
+    (server,) = [row for row in taken.rows if row["metric"] == "instance.server_id"]
+    assert (server["sent"], server["hashed"]) == (True, ["value"])
+    assert "would be sent; value only as keyed hash" in text
+    assert any(row["attributes"] for row in taken.rows if row["metric"] == "app.installed")
 
 
 def test_sample_with_a_dead_source_says_what_to_do(tmp_path: Path) -> None:
