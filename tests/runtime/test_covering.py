@@ -21,6 +21,7 @@ from agent.runtime.covering import consent_of, consent_throughout, covered
 from agent.runtime.deliver import bundle_now
 from agent.runtime.hourly import close_hours
 from agent.runtime.pipeline import open_pipeline
+from agent.runtime.preview import read_preview
 from agent.store import open_store, outbox
 from tests.support.standing import Agent, link_as, standing
 
@@ -146,6 +147,16 @@ def test_an_hour_closed_while_a_key_was_being_proved_leaves_only_whole(agent: Ag
     link_as(agent, BASIC, NINE + timedelta(minutes=30))
     assert close(agent, TEN + timedelta(hours=1, minutes=1)) == 1
     assert [item["window"]["start"] for item in sealed(agent)] == ["2026-11-22T10:00:00Z"]
+
+
+def test_preview_says_that_an_hour_from_before_consent_stays(agent: Agent) -> None:
+    """The newest closed hour was measured before the link: what it holds is shown, and that it is not sent."""
+    agent.tick(at=NINE)
+    close(agent, TEN)
+    assert {item.state for item in read_preview(agent.settings, TEN).shown} == {"would be sent"}
+    link_as(agent, BASIC, TEN + HALF_A_MINUTE)
+    close(agent, TEN + timedelta(minutes=5))
+    assert {item.state for item in read_preview(agent.settings, TEN).shown} == {"not sent: measured before consent"}
 
 
 def test_a_late_tick_corrects_its_hour_under_the_consent_of_then(agent: Agent) -> None:
