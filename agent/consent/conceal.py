@@ -84,27 +84,37 @@ class Concealer:
         """`tick` as it may be stored under `level`; without consent the rules of Basic hold."""
         self._use(level, pseudonyms)
         kept: list[Sample] = []
+        origins: list[Series] = []  # as read, one for each of `kept`
         failures: list[tuple[str, Failure]] = []
-        doubtful: dict[str, list[tuple[Series, Sample]]] = {}
         fewer: set[str] = set()
+        as_read = True
         for sample in tick.samples:
             series = sample.series
-            bare = not series.tags and not sample.attributes and type(sample.value) is not str
-            if bare and series.metric in self._open:
-                kept.append(sample)
-                continue
-            known = self._stored(series, pseudonyms)
-            fewer |= {series.metric} if known.fewer else set()
-            stored = self._sample(sample, known, pseudonyms)
-            if isinstance(stored, Failure):
-                failures.append((series.source, stored))
-            else:
-                kept.append(stored)
-                doubtful.setdefault(series.metric, []).append((series, stored))
+            number = not sample.attributes and type(sample.value) is not str
+            if not number or series.tags or series.metric not in self._open:
+                known = self._stored(series, pseudonyms)
+                # Nearly all of a tick is numbers of series that are stored as they are.
+                if not (number and known.same and known.series is not None):
+                    stored = self._sample(sample, known, pseudonyms)
+                    if isinstance(stored, Failure):
+                        failures.append((series.source, stored))
+                        as_read = False
+                        continue
+                    as_read = as_read and (stored is sample or stored == sample)
+                    sample = stored
+                    if known.fewer:
+                        fewer.add(series.metric)
+            kept.append(sample)
+            origins.append(series)
         for metric in sorted(fewer):
-            kept = [sample for sample in kept if sample.series.metric != metric]
-            kept += self._told_apart(metric, doubtful.get(metric, []), failures)
+            doubtful = [pair for pair in zip(origins, kept, strict=True) if pair[0].metric == metric]
+            others = [pair for pair in zip(origins, kept, strict=True) if pair[0].metric != metric]
+            told = self._told_apart(metric, doubtful, failures)
+            origins = [series for series, _ in others] + [sample.series for sample in told]
+            kept = [sample for _, sample in others] + told
         reports = tuple(self._report(report, failures, pseudonyms) for report in tick.reports)
+        if as_read and reports == tick.reports:
+            return tick  # concealed before: not copied, an hour of them lies in memory at once
         return replace(tick, samples=tuple(kept), reports=reports)
 
     def series(self, series: Series, level: ConsentLevel, pseudonyms: Pseudonyms) -> Series | None:

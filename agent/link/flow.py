@@ -25,6 +25,7 @@ from agent.link.record import (
     remove_link,
     reveal_key,
     save_record,
+    with_consent,
 )
 from agent.model import Consent, ConsentLevel
 from agent.settings import Secret
@@ -99,9 +100,11 @@ def prove_key(
     except NotDelivering as error:
         error.do = f"{error.do} The pasted key is kept, sealed; try it again with: portfolio-agent link --resume"
         raise
+    before = _continued(record, candidate.consent, endpoint, answer.organisation)
     linked = LinkRecord(
         instance_id=place.instance_id,
-        consent=_continued(record, candidate.consent, endpoint, answer.organisation),
+        consent=before.consent,
+        earlier=before.earlier,
         link_id=answer.link_id,
         organisation=answer.organisation,
         endpoint=endpoint,
@@ -116,12 +119,16 @@ def prove_key(
     return linked
 
 
-def _continued(record: LinkRecord, consent: Consent, endpoint: str, organisation: str) -> Consent:
-    """The same consent given again with a new key holds since it was first given: no hour falls between the two."""
+def _continued(record: LinkRecord, consent: Consent, endpoint: str, organisation: str) -> LinkRecord:
+    """The record with the consent given with a new key: where it goes to the same place, no hour falls between the two.
+
+    The same consent given again holds since it was first given; to another place it holds from now on alone.
+    """
     before = record.consent
-    same = record.linked and (record.endpoint, record.organisation) == (endpoint, organisation)
+    if not record.linked or (record.endpoint, record.organisation) != (endpoint, organisation):
+        return replace(record, consent=consent, earlier=())
     unchanged = (before.level, before.field_list_version) == (consent.level, consent.field_list_version)
-    return before if same and unchanged else consent
+    return record if unchanged else with_consent(record, consent)
 
 
 def drop_candidate(place: Place, record: LinkRecord) -> None:
@@ -167,9 +174,9 @@ def linked_record(place: Place) -> LinkRecord:
 def set_consent(place: Place, level: ConsentLevel, field_list_version: str, now: datetime) -> tuple[Consent, Consent]:
     """Store another consent for the link in force; the old one and the new one. Nothing is transmitted."""
     record = linked_record(place)
-    consent = Consent(level, field_list_version, now)
-    save_record(place.link_dir, replace(record, consent=consent), owner=place.owner, owners=place.owners)
-    return record.consent, consent
+    changed = with_consent(record, Consent(level, field_list_version, now))
+    save_record(place.link_dir, changed, owner=place.owner, owners=place.owners)
+    return record.consent, changed.consent
 
 
 def check_can_link(endpoint: str | None, *, offline: bool) -> str:

@@ -27,6 +27,7 @@ from agent.settings import Secret
 FORMAT = 1
 LIMIT = 64 * 1024
 WARN_DAYS = (1, 3, 7, 14)
+EARLIER_KEPT = 100  # hours measured under a consent older than that many changes are not sealed any more
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,11 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class LinkRecord:
-    """One link. `link_id` is empty as long as only a candidate exists; `linked` tells."""
+    """One link. `link_id` is empty as long as only a candidate exists; `linked` tells.
+
+    `earlier` are the consents before `consent`, oldest first, since when there was one without a break: an hour that
+    is sealed after a change was measured under one of them. Withdrawing consent or the link forgets them.
+    """
 
     instance_id: str
     consent: Consent
@@ -55,11 +60,22 @@ class LinkRecord:
     limits: Mapping[str, int] = field(default_factory=dict)
     sealed_key: str = ""
     candidate: Candidate | None = None
+    earlier: tuple[Consent, ...] = ()
 
     @property
     def linked(self) -> bool:
         """Whether the cloud has confirmed a key."""
         return bool(self.link_id and self.sealed_key)
+
+
+def with_consent(record: LinkRecord, consent: Consent) -> LinkRecord:
+    """The record under another consent; it begins no earlier than the one before it, whatever the clock says."""
+    before = record.consent
+    if before.level is ConsentLevel.NONE or consent.level is ConsentLevel.NONE:
+        return replace(record, consent=consent, earlier=())
+    if before.granted_at is not None and consent.granted_at is not None:
+        consent = replace(consent, granted_at=max(before.granted_at, consent.granted_at))
+    return replace(record, consent=consent, earlier=(*record.earlier, before)[-EARLIER_KEPT:])
 
 
 def fingerprint_of(key: Secret) -> str:
@@ -181,6 +197,7 @@ def _render(record: LinkRecord) -> dict[str, Any]:
         "format": FORMAT,
         "instanceId": record.instance_id,
         "consent": _render_consent(record.consent),
+        "earlierConsents": [_render_consent(consent) for consent in record.earlier],
         "current": {
             "linkId": record.link_id,
             "organisation": record.organisation,
@@ -220,7 +237,11 @@ def _render_instant(instant: datetime | None) -> str | None:
 def _parse(document: Any) -> LinkRecord:
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise ValueError("not a link record")
-    record = LinkRecord(instance_id=_text(document["instanceId"]), consent=_consent(document.get("consent")))
+    record = LinkRecord(
+        instance_id=_text(document["instanceId"]),
+        consent=_consent(document.get("consent")),
+        earlier=_earlier(document.get("earlierConsents", [])),
+    )
     current, candidate = document.get("current"), document.get("candidate")
     if candidate is not None:
         pasted_at = _instant(candidate["pastedAt"])
@@ -254,14 +275,27 @@ def _parse(document: Any) -> LinkRecord:
 def _consent(document: Any) -> Consent:
     """Basic when anything about it is unclear: a damaged consent must never open more."""
     try:
-        return Consent(
-            level=ConsentLevel(document["level"]),
-            field_list_version=_text(document["fieldListVersion"]),
-            granted_at=_instant(document["grantedAt"]),
-        )
+        return _given(document)
     except (KeyError, TypeError, ValueError, OverflowError):
         level = document.get("level") if isinstance(document, dict) else None
         return Consent(ConsentLevel.NONE if level == ConsentLevel.NONE else ConsentLevel.BASIC, "", None)
+
+
+def _given(document: Any) -> Consent:
+    return Consent(
+        level=ConsentLevel(document["level"]),
+        field_list_version=_text(document["fieldListVersion"]),
+        granted_at=_instant(document["grantedAt"]),
+    )
+
+
+def _earlier(items: Any) -> tuple[Consent, ...]:
+    """Nothing when anything about them is unclear: then what was measured under them stays here."""
+    try:
+        found = tuple(_given(item) for item in items)
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return ()
+    return found if all(item.level is not ConsentLevel.NONE for item in found) else ()
 
 
 def _text(value: Any) -> str:

@@ -24,9 +24,10 @@ from agent.link.record import read_link, reveal_key
 from agent.log import log, logger
 from agent.model import Batch, BatchId, Category, Consent, ConsentedRecord, ConsentLevel
 from agent.runtime.child import DAEMON
+from agent.runtime.covering import consent_throughout
 from agent.runtime.forgetting import forget_names
 from agent.runtime.hourly import HourlyReport, close_hours, run_lock, tidy
-from agent.runtime.pipeline import Pipeline, open_pipeline
+from agent.runtime.pipeline import Pipeline, basic_consent, open_pipeline
 from agent.runtime.process import die_with_parent, refuse_dumps
 from agent.runtime.stopping import on_stop
 from agent.settings import Mode, Settings
@@ -223,7 +224,13 @@ def _bundled(pipeline: Pipeline, since: datetime, consent: Consent, now: datetim
     for item in closed_hours(pipeline.store, since):
         if (item.hour.start, item.revision) not in sealed:
             aggregates = aggregates_of(pipeline.store, item.hour, item.revision)
-            yield from pipeline.batches(item.hour, item.revision, aggregates, item.closed_at)
+            under = consent_throughout(pipeline.consents, item.hour) or _by_hand(pipeline, consent)
+            yield from pipeline.batches(item.hour, item.revision, aggregates, item.closed_at, under=under)
+
+
+def _by_hand(pipeline: Pipeline, consent: Consent) -> Consent:
+    """For an hour from before consent was given, which a person may carry all the same: what holds without a link."""
+    return basic_consent(pipeline.catalog) if consent.level.allows(ConsentLevel.BASIC) else consent
 
 
 def _descriptions(pipeline: Pipeline) -> tuple[list[ConsentedRecord], list[ConsentedRecord]]:

@@ -39,8 +39,9 @@ def forget_names(pipeline: Pipeline, now: datetime) -> None:
         if meta(pipeline.store, WIDEST) == ConsentLevel.BASIC.value:
             return
         changed = _rewrite(pipeline)
+        # Also when nothing had to be changed: a run before this one may have been killed after its last row.
+        pipeline.store.scrub()
         if changed:
-            pipeline.store.scrub()
             log(LOG, logging.INFO, "names.forgotten", rows=changed)
         if consent.granted_at is None or now - consent.granted_at > SETTLED_AFTER:
             _note(pipeline, ConsentLevel.BASIC)
@@ -80,9 +81,8 @@ def _rewrite(pipeline: Pipeline) -> int:
             changed += 1
             with store.transaction() as connection:
                 put_snapshot(connection, hour, renamed)
-    if changed:
-        with store.transaction() as connection:
-            remove_unused_layouts(connection)
+    with store.transaction() as connection:
+        remove_unused_layouts(connection)
     return changed
 
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,9 +20,10 @@ from typing import Any
 from agent.aggregation import Event, acts, aggregate, watch, with_events
 from agent.errors import AgentError, AlreadyRunning, StoreError
 from agent.log import log, logger
-from agent.model import ConsentLevel, Hour, HourlyAggregate
+from agent.model import Consent, Hour, HourlyAggregate, Tick
 from agent.runtime.closing import closes_after_s, without_cluster_rows
 from agent.runtime.concealing import Even, even_out
+from agent.runtime.covering import consent_of, consent_throughout, covered, is_covered
 from agent.runtime.pipeline import Pipeline
 from agent.runtime.snapshots import put_snapshot, remove_snapshots, snapshot_before
 from agent.runtime.standing import standings_of
@@ -90,16 +91,20 @@ def late_for(settings: Settings) -> timedelta:
 
 
 def _close(pipeline: Pipeline, hour: Hour, revision: int, now: datetime, closed: Closed) -> int:
-    even = _even(pipeline, hour)
-    ticks = even.ticks
-    changed, snapshot = watch(even.snapshot, ticks)
+    stored = ticks_of(pipeline.store, hour)
+    consent = consent_of(pipeline.consents, stored)
+    even = _even(pipeline, hour, stored, consent)
+    changed, snapshot = watch(even.snapshot, even.ticks)
     done, snapshot = acts(snapshot, audit.entries(pipeline.store), hour)
-    measured = _aggregate(pipeline, hour, even, (*changed, *done))
+    events = (*changed, *done)
+    if consent is not None:
+        even, events = _counted(pipeline, even, events)
+    measured = _aggregate(pipeline, hour, even, events)
     aggregates = _of_this_node(pipeline, hour, measured)
     # Another node's hour: only rows that held something here are worth a word.
     left = sum(1 for row in measured if row.samples) - sum(1 for row in aggregates if row.samples)
-    record = ClosedHour(hour, revision, now, max(tick.number for tick in ticks), len(ticks))
-    batches = pipeline.batches(hour, revision, aggregates, now) if _may_seal(pipeline, hour) else []
+    record = ClosedHour(hour, revision, now, max(tick.number for tick in stored), len(even.ticks))
+    batches = pipeline.batches(hour, revision, aggregates, now, under=consent) if consent is not None else []
     with pipeline.store.transaction() as connection:
         put_hour(connection, record, aggregates)
         put_snapshot(connection, hour, snapshot)
@@ -116,10 +121,10 @@ def _close(pipeline: Pipeline, hour: Hour, revision: int, now: datetime, closed:
         "hour.closed",
         start=f"{hour.start:%Y-%m-%dT%H:%M:%SZ}",
         revision=revision,
-        ticks=len(ticks),
+        ticks=len(even.ticks),
         series=len(aggregates),
         batches=len(batches),
-        events=len(changed) + len(done),
+        events=len(events),
     )
     if left:
         why = "This node did not hold the cluster's lock at the hour's end."
@@ -137,7 +142,7 @@ def _of_this_node(pipeline: Pipeline, hour: Hour, aggregates: list[HourlyAggrega
     return without_cluster_rows(aggregates, pipeline.catalog)
 
 
-def _even(pipeline: Pipeline, hour: Hour) -> Even:
+def _even(pipeline: Pipeline, hour: Hour, ticks: list[Tick], consent: Consent | None) -> Even:
     """What is known of the hour and of the one before it, with one name for one thing."""
     store = pipeline.store
     before = [
@@ -146,8 +151,18 @@ def _even(pipeline: Pipeline, hour: Hour) -> Even:
         if item.hour.end <= hour.start
     ]
     known = aggregates_of(store, before[-1].hour, before[-1].revision) if before else []
-    material = Even(ticks_of(store, hour), last_tick_before(store, hour.start), known, snapshot_before(store, hour))
-    return even_out(material, pipeline.catalog, pipeline.consent_or_basic().level, pipeline.pseudonyms)
+    material = Even(ticks, last_tick_before(store, hour.start), known, snapshot_before(store, hour))
+    level = (consent or pipeline.consent_or_basic()).level
+    return even_out(material, pipeline.catalog, level, pipeline.pseudonyms)
+
+
+def _counted(pipeline: Pipeline, even: Even, events: Iterable[Event]) -> tuple[Even, tuple[Event, ...]]:
+    """What of the hour was measured since consent was given: the rest is counted in nothing that leaves."""
+    consents = pipeline.consents
+    before = even.before if even.before is not None and is_covered(consents, even.before.taken_at) else None
+    known = [] if before is not even.before else even.known  # not even that a series was there before
+    counted = replace(even, ticks=covered(consents, even.ticks), before=before, known=known)
+    return counted, tuple(event for event in events if is_covered(consents, event.observed_from))
 
 
 def _aggregate(pipeline: Pipeline, hour: Hour, even: Even, events: tuple[Event, ...]) -> list[HourlyAggregate]:
@@ -161,22 +176,15 @@ def _aggregate(pipeline: Pipeline, hour: Hour, even: Even, events: tuple[Event, 
     )
 
 
-def _may_seal(pipeline: Pipeline, hour: Hour) -> bool:
-    """Consent covers the hour in which it was given and all later ones, never what was measured before."""
-    consent = pipeline.consent
-    if consent is None or consent.level is ConsentLevel.NONE:
-        return False
-    return consent.granted_at is None or hour.end > consent.granted_at
-
-
 def _seal_earlier(pipeline: Pipeline, now: datetime) -> int:
     """Seal hours that were closed while nothing could be sealed (the link's files were out of reach)."""
     sealed = 0
     for item in closed_hours(pipeline.store):
-        if not _may_seal(pipeline, item.hour) or outbox.is_sealed(pipeline.store, item.hour, item.revision):
+        consent = consent_throughout(pipeline.consents, item.hour)
+        if consent is None or outbox.is_sealed(pipeline.store, item.hour, item.revision):
             continue
         batches = pipeline.batches(
-            item.hour, item.revision, aggregates_of(pipeline.store, item.hour, item.revision), now
+            item.hour, item.revision, aggregates_of(pipeline.store, item.hour, item.revision), now, under=consent
         )
         with pipeline.store.transaction() as connection:
             for batch in batches:

@@ -28,7 +28,8 @@ PRODUCT_VERSION = "product.version"  # the info metric of the catalog that names
 class Pipeline:
     """What an hour needs on its way from ticks to batches; opened once a run.
 
-    `consent` is None as long as nothing may be sealed: linked mode without a link.
+    `consent` is None as long as nothing may be sealed: linked mode without a link. `earlier` are the consents that led
+    to it without a break.
     """
 
     settings: Settings
@@ -40,6 +41,12 @@ class Pipeline:
     record: LinkRecord | None
     consent: Consent | None
     clustered: bool = False
+    earlier: tuple[Consent, ...] = ()
+
+    @property
+    def consents(self) -> tuple[Consent, ...]:
+        """All of the unbroken stretch that the consent in force belongs to, oldest first; none without consent."""
+        return () if self.consent is None else (*self.earlier, self.consent)
 
     def filtered(self, aggregates: list[HourlyAggregate], level: ConsentLevel | None = None) -> Filtered:
         """What may leave of these aggregates, and what stays and why; under another level only for a preview."""
@@ -52,10 +59,11 @@ class Pipeline:
         aggregates: list[HourlyAggregate],
         now: datetime,
         level: ConsentLevel | None = None,
+        under: Consent | None = None,
     ) -> list[Batch]:
-        """The sealed batches of one hour under the present consent, Basic without a link."""
-        records = self.filtered(aggregates, level).records
-        consent = self.consent_or_basic(level)
+        """The sealed batches of one hour under `under`, or else the present consent, Basic without a link."""
+        consent = under or self.consent_or_basic(level)
+        records = consented(aggregates, self.catalog, consent, self.pseudonyms).records
         return seal(records, self.identity, hour, revision, consent, __version__, now)
 
     def consent_or_basic(self, level: ConsentLevel | None = None) -> Consent:
@@ -89,7 +97,10 @@ def open_pipeline(settings: Settings, *, read_only: bool = False) -> Iterator[Pi
             settings.instance.product.value,
             product_version(store, catalog),
         )
-        yield Pipeline(settings, catalog, store, facts, identity, pseudonyms, record, consent, product.clustered)
+        earlier = record.earlier if record is not None else ()
+        yield Pipeline(
+            settings, catalog, store, facts, identity, pseudonyms, record, consent, product.clustered, earlier
+        )
     finally:
         store.close()
 

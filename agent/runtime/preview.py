@@ -15,17 +15,19 @@ from typing import Any
 from agent.batching import document_bytes, open_document
 from agent.errors import Degraded
 from agent.model import Batch, ConsentLevel, Hour, Withheld
+from agent.runtime.covering import consent_throughout
 from agent.runtime.pipeline import Pipeline, open_pipeline
 from agent.settings import Settings
 from agent.store import outbox
 from agent.store.hours import ClosedHour, aggregates_of, closed_hours
 
 WOULD_BE = "would be sent"
+STAYS = "not sent: measured before consent"
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """One batch and what is or would be done with it: a state of the outbox, or `would be sent`."""
+    """One batch and what is or would be done with it: a state of the outbox, `would be sent`, or why not."""
 
     batch: Batch
     state: str
@@ -111,7 +113,9 @@ def _preview(pipeline: Pipeline, closed: ClosedHour, now: datetime, level: Conse
     in_force = pipeline.consent_or_basic().level
     shown = _stored(pipeline, closed) if level in (None, in_force) else ()
     if not shown:
-        shown = tuple(Shown(batch, WOULD_BE) for batch in _build(pipeline, closed, now, level))
+        linked = pipeline.consent is not None and level in (None, in_force)
+        stays = linked and consent_throughout(pipeline.consents, closed.hour) is None
+        shown = tuple(Shown(batch, STAYS if stays else WOULD_BE) for batch in _build(pipeline, closed, now, level))
     aggregates = aggregates_of(pipeline.store, closed.hour, closed.revision)
     withheld = pipeline.filtered(aggregates, level).withheld
     return Preview(closed.hour, closed.revision, level or in_force, shown, withheld)

@@ -20,6 +20,7 @@ from agent.store.database import Store, from_ms, to_ms
 from agent.store.state import meta, set_meta
 
 CHECKPOINT = "checkpoint."  # in the meta table, with the source's name behind it
+KNOWN_LAYOUTS = 4  # lists of series that are kept while all ticks are read; neighbours share one
 COMPRESSION_LEVEL = 1  # a third of the time of the default, 10 % more bytes
 
 
@@ -139,8 +140,11 @@ def ticks_of(store: Store, hour: Hour) -> list[Tick]:
 
 def all_ticks(store: Store) -> Iterator[Tick]:
     """Every stored tick, one at a time, oldest first."""
+    layouts: dict[int, list[Series]] = {}
     for row in store.execute("SELECT number FROM tick ORDER BY number"):
-        yield from _decode(store, store.execute("SELECT * FROM tick WHERE number = ?", (row["number"],)))
+        yield from _decode(store, store.execute("SELECT * FROM tick WHERE number = ?", (row["number"],)), layouts)
+        while len(layouts) > KNOWN_LAYOUTS:
+            del layouts[next(iter(layouts))]
 
 
 def replace_tick(connection: sqlite3.Connection, tick: Tick) -> None:
@@ -183,8 +187,10 @@ def remove_ticks(connection: sqlite3.Connection, before_hour_s: int) -> int:
     return removed
 
 
-def _decode(store: Store, rows: Sequence[sqlite3.Row]) -> Iterator[Tick]:
-    layouts: dict[int, list[Series]] = {}
+def _decode(
+    store: Store, rows: Sequence[sqlite3.Row], layouts: dict[int, list[Series]] | None = None
+) -> Iterator[Tick]:
+    layouts = {} if layouts is None else layouts
     for row in rows:
         layout = row["layout"]
         if layout not in layouts:

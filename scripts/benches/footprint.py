@@ -19,7 +19,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from agent.model import Outcome, Sample, Series, SourceReport, Tick, hour_of
+from agent.catalog import load_catalog
+from agent.consent import Concealer, Pseudonyms
+from agent.model import ConsentLevel, Outcome, Sample, Series, SourceReport, Tick, hour_of
+from agent.product.instance import read_instance
 from agent.settings.load import load_settings
 from agent.store import open_store
 from agent.store.ticks import TickWriter
@@ -115,17 +118,20 @@ def wait_for_ticks(daemon: Process, count: int) -> None:
 
 
 def fill_hour(config: Path) -> None:
-    """An hour that is over, of SERIES series with 30 ticks, in the store of this configuration."""
+    """An hour that is over, of SERIES series with 30 ticks, in this configuration's store as the daemon stores it."""
     settings = load_settings(config)
     start = hour_of(datetime.now(UTC) - timedelta(hours=2)).start
     names = ("count", "mean", "p99")
     series = [Series("jmx", f"jira.cluster.lock.held.{names[n % 3]}", (("lock", f"lock-{n}"),)) for n in range(SERIES)]
+    concealer = Concealer(load_catalog(settings.instance.product))
+    pseudonyms = Pseudonyms(read_instance(settings.link_dir).pseudonym_key.reveal())
     store = open_store(settings.agent.state_dir)
     writer = TickWriter(store, settings.hour.length_s)
     for number in range(30):
         samples = tuple(Sample(item, (n * 7919 + number * 104729) % 10007 / 7) for n, item in enumerate(series))
         report = SourceReport("jmx", Outcome.OK, len(samples))
-        writer.append(Tick(start + timedelta(minutes=2 * number), samples, (report,), {"jmx": "1"}))
+        tick = Tick(start + timedelta(minutes=2 * number), samples, (report,), {"jmx": "1"})
+        writer.append(concealer.conceal(tick, ConsentLevel.BASIC, pseudonyms))
     store.close()
 
 

@@ -185,6 +185,13 @@ def test_series_that_become_equal_follow_the_entry(merge: Merge | None, value: i
     assert failures == ([] if merge else ["ambiguous"])
 
 
+@pytest.mark.parametrize("level", [BASIC, EXTENDED])
+def test_what_was_concealed_before_is_not_copied(level: ConsentLevel) -> None:
+    """An hour of stored ticks lies in memory while it is closed: what does not change stays the same object."""
+    stored = Concealer(JIRA).conceal(tick(Sample(APP, "1.0"), Sample(LOCK, 3)), level, PSEUDONYMS)
+    assert Concealer(JIRA).conceal(stored, level, PSEUDONYMS) is stored
+
+
 def test_a_metric_that_never_leaves_is_stored_as_read() -> None:
     """What the catalog says is read and never leaves lies plain in the store, and nothing else; Extended waits."""
 

@@ -13,7 +13,7 @@ from agent.errors import ConfigError, KeyRejected, KeyUnreadable, NotLinked, Pus
 from agent.link.flow import Place, check_can_link, prove_key, revoke, set_consent, stage_key
 from agent.link.handshake import LinkRequest
 from agent.link.keyfile import master_path
-from agent.link.record import LinkRecord, link_path, read_link, read_record, reveal_key
+from agent.link.record import LinkRecord, link_path, read_link, read_record, reveal_key, save_record
 from agent.model import Consent, ConsentLevel
 from agent.settings import Secret
 from tests.link.test_record import make_place
@@ -168,6 +168,32 @@ def test_revoking_without_cloud_removes_nothing(place: Place, cloud: Receiver) -
         revoke(place, client)
     assert "--local" in caught.value.do
     assert key_of(place) == KEY.reveal()
+
+
+def test_another_consent_keeps_the_ones_before_it(place: Place, cloud: Receiver) -> None:
+    """Set or given with a new key for the same place, it follows the consent before it: no gap, and each is known."""
+    link(place, cloud, KEY)
+    set_consent(place, ConsentLevel.EXTENDED, "fields-1", NOW + timedelta(minutes=1))
+    later = Consent(ConsentLevel.BASIC, "fields-2", NOW + timedelta(minutes=2))
+    linked = link(place, cloud, SECOND_KEY, later)
+    first, second = linked.earlier
+    assert (first, second.level, linked.consent) == (BASIC, ConsentLevel.EXTENDED, later)
+    assert read_link(place.link_dir) == linked
+
+
+@pytest.mark.parametrize("way", ["another organisation", "none"])
+def test_a_consent_that_begins_anew_has_none_before_it(place: Place, cloud: Receiver, way: str) -> None:
+    """After `consent set none`, or for another organisation, what was agreed before covers nothing."""
+    record = link(place, cloud, KEY)
+    set_consent(place, ConsentLevel.EXTENDED, "fields-1", NOW)
+    if way == "none":
+        set_consent(place, ConsentLevel.NONE, "fields-1", NOW)
+        set_consent(place, ConsentLevel.BASIC, "fields-1", NOW)
+    else:
+        kept = read_link(place.link_dir) or record
+        save_record(place.link_dir, replace(kept, organisation="Another"), owner=place.owner, owners=place.owners)
+        link(place, cloud, SECOND_KEY)
+    assert (read_link(place.link_dir) or record).earlier == ()
 
 
 def test_changed_consent_is_stored_and_told_to_nobody(place: Place, cloud: Receiver) -> None:

@@ -22,6 +22,7 @@ from agent.errors import AgentError, KeyUnreadable, UsageError
 from agent.link.flow import Place, place_of, stage_key
 from agent.link.keyfile import master_path
 from agent.link.record import (
+    EARLIER_KEPT,
     LinkRecord,
     fingerprint_of,
     key_warning,
@@ -32,6 +33,7 @@ from agent.link.record import (
     reveal_key,
     save_record,
     warning_days,
+    with_consent,
 )
 from agent.model import Consent, ConsentLevel
 from agent.settings import Secret
@@ -104,6 +106,36 @@ def test_what_is_saved_is_read_back(place: Place) -> None:
     assert record.key_fingerprint == fingerprint_of(Secret(KEY))
     assert len(record.key_fingerprint) == 8
     assert sorted(item.name for item in place.link_dir.iterdir()) == ["keys", "link.json"]
+
+
+@pytest.mark.parametrize(
+    "damage", [{"level": "none"}, {"level": "all"}, {"grantedAt": "yesterday"}, "extended", 7, None]
+)
+def test_earlier_consents_are_read_back_or_not_at_all(place: Place, damage: Any) -> None:
+    """What led to the consent in force survives the file; damage to any of it forgets all of it, and opens nothing."""
+    record = make_link(place)
+    earlier = (Consent(ConsentLevel.BASIC, "fields-0", NOW - timedelta(days=1)),)
+    record = replace(record, earlier=earlier)
+    save_record(place.link_dir, record, owner=place.owner, owners=place.owners)
+    assert read_link(place.link_dir) == record
+
+    def break_it(document: Any) -> None:
+        items = document["earlierConsents"]
+        document["earlierConsents"] = [{**items[0], **damage}] if isinstance(damage, dict) else damage
+
+    edit(place, break_it)
+    assert read_link(place.link_dir) == replace(record, earlier=())
+
+
+def test_many_changes_keep_the_newest(place: Place) -> None:
+    """The file does not grow for ever: beyond a hundred changes the oldest are forgotten."""
+    record = make_link(place)
+    for number in range(EARLIER_KEPT + 5):
+        record = with_consent(record, Consent(ConsentLevel.BASIC, str(number), NOW + timedelta(minutes=number)))
+    assert [item.field_list_version for item in record.earlier][-1] == str(EARLIER_KEPT + 3)
+    assert len(record.earlier) == EARLIER_KEPT
+    save_record(place.link_dir, record, owner=place.owner, owners=place.owners)
+    assert read_link(place.link_dir) == record
 
 
 def test_no_file_is_no_link(place: Place) -> None:

@@ -101,9 +101,10 @@ def test_nothing_is_sealed_without_a_link(tmp_path: Path) -> None:
 
 
 def test_what_was_measured_before_consent_is_not_sealed(agent: Agent) -> None:
-    """Consent covers the hour in which it was given and later ones, never an hour before it."""
+    """Consent covers what was measured since it was given, never an hour before it."""
     agent.tick(at=NINE)
     agent.tick(at=NINE + timedelta(hours=1))
+    agent.tick(at=NINE + timedelta(hours=1, minutes=12))
     given = Consent(ConsentLevel.BASIC, "test", NINE + timedelta(hours=1, minutes=10))
     with open_pipeline(agent.settings) as pipeline:
         object.__setattr__(pipeline, "consent", given)

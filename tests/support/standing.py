@@ -62,13 +62,13 @@ class Agent:
         return hour_of(taken_at, length_s).end
 
 
-def link_as(agent: Agent, level: ConsentLevel) -> None:
-    """A link with this consent as `link` leaves it on disk, given long ago; no cloud stands behind it."""
+def link_as(agent: Agent, level: ConsentLevel, at: datetime = LONG_AGO) -> None:
+    """A link with this consent as `link` leaves it on disk, given long ago or `at`; no cloud stands behind it."""
     settings = agent.settings
     place = place_of(settings.link_dir, settings.agent.state_dir, read_instance(settings.link_dir).instance_id)
     key = Secret("planted-link-key-0123456789abcdef")
-    consent = Consent(level, load_catalog(settings.instance.product).field_list_version, LONG_AGO)
-    staged = stage_key(place, key, consent, LONG_AGO)
+    consent = Consent(level, load_catalog(settings.instance.product).field_list_version, at)
+    staged = stage_key(place, key, consent, at)
     assert staged.candidate is not None
     record = LinkRecord(
         instance_id=place.instance_id,
@@ -79,7 +79,7 @@ def link_as(agent: Agent, level: ConsentLevel) -> None:
         location="EU",
         key_fingerprint=staged.candidate.key_fingerprint,
         key_expires_at=datetime.now(UTC) + timedelta(days=30),
-        linked_at=LONG_AGO,
+        linked_at=at,
         limits={},
         sealed_key=staged.candidate.sealed_key,
     )
