@@ -1,31 +1,79 @@
-"""One reader at a time in the product's database: its sources share a tick, but never ask together.
+"""One reader at a time in the product's database: its sources share a tick and a connection, and never ask together.
 
-In:   how long a source may take. Out: a place of its own until it is done; SourceError when the others took that time.
+In:   how long a source may take, and how an engine is opened.
+Out:  a connection of its own until it is done; SourceError when the others took that time. A connection goes on to the
+      next source that waits for it, since logging in costs more than most questions; with nobody waiting it is closed,
+      so that between ticks nothing of ours is on the server.
 The connection that only holds the cluster's lock stands outside: it asks nothing that could cost anything.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from agent.catalog.reasons import DEADLINE
 from agent.errors import SourceError
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Engine
 
 SHARE = 0.9  # of the time: the reason is told before the tick gives up on the source
 
 
 class Gate:
-    """Shared by all sources that read one database."""
+    """Shared by all sources that read one database as one login."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._turn = threading.Lock()
+        self._counting = threading.Lock()
+        self._waiting = 0
+        self._engine: Engine | None = None
+        self._connection: Connection | None = None
+
+    @property
+    def waiting(self) -> int:
+        """How many sources wait for their turn."""
+        return self._waiting
 
     @contextmanager
-    def entered(self, within_s: float) -> Iterator[None]:
-        """Be alone. Raises SourceError `deadline` shortly before `within_s` seconds of waiting are over."""
-        if not self._lock.acquire(timeout=max(within_s * SHARE, 0.0)):
+    def connected(self, within_s: float, open_engine: Callable[[], Engine]) -> Iterator[Connection]:
+        """Be alone with a connection. Raises SourceError `deadline` shortly before `within_s` seconds are over.
+
+        What goes wrong inside costs the connection: the next source has a new one.
+        """
+        with self._waiting_turn(within_s):
+            try:
+                if self._connection is None:
+                    if self._engine is None:
+                        self._engine = open_engine()
+                    self._connection = self._engine.connect()
+                yield self._connection
+            except BaseException:
+                self._forget()
+                raise
+            if self._waiting == 0:
+                self._hang_up()
+
+    def close(self) -> None:
+        """Let go of everything, unless a source is inside: it does so itself when it leaves."""
+        if self._turn.acquire(blocking=False):
+            try:
+                self._forget()
+            finally:
+                self._turn.release()
+
+    @contextmanager
+    def _waiting_turn(self, within_s: float) -> Iterator[None]:
+        with self._counting:
+            self._waiting += 1
+        entered = self._turn.acquire(timeout=max(within_s * SHARE, 0.0))
+        with self._counting:
+            self._waiting -= 1
+        if not entered:
+            self._hang_up_if_idle()
             raise SourceError(
                 DEADLINE,
                 "The database was not asked.",
@@ -35,4 +83,26 @@ class Gate:
         try:
             yield
         finally:
-            self._lock.release()
+            self._turn.release()
+
+    def _hang_up_if_idle(self) -> None:
+        """For one that gave up waiting: whoever was inside may just have left the connection to it."""
+        if self._turn.acquire(blocking=False):
+            try:
+                if self._waiting == 0:
+                    self._hang_up()
+            finally:
+                self._turn.release()
+
+    def _hang_up(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+    def _forget(self) -> None:
+        engine, self._engine = self._engine, None
+        try:
+            self._hang_up()
+        finally:
+            if engine is not None:
+                engine.dispose()

@@ -84,7 +84,6 @@ class Guardrails:
         self._governor = governor or CostGovernor()
         self._clock = clock
         self._estimates = Estimates(catalog.estimates, clock)
-        self._engine: Engine | None = None
         self._narrowed = Narrowed()
 
     def read(self, deadline_s: float) -> Reading:
@@ -98,14 +97,13 @@ class Guardrails:
         if not waiting:
             return Reading((), once_each(failures))
         try:
-            with self._gate.entered(deadline_s), self._connect() as connection:
+            with self._gate.connected(deadline_s, self._open_engine) as connection:
                 waiting = self._present(connection, waiting, failures)
                 while waiting:
                     self._work(connection, waiting[0], end_s, samples, failures)
                     waiting.pop(0)
         except (SQLAlchemyError, DeadlinePassed, SourceError) as error:
             # Never was or is no more: nothing further can be asked, but what came before still counts.
-            self.close()
             lost = map_database_error(error)
             if not samples:
                 # `from None`: a driver's message may carry the whole address, login included.
@@ -117,14 +115,7 @@ class Guardrails:
 
     def close(self) -> None:
         """Forget the engine; the next read makes another."""
-        engine, self._engine = self._engine, None
-        if engine is not None:
-            engine.dispose()
-
-    def _connect(self) -> Connection:
-        if self._engine is None:
-            self._engine = self._open_engine()
-        return self._engine.connect()
+        self._gate.close()
 
     def _jobs(self, failures: list[Failure]) -> list[_Job]:
         """What to ask now, cheapest first; what is not due and has no estimate goes to `failures`."""

@@ -69,7 +69,6 @@ class Listing:
         self._absent: dict[str, Failure] = {}
         self._narrowed = Narrowed()
         self._extended = False
-        self._engine: Engine | None = None
 
     def read(self, deadline_s: float) -> Reading:
         """The rows of every statement that is due; each that fails costs only its own metrics."""
@@ -82,12 +81,11 @@ class Listing:
         if not due:
             return Reading((), once_each(failures))
         try:
-            with self._gate.entered(deadline_s), self._connect() as connection:
+            with self._gate.connected(deadline_s, self._open_engine) as connection:
                 while due:
                     self._list(connection, due[0], samples, failures)
                     due.pop(0)
         except (SQLAlchemyError, DeadlinePassed, SourceError) as error:
-            self.close()
             lost = map_database_error(error)
             if not samples:
                 # `from None`: a driver's message may carry the whole address, login included.
@@ -97,14 +95,7 @@ class Listing:
 
     def close(self) -> None:
         """Forget the engine; the next read makes another."""
-        engine, self._engine = self._engine, None
-        if engine is not None:
-            engine.dispose()
-
-    def _connect(self) -> Connection:
-        if self._engine is None:
-            self._engine = self._open_engine()
-        return self._engine.connect()
+        self._gate.close()
 
     def _due(self, failures: list[Failure]) -> list[SqlQuery]:
         """What is asked now. Once an hour means: at the first tick of each window, so that every hour has one."""
