@@ -7,8 +7,11 @@ Out:  an `AccessLogValve`; version 0 when no file tells it, never a guess: the u
 
 from __future__ import annotations
 
+import lzma
+import os
 import re
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from xml.parsers import expat
@@ -16,6 +19,7 @@ from xml.parsers import expat
 from agent.catalog.reasons import NOT_PRESENT, NOT_SUPPORTED, PERMISSION_DENIED
 from agent.errors import SourceError
 from agent.product.documents import Malformed, read_octets
+from agent.settings.files import open_regular
 
 VALVE = "org.apache.catalina.valves.AccessLogValve"
 SERVER_XML = Path("conf", "server.xml")
@@ -23,6 +27,7 @@ BASES = re.compile(r"\$\{catalina\.(?:base|home)\}")
 CONTEXT_PATH = re.compile(r"(?:/[A-Za-z0-9._~-]{1,60}){1,4}")
 VERSION = re.compile(r"(?m)^(?:server\.number=|Implementation-Version: *|\s*Apache Tomcat Version )(\d{1,3})\.\d")
 MEMBER_LIMIT_BYTES = 64 * 1024
+JAR_LIMIT_BYTES = 8 * 1024 * 1024  # Tomcat's has less than 2 MiB
 MICROSECONDS_FROM = 10  # Tomcat 10 aligned %D with Apache httpd
 
 
@@ -162,19 +167,23 @@ def read_version(home: Path) -> int:
 def _jar_texts(path: Path) -> tuple[str, ...]:
     texts = []
     try:
-        with zipfile.ZipFile(path) as jar:
+        # The product's account owns these files: a pipe in their place must hold nobody, a strange one cost nothing.
+        with open_regular(path, follow=True) as file:
+            if os.fstat(file.fileno()).st_size > JAR_LIMIT_BYTES:
+                return ()
+            jar = zipfile.ZipFile(file)
             for member in ("org/apache/catalina/util/ServerInfo.properties", "META-INF/MANIFEST.MF"):
                 if member in jar.NameToInfo:
                     with jar.open(member) as stream:
                         texts.append(stream.read(MEMBER_LIMIT_BYTES).decode("latin-1").replace("\r\n", "\n"))
-    except (OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError):
+    except (OSError, EOFError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error, lzma.LZMAError):
         return ()  # another file may tell
     return tuple(texts)
 
 
 def _notes(path: Path) -> str:
     try:
-        with open(path, "rb") as stream:
+        with open_regular(path, follow=True) as stream:
             return stream.read(MEMBER_LIMIT_BYTES).decode("latin-1")
     except OSError:
         return ""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import zipfile
 from pathlib import Path
 
 import pytest
 
 from agent.errors import SourceError
-from agent.sources.clientside.tomcat import read_valve, read_version
+from agent.sources.clientside.tomcat import JAR_LIMIT_BYTES, read_valve, read_version
 from tests.support.access_logs import JIRA, make_install
 from tests.support.servers import require
 
@@ -63,6 +65,27 @@ def test_version_is_known_or_zero(tmp_path: Path) -> None:
     assert read_version(install) == 0
     (install / "RELEASE-NOTES").write_text("\n                     Apache Tomcat Version 11.0.2\n")
     assert read_version(install) == 11
+
+
+@pytest.mark.timeout(20)
+def test_pipes_and_damaged_jars_give_no_version(tmp_path: Path) -> None:
+    """What the product's account can put there holds nobody and costs nothing but the version."""
+    (tmp_path / "lib").mkdir()
+    jar = tmp_path / "lib" / "catalina.jar"
+    os.mkfifo(jar)
+    os.mkfifo(tmp_path / "RELEASE-NOTES")
+    assert read_version(tmp_path) == 0
+    jar.unlink()
+    with zipfile.ZipFile(jar, "w", zipfile.ZIP_DEFLATED) as made:
+        made.writestr("META-INF/MANIFEST.MF", "Implementation-Version: 9.0.1\n" * 50)
+    octets = bytearray(jar.read_bytes())
+    at = 30 + len("META-INF/MANIFEST.MF")
+    octets[at : at + 8] = b"\xff" * 8  # no deflate stream begins so
+    jar.write_bytes(octets)
+    assert read_version(tmp_path) == 0
+    with open(jar, "r+b") as stream:
+        stream.truncate(JAR_LIMIT_BYTES + 1)
+    assert read_version(tmp_path) == 0
 
 
 def test_version_of_a_real_tomcat() -> None:
