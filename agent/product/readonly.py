@@ -18,12 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from agent.errors import SourceError
 from agent.product.database_errors import database_errors
-from agent.settings import Settings, shown
+from agent.settings import shown
 
 SHOWN = 8  # findings of one kind beyond these are counted only
 STRICT = "To close that: psql -v strict=on -f postgresql.sql"
@@ -136,76 +135,6 @@ def prove(connection: Connection) -> WriteProof:
         left_open = tuple(str(row[0]) for sql in _LEFT_OPEN.get(dialect, ()) for row in _rows(connection, sql))
         connection.rollback()
     return WriteProof(bool(findings), findings, too_wide, script_for(dialect), left_open)
-
-
-def login_report(settings: Settings) -> tuple[list[str], dict[str, object]]:
-    """What to print about the login, and the same as JSON; also when the database cannot be asked now."""
-    if not settings.database.enabled:
-        return ["The database is not read."], {"asked": False, "why": "disabled"}
-    try:
-        proof = prove_login(settings)
-    except SourceError as error:
-        line = f"Whether the login can write was not asked: {error.what} {error.why}".rstrip()
-        return [line], {"asked": False, "why": error.reason}
-    lines = proof.lines()
-    if proof.can_write and settings.database.refuses_writable_login:
-        lines.append("The agent will not use it (allow_writable_login is false for an own account).")
-    return lines, {"asked": True, **proof.to_json()}
-
-
-def prove_login(settings: Settings, limit_s: float = 5.0) -> WriteProof:
-    """The proof for the login of this configuration, over one short connection. Raises SourceError."""
-    from agent.product.database import read_login
-    from agent.product.engine import open_engine
-
-    engine = open_engine(read_login(settings), min(limit_s, settings.database.statement_timeout_s))
-    try:
-        with database_errors(), engine.connect() as connection:
-            return prove(connection)
-    finally:
-        engine.dispose()
-
-
-def open_product_database(settings: Settings) -> Engine:
-    """The engine that every source reads through; it refuses a login that may write where the configuration says so.
-
-    Nothing is connected yet. Address, user and password are those of the moment of each connection.
-    """
-    from agent.product.database import read_login
-    from agent.product.engine import open_engine
-
-    database = settings.database
-    engine = open_engine(read_login(settings), database.statement_timeout_s, lambda: read_login(settings))
-    return refuse_writable(engine) if database.refuses_writable_login else engine
-
-
-def refuse_writable(engine: Engine) -> Engine:
-    """The same engine, whose first connection proves that the login cannot write.
-
-    Until it does, each connection raises SourceError `login-can-write`.
-    """
-    proven: list[bool] = []
-
-    def check(connection: Connection) -> None:
-        if proven:
-            return
-        try:
-            proof = prove(connection)
-            if proof.can_write:
-                raise SourceError(
-                    "login-can-write",
-                    "The database login may write, so it is not used.",
-                    why="; ".join(proof.findings),
-                    do=f"Take these rights away (see {proof.script}), "
-                    "or set [database] allow_writable_login = true: sessions stay read-only.",
-                )
-        except SourceError:
-            connection.close()
-            raise
-        proven.append(True)
-
-    event.listen(engine, "engine_connect", check)
-    return engine
 
 
 def _shortened(findings: Iterable[tuple[str, str]]) -> Iterable[str]:

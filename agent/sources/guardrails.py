@@ -245,7 +245,7 @@ def open_guardrails(
     settings: Settings, catalog: Catalog, governor: CostGovernor | None = None, gate: Gate | None = None
 ) -> Guardrails:
     """The guardrails of this configuration; where the database is and as whom is read for each connection."""
-    from agent.product.readonly import open_product_database
+    from agent.product.login import open_product_database
 
     return Guardrails(
         catalog, lambda: open_product_database(settings), governor=governor or governor_of(settings, catalog), gate=gate

@@ -222,7 +222,7 @@ def open_listing(
     name: str, settings: Settings, catalog: Catalog, level: Callable[[], ConsentLevel], gate: Gate | None = None
 ) -> Listing:
     """One listing source of this configuration; where the database is and as whom is read for each connection."""
-    from agent.product.readonly import open_product_database
+    from agent.product.login import open_product_database
 
     def engine() -> Engine:
         return open_product_database(settings)

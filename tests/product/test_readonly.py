@@ -16,6 +16,7 @@ from agent.catalog import load_catalog
 from agent.errors import SourceError
 from agent.product.engine import open_engine
 from agent.product.jdbc import DatabaseAddress
+from agent.product.login import login_report, refuse_writable
 from agent.product.model import DatabaseAccess
 from agent.product.readonly import (
     _ORACLE,
@@ -24,9 +25,7 @@ from agent.product.readonly import (
     WriteProof,
     harmless_oracle,
     harmless_sqlserver,
-    login_report,
     prove,
-    refuse_writable,
     rights_of_grant,
 )
 from agent.settings import DatabaseLogin, DatabaseSettings, Dialect, InstanceSettings, ProductType, Secret, Settings

@@ -11,8 +11,9 @@ import pytest
 
 from agent.catalog import load_catalog, products
 from agent.product.engine import open_engine
+from agent.product.login import refuse_writable
 from agent.product.model import DatabaseAccess
-from agent.product.readonly import prove, refuse_writable
+from agent.product.readonly import prove
 from agent.sources.guardrails import Guardrails
 from scripts.database_roles import DIALECTS, FOLDER, load_readable, render
 from tests.support.jira_database import COUNTS

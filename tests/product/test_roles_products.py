@@ -13,8 +13,9 @@ from sqlalchemy import Engine
 from agent.catalog import CLUSTER_SOURCES, load_catalog, products
 from agent.model import ConsentLevel, Failure, Reading, Sample
 from agent.product.engine import open_engine
+from agent.product.login import refuse_writable
 from agent.product.model import DatabaseAccess
-from agent.product.readonly import prove, refuse_writable
+from agent.product.readonly import prove
 from agent.sources.governor import CostGovernor
 from agent.sources.guardrails import Guardrails
 from agent.sources.listings import REST_ONLY, Listing

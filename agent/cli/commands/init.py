@@ -74,7 +74,7 @@ def init(
             force=force,
         )
     )
-    from agent.product.readonly import login_report
+    from agent.product.login import login_report
     from agent.settings.load import load_settings
 
     lines, facts = login_report(load_settings(output or config))
