@@ -8,6 +8,7 @@ A missed tick is skipped, not made up. When the store refuses, ticks wait in mem
 from __future__ import annotations
 
 import argparse
+import contextlib
 import faulthandler
 import hashlib
 import logging
@@ -77,7 +78,9 @@ def handle_signals(stopping: threading.Event) -> None:
         stopping.set()
 
     def hang_up(number: int, frame: FrameType | None) -> None:
-        log(LOG, logging.WARNING, "reload.refused", do="Restart the service to read a changed configuration.")
+        # It may come in the middle of another line, where Python refuses to write: then this one is left out.
+        with contextlib.suppress(RuntimeError):
+            log(LOG, logging.WARNING, "reload.refused", do="Restart the service to read a changed configuration.")
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)

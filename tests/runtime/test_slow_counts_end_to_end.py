@@ -38,7 +38,7 @@ def database(request: pytest.FixtureRequest) -> Iterator[DemoDatabase]:
         server.execute(
             name,
             f"create role {USER} login superuser password '{PASSWORD}'",
-            f"insert into changeitem (id, groupid) select 900000 + n, 1 from generate_series(1, {3 * MILLION}) n",
+            f"insert into changeitem (id, groupid) select 900000 + n, 1 from generate_series(1, {8 * MILLION}) n",
             f"insert into jiraissue (id, project, issuetype, archived) select 900000 + n, 1, '1',"
             f" case when n % 50 = 0 then 'Y' end from generate_series(1, {3 * MILLION}) n",
             "analyze changeitem",
@@ -103,7 +103,7 @@ def test_a_million_rows_slide_and_are_estimated(tmp_path: Path, database: DemoDa
         agent.wait(counted, 60)
         row = found[WHOLE]
         assert row.figures["method"] == "estimate"
-        exact = (3 if on_postgres else 1) * MILLION + 18_000
+        exact = (8 if on_postgres else 1) * MILLION + 18_000
         assert exact * 0.5 <= float(str(row.figures["last"])) <= exact * 1.5
         every_s = row.figures["every_s"]
         assert isinstance(every_s, int)
