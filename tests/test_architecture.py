@@ -5,35 +5,36 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
 AGENT = ROOT / "agent"
-SHARED = frozenset({"model", "errors", "log", "catalog", "settings", "store", "__init__"})
-# What each part may import beside SHARED and itself. runtime and cli know the order, so they may import all.
-EXTRA: dict[str, frozenset[str]] = {
-    "sources": frozenset({"jmx", "product"}),
-    "product": frozenset(),
-    "sampling": frozenset(),
-    "aggregation": frozenset(),
-    "consent": frozenset(),
-    "batching": frozenset(),
-    "delivery": frozenset({"cloud"}),
-    "link": frozenset({"cloud"}),
-}
-# The base knows only what lies below it, and the wire knows nothing of the product.
-BASE: dict[str, frozenset[str]] = {
+# From the ground up. A part imports itself and what lies on floors below its own; never up, and a stage never a stage.
+FLOORS: tuple[frozenset[str], ...] = (
+    frozenset({"__init__", "model", "errors", "secret", "pseudonym"}),
+    frozenset({"log"}),
+    frozenset({"system"}),
+    frozenset({"settings"}),
+    frozenset({"cloud", "net"}),
+    frozenset({"jmx"}),
+    frozenset({"catalog"}),
+    frozenset({"store"}),
+    frozenset({"product"}),
+    frozenset({"sources", "sampling", "aggregation", "consent", "batching", "delivery", "link"}),
+    frozenset({"runtime"}),
+    frozenset({"views"}),
+    frozenset({"cli"}),
+)
+# Lies on a floor like any other, and knows even less of it: the wire could be a library of its own.
+LESS: dict[str, frozenset[str]] = {
+    "jmx": frozenset({"net"}),
     "model": frozenset(),
     "errors": frozenset(),
-    "jmx": frozenset(),
-    "catalog": frozenset({"model", "errors"}),
-    "settings": frozenset({"model", "errors"}),
-    "store": frozenset({"model", "errors"}),
-    "cloud": frozenset({"model", "errors", "settings"}),
-    "log": frozenset({"model", "errors", "settings"}),
+    "secret": frozenset(),
+    "pseudonym": frozenset(),
 }
 HEAVY = ("httpx", "cryptography", "typer", "rich", "jinja2")
 
@@ -68,20 +69,63 @@ def agent_parts(path: Path) -> Iterator[str]:
             yield module.split(".")[1]
 
 
-@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(AGENT)))
-def test_a_stage_imports_no_other_stage(path: Path) -> None:
-    """A stage imports the shared parts and itself; only runtime/ and cli/ know the order of the stages."""
-    part = part_of(path)
-    if part in ("runtime", "cli"):
-        return
-    allowed = (BASE[part] | {"__init__"}) if part in BASE else SHARED | EXTRA.get(part, frozenset())
-    assert set(agent_parts(path)) - {part} <= allowed
+def allowed_for(part: str) -> frozenset[str]:
+    """What a part may import: itself and the floors below."""
+    if part in LESS:
+        return LESS[part] | {part, "__init__"}
+    floor = next(number for number, parts in enumerate(FLOORS) if part in parts)
+    return frozenset({part}).union(*FLOORS[:floor])
 
 
-def test_the_stages_are_there() -> None:
-    """The rule above is about something: the data's path exists."""
-    parts = {part_of(path) for path in modules()}
-    assert {"sources", "consent", "store", "catalog", "jmx", "settings", "product"} <= parts
+def test_no_arrow_goes_up_and_no_stage_imports_a_stage() -> None:
+    """Every import of every file leads to its own part or to a floor below."""
+    wrong = {
+        f"{path.relative_to(AGENT)} imports {part}"
+        for path in modules()
+        for part in agent_parts(path)
+        if part not in allowed_for(part_of(path))
+    }
+    assert sorted(wrong) == []
+
+
+def test_every_part_has_a_floor() -> None:
+    """The rule above is about something: each folder and file of the agent stands on exactly one floor."""
+    placed = [part for parts in FLOORS for part in parts]
+    assert len(placed) == len(set(placed))
+    assert {part_of(path) for path in modules()} <= set(placed)
+
+
+def test_no_module_needs_itself() -> None:
+    """No circle: following the imports at module level never leads back."""
+    graph = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in modules()
+    }
+    edges = {name: {found for found in imported_at_once(path, graph) if found != name} for name, path in graph.items()}
+    done: set[str] = set()
+
+    def visit(name: str, way: tuple[str, ...]) -> None:
+        assert name not in way, " -> ".join((*way[way.index(name) :], name))
+        if name not in done:
+            for following in sorted(edges[name]):
+                visit(following, (*way, name))
+            done.add(name)
+
+    for name in graph:
+        visit(name, ())
+
+
+def imported_at_once(path: Path, graph: Mapping[str, Path]) -> Iterator[str]:
+    """The modules of the agent that importing this file imports, by name."""
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.ImportFrom) and node.module:
+            for alias in node.names:
+                whole = f"{node.module}.{alias.name}"
+                if whole in graph:
+                    yield whole
+                elif node.module in graph:
+                    yield node.module
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name in graph)
 
 
 def calls_of(name: str) -> dict[str, int]:
@@ -140,23 +184,23 @@ def test_every_stage_says_what_it_is() -> None:
 
 RESIDENT = (
     "agent.sources",
-    "agent.sources.host",
+    "agent.sources.host.source",
     "agent.sources.clientside",
-    "agent.sources.jmx",
-    "agent.sources.guardrails",
-    "agent.sources.listings",
-    "agent.sources.apps",  # brings httpx with its first question, so only where an admin set [apps] rest_url
-    "agent.runtime.level",
+    "agent.sources.jmx.source",
+    "agent.sources.guardrails.source",
+    "agent.sources.listings.source",
+    "agent.sources.apps.source",  # brings httpx with its first question, so only where an admin set [apps] rest_url
+    "agent.link.consent_in_force",
     "agent.jmx.transport",
     "agent.jmx.jmxquery",
     "agent.jmx.jolokia",  # brings httpx when it takes its first sample, so only where an admin chose it
-    "agent.product.engine",
-    "agent.product.database",
+    "agent.product.database.engine",
+    "agent.product.database.credentials",
     "agent.store.database",
     "agent.catalog",
     "agent.settings",
 )
-LATER = ("agent.sampling.sampler", "agent.runtime.daemon", "agent.runtime.notify", "agent.log")
+LATER = ("agent.sampling.sampler", "agent.runtime.resident.daemon", "agent.runtime.resident.notify", "agent.log")
 
 
 def test_resident_process_imports_nothing_heavy() -> None:

@@ -3,7 +3,7 @@
 Pure functions: no clock, no database.
 """
 
-from agent.aggregation.events import Event, Key, Seen, Snapshot, acts, list_of, watch, with_events
-from agent.aggregation.hourly import aggregate
+from agent.aggregation.aggregate import aggregate
+from agent.aggregation.events import Event, acts, list_of, watch, with_events
 
-__all__ = ["Event", "Key", "Seen", "Snapshot", "acts", "aggregate", "list_of", "watch", "with_events"]
+__all__ = ["Event", "acts", "aggregate", "list_of", "watch", "with_events"]

@@ -10,12 +10,12 @@ When another node of the cluster reads a list, its snapshot is forgotten here: t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import NamedTuple
 
 from agent.model import ConsentLevel, Hour, Sample, Series, Tick, Value
 from agent.store.audit import AuditEntry
+from agent.store.snapshots import Items, Key, Seen, Snapshot
 
 SOURCE = "events"
 JMX = "jmx"
@@ -29,33 +29,8 @@ APPS, APPS_BY_REST = "app.installed", "app.installed by rest"
 INSTANT = "%Y-%m-%dT%H:%M:%SZ"
 
 
-class Key(NamedTuple):
-    """What tells one item of a list from the others: its name, or its pseudonym, and which of the two."""
-
-    text: str
-    hashed: bool = False
-
-
-NO_KEY = Key("")
-Items = Mapping[Key, tuple[str, ...]]
 Attributes = tuple[tuple[str, Value], ...]
 Change = tuple[str, Key, Attributes]  # metric, value of its tag ("" for none), attributes
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """What one list held when it was last read completely: for each key the facts that may change."""
-
-    at: datetime
-    items: Items
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """Every list as last read, and the number of the last audit row that became an event (None: none looked at)."""
-
-    seen: Mapping[str, Seen] = field(default_factory=dict)
-    audit: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

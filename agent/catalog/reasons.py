@@ -50,7 +50,7 @@ JMX_REASONS = frozenset(
         CUT,
     }
 )
-# The codes of agent.product.database_errors and agent.product.database.
+# The codes of agent.product.database.errors and agent.product.database.credentials.
 DATABASE_REASONS = frozenset(
     {
         "refused",

@@ -26,7 +26,7 @@ LEVELS = (ConsentLevel.BASIC, ConsentLevel.EXTENDED)
 def place_for(settings: Settings) -> Place:
     """Where this instance's link lies; raises when `init` has not been run."""
     from agent.link.flow import place_of
-    from agent.product.instance import read_instance
+    from agent.product.instance.identity import read_instance
 
     facts = read_instance(settings.link_dir)
     return place_of(settings.link_dir, settings.agent.state_dir, facts.instance_id)

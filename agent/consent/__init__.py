@@ -8,8 +8,8 @@ The same rules are asked once before: `Concealer` hashes and drops names in a ti
 from agent.consent.conceal import Concealer
 from agent.consent.explain import Verdict, explain, explain_metric
 from agent.consent.filter import Filtered, consented
-from agent.consent.pseudonym import NoPseudonyms, Pseudonyms
 from agent.consent.rules import Kept, attribute_out, figure_out
+from agent.pseudonym import NoPseudonyms, Pseudonyms
 
 __all__ = [
     "Concealer",

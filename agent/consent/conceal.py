@@ -17,7 +17,6 @@ from dataclasses import dataclass, replace
 
 from agent.catalog import Catalog, DataType, Merge, Metric
 from agent.catalog.reasons import AMBIGUOUS, KEY_AWAY, NOT_DUE, UNEXPECTED_TEXT
-from agent.consent.pseudonym import KeyAway, Pseudonyms
 from agent.consent.rules import VALUE, VALUE_FIGURES, Kept, attribute_out, figure_out, metric_rule, tag_out
 from agent.model import (
     Category,
@@ -32,6 +31,7 @@ from agent.model import (
     Tick,
     Value,
 )
+from agent.pseudonym import KeyAway, Pseudonyms
 
 REMEMBERED_SERIES = 20_000  # more means that names come and go, so start again
 NOT_SHOWN = "[not shown]"

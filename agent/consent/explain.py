@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from agent.catalog import Catalog, Metric, TagRule
-from agent.consent.pseudonym import Pseudonyms
 from agent.consent.rules import FIGURES, VALUE, VALUE_FIGURES, Kept, attribute_out, figure_out, metric_rule, tag_out
 from agent.model import ConsentLevel, Kind, Sample
+from agent.pseudonym import Pseudonyms
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 from agent.catalog import Catalog, Metric
 from agent.catalog.reasons import OTHER, REASONS
-from agent.consent.pseudonym import Pseudonyms
 from agent.consent.rules import Kept, attribute_out, figure_out, metric_rule, tag_out
 from agent.model import Consent, ConsentedRecord, HourlyAggregate, Scalar, Withheld
+from agent.pseudonym import Pseudonyms
 
 # Set by the door itself; a figure of the same name could otherwise speak for it.
 OWN_ATTRIBUTES = frozenset({"unit", "samples", "expected", "failed"})

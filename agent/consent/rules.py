@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from agent.catalog import Catalog, DataType, Metric, TagRule, TagTreatment
-from agent.consent.pseudonym import Pseudonyms
 from agent.model import ConsentLevel, Kind, Scalar, Series, Value
+from agent.pseudonym import Pseudonyms
 
 TEXT_LIMIT = 200
 NUMBERS = frozenset({DataType.COUNT, DataType.MEASUREMENT})

@@ -7,7 +7,7 @@ Out:  `<shared home>/portfolio-agent/link.json` (sealed key, organisation, conse
 Import: nothing here loads cryptography before a key is sealed or opened, so `status` and the daemon may read the link.
 """
 
-from agent.link.private_file import trusted_owners
 from agent.link.record import LinkRecord, key_warning, read_link, reveal_key, warning_days
+from agent.system.private_file import trusted_owners
 
 __all__ = ["LinkRecord", "key_warning", "read_link", "reveal_key", "trusted_owners", "warning_days"]

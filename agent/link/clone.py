@@ -12,7 +12,7 @@ from pathlib import Path
 
 from agent.errors import StoreError
 from agent.store.database import Store
-from agent.store.state import meta, set_meta
+from agent.store.meta import meta, set_meta
 
 MACHINE_ID_FILE = Path("/etc/machine-id")
 META_KEY = "machine"

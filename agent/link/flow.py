@@ -15,7 +15,6 @@ from agent.cloud import CloudClient
 from agent.errors import ConfigError, KeyRejected, KeyUnreadable, NotDelivering, NotLinked, UsageError
 from agent.link.handshake import LinkRequest, link_instance, unlink_instance
 from agent.link.keyfile import ensure_master
-from agent.link.private_file import Owner, make_folder, owner_for, trusted_owners
 from agent.link.record import (
     Candidate,
     LinkRecord,
@@ -29,6 +28,8 @@ from agent.link.record import (
 )
 from agent.model import Consent, ConsentLevel
 from agent.settings import Secret
+from agent.system.account import Account, owner_of
+from agent.system.private_file import make_folder, trusted_owners
 
 BY_HAND = (
     "Revoke it by hand: admin.atlassian.com > Insights > Portfolio insights, open this instance, disconnect it. "
@@ -42,13 +43,13 @@ class Place:
 
     link_dir: Path
     instance_id: str
-    owner: Owner | None
+    owner: Account | None
     owners: frozenset[int]
 
 
 def place_of(link_dir: Path, state_dir: Path, instance_id: str) -> Place:
     """The place of an instance's link, with owners as the state folder tells."""
-    return Place(link_dir, instance_id, owner_for(state_dir), trusted_owners(state_dir))
+    return Place(link_dir, instance_id, owner_of(state_dir), trusted_owners(state_dir))
 
 
 def stage_key(place: Place, key: Secret, consent: Consent, now: datetime) -> LinkRecord:

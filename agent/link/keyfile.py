@@ -14,8 +14,9 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from agent.errors import KeyUnreadable
-from agent.link.deadline import DEADLINE_S
-from agent.link.private_file import Owner, create_private, make_folder, read_private
+from agent.system.account import Account
+from agent.system.deadline import DEADLINE_S
+from agent.system.private_file import create_private, make_folder, read_private
 
 HEADER = b"portfolio-agent master key 1"
 MASTER_BYTES = 32
@@ -62,7 +63,7 @@ def load_master(
     return _parse(path, content)
 
 
-def ensure_master(link_dir: Path, *, owner: Owner | None, owners: Collection[int] = ()) -> bytes:
+def ensure_master(link_dir: Path, *, owner: Account | None, owners: Collection[int] = ()) -> bytes:
     """The master key, made when there is none: 0400, durable, never over an existing file."""
     path = master_path(link_dir)
     if _credential(os.environ) is None and read_private(path, limit=LIMIT, owners=owners) is None:

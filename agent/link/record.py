@@ -18,11 +18,12 @@ from pathlib import Path
 from typing import Any
 
 from agent.errors import KeyUnreadable
-from agent.link.deadline import DEADLINE_S
 from agent.link.keyfile import key_folder, load_master, master_path
-from agent.link.private_file import Owner, make_folder, read_private, remove_private, replace_private
 from agent.model import Consent, ConsentLevel
 from agent.settings import Secret
+from agent.system.account import Account
+from agent.system.deadline import DEADLINE_S
+from agent.system.private_file import make_folder, read_private, remove_private, replace_private
 
 FORMAT = 1
 LIMIT = 64 * 1024
@@ -153,7 +154,7 @@ def open_slot(
     return open_sealed(sealed_key, master, associated_data(instance_id))
 
 
-def save_record(link_dir: Path, record: LinkRecord, *, owner: Owner | None, owners: Collection[int] = ()) -> None:
+def save_record(link_dir: Path, record: LinkRecord, *, owner: Account | None, owners: Collection[int] = ()) -> None:
     """Replace link.json as a whole; durable on return."""
     make_folder(link_dir, owner)
     text = json.dumps(_render(record), indent=2, allow_nan=False) + "\n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.product.jdbc import DatabaseAddress
+from agent.product.database.jdbc import DatabaseAddress
 from agent.settings import ProductType, Secret
 
 

@@ -3,7 +3,7 @@
 import os
 import sys
 
-from agent.runtime.daemon import main
+from agent.runtime.resident.daemon import main
 
 code = main()
 try:

@@ -11,15 +11,15 @@ from agent import __version__
 from agent.batching import seal
 from agent.catalog import Catalog, load_catalog
 from agent.consent import Filtered, Kept, NoPseudonyms, Pseudonyms, consented, figure_out
-from agent.link.private_file import trusted_owners
 from agent.link.record import LinkRecord, read_link
 from agent.model import Batch, Consent, ConsentLevel, Hour, HourlyAggregate, Identity, NodeId, Value
-from agent.product.identity import read_product_facts
-from agent.product.instance import InstanceFacts, read_instance
+from agent.product.instance.facts import read_product_facts
+from agent.product.instance.identity import InstanceFacts, read_instance
 from agent.settings import Mode, Settings
 from agent.store import Store, open_store
 from agent.store.hours import aggregates_of, closed_hours
 from agent.store.ticks import last_tick_before
+from agent.system.private_file import trusted_owners
 
 PRODUCT_VERSION = "product.version"  # the info metric of the catalog that names the product's version
 

@@ -5,6 +5,7 @@ In:   one TOML file, and the files that hold secrets. Out: `Settings`, `Secret`,
 `render_settings` writes the commented file. Light: the resident process and `status` import this.
 """
 
+from agent.secret import Secret, SecretBytes
 from agent.settings.credentials import read_secret
 from agent.settings.load import LoadedSettings, load_settings, load_with_origin
 from agent.settings.places import check_places
@@ -29,7 +30,6 @@ from agent.settings.schema import (
     SamplingSettings,
     Settings,
 )
-from agent.settings.secret import Secret, SecretBytes
 from agent.settings.text import shown
 
 __all__ = [

@@ -12,9 +12,9 @@ import stat
 from pathlib import Path
 
 from agent.errors import ConfigError
-from agent.settings.files import open_regular
+from agent.secret import Secret
 from agent.settings.rules import CREDENTIAL_NAME
-from agent.settings.secret import Secret
+from agent.system.files import open_regular
 
 SIZE_LIMIT_BYTES = 4096
 

@@ -21,11 +21,11 @@ from pathlib import Path
 from typing import Any
 
 from agent.errors import ConfigError, Mistake
-from agent.settings.files import open_regular
 from agent.settings.keys import Unit, key_of, parse_duration, parse_size, unit_of
 from agent.settings.rules import CHECKS, CHOICES, CREDENTIAL_NAME, LIMITS, problems_of
 from agent.settings.schema import Settings
 from agent.settings.text import shown
+from agent.system.files import open_regular
 
 SIZE_LIMIT_BYTES = 1024 * 1024
 STRING_LIMIT = 4096

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 from agent.catalog import CLUSTER_SOURCES, Catalog
 from agent.model import ConsentLevel, Turn
+from agent.product.database.gate import Gate
 from agent.settings import Settings
 from agent.sources.base import Source
-from agent.sources.gate import Gate
 from agent.sources.governor import CostGovernor
 
 APPS = "apps"
@@ -63,26 +63,26 @@ def open_sources(
     sources: list[Source] = []
     gate = gate or Gate()
     if settings.host.enabled:
-        from agent.sources.host import open_host
+        from agent.sources.host.source import open_host
 
         sources.append(open_host(settings, catalog))
     if catalog.of_source("folders"):
-        from agent.sources.folders import open_folders
+        from agent.sources.folders.source import open_folders
 
         sources.append(open_folders(settings, catalog))
     if catalog.of_source("home"):
-        from agent.sources.home import open_home
+        from agent.sources.home.source import open_home
 
         sources.append(open_home(settings, catalog))
     if settings.jmx.enabled:
-        from agent.sources.jmx import open_jmx
+        from agent.sources.jmx.source import open_jmx
 
         sources.append(open_jmx(settings, catalog))
     if settings.database.enabled:
-        from agent.sources.guardrails import open_guardrails
+        from agent.sources.guardrails.source import open_guardrails
 
         sources.append(open_guardrails(settings, catalog, governor, gate))
-        from agent.sources.listings import open_listing
+        from agent.sources.listings.source import open_listing
 
         sources += [
             open_listing(name, settings, catalog, level, gate)
@@ -90,7 +90,7 @@ def open_sources(
             if any(metric.sql is not None for metric in catalog.of_source(name))
         ]
     if settings.apps.rest_url is not None:
-        from agent.sources.apps import open_apps
+        from agent.sources.apps.source import open_apps
 
         database = next((source for source in sources if source.name == APPS), None)
         apps = open_apps(settings, catalog, level, database)

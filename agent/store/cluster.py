@@ -30,7 +30,7 @@ from dataclasses import dataclass
 
 from agent.model import Hour, Role, Turn
 from agent.store.database import Store
-from agent.store.state import meta, set_meta
+from agent.store.meta import meta, set_meta
 
 KEY = "cluster"
 MARGIN_S = 1.0

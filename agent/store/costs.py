@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from agent.store.database import Store, from_ms, to_ms
-from agent.store.state import meta, set_meta
+from agent.store.meta import meta, set_meta
 
 KEY = "guardrails.costs"
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from agent.store.database import Store, from_ms, to_ms
-from agent.store.state import meta, set_meta
+from agent.store.meta import meta, set_meta
 
 META_KEY = "delivery"
 

@@ -21,7 +21,7 @@ from enum import StrEnum
 
 from agent.model import Batch, BatchId, Consent, ConsentLevel, Hour
 from agent.store.database import Store, from_ms, to_ms
-from agent.store.state import count_loss
+from agent.store.losses import count_loss
 
 LOSS_FULL = "outbox-full"
 

@@ -17,7 +17,7 @@ from typing import Any
 from agent.model import Failure, Hour, Outcome, Sample, Series, SourceReport, Tick, hour_of
 from agent.store.cluster import record_turn
 from agent.store.database import Store, from_ms, to_ms
-from agent.store.state import meta, set_meta
+from agent.store.meta import meta, set_meta
 
 CHECKPOINT = "checkpoint."  # in the meta table, with the source's name behind it
 KNOWN_LAYOUTS = 4  # lists of series that are kept while all ticks are read; neighbours share one

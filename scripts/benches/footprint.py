@@ -22,7 +22,7 @@ from pathlib import Path
 from agent.catalog import load_catalog
 from agent.consent import Concealer, Pseudonyms
 from agent.model import ConsentLevel, Outcome, Sample, Series, SourceReport, Tick, hour_of
-from agent.product.instance import read_instance
+from agent.product.instance.identity import read_instance
 from agent.settings.load import load_settings
 from agent.store import open_store
 from agent.store.ticks import TickWriter

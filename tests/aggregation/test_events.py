@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from agent.aggregation import Event, Snapshot, acts, aggregate, watch, with_events
+from agent.aggregation import Event, acts, aggregate, watch, with_events
 from agent.catalog import load_catalog
 from agent.model import Failure, Hour, Kind, Outcome, Sample, Series, SourceReport, Tick
 from agent.store.audit import AuditEntry
+from agent.store.snapshots import Snapshot
 from tests.support.ticks import HOUR, START
 
 KINDS = {name: metric.kind for name, metric in load_catalog("jira").metrics.items()}

@@ -13,7 +13,7 @@ from tests.support.coverage import DERIVED, PRODUCTS, readings
 from tests.support.listings import START
 from tests.support.sources import catalog as jira
 
-# What this machine need not have; tests/sources/test_hardware.py and test_container.py read them from files like it.
+# What this machine need not have; tests/sources/host/ (test_hardware.py, test_container.py) reads them from files.
 OF_SOME_MACHINES = {
     *("host.container.cpu.limit", "host.container.memory.limit", "host.container.memory.used"),
     *("host.cpu.model", "host.cpu.cores", "host.cpu.steal_percent", "host.cpu.iowait_percent"),

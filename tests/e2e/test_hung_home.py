@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.store.state import source_states
+from agent.store.source_states import source_states
 from tests.support.agent import RunningAgent, running_agent
 from tests.support.hung_mount import hung_mount
 

@@ -20,7 +20,7 @@ import pytest
 from sqlalchemy import create_engine
 
 from agent.catalog import load_catalog
-from agent.sources.host import Host
+from agent.sources.host.source import Host
 from tests.support.listings import jira_sqlite
 from tests.support.planted import Beans, Place, close_hour, leaks, left_behind, planted, run_daemon, two_ticks
 from tests.support.planting import FOUND, Plants, travelling_bytes

@@ -13,7 +13,8 @@ import pytest
 
 from agent.errors import KeyUnreadable, UsageError
 from agent.link.keyfile import CREDENTIAL, HEADER, ensure_master, load_master, master_path
-from agent.link.private_file import Owner, create_private, make_folder, trusted_owners
+from agent.system.account import Account
+from agent.system.private_file import create_private, make_folder, trusted_owners
 from tests.support.servers import require_root
 
 MASTER = bytes(range(32))
@@ -202,8 +203,8 @@ def test_root_gives_files_to_the_service_account(tmp_path: Path) -> None:
     state_dir, link_dir = tmp_path / "state", tmp_path / "portfolio-agent"
     state_dir.mkdir(0o700)
     os.chown(state_dir, 4242, 4343)
-    make_folder(link_dir, Owner(4242, 4343))
-    ensure_master(link_dir, owner=Owner(4242, 4343), owners=trusted_owners(state_dir))
+    make_folder(link_dir, Account(4242, 4343))
+    ensure_master(link_dir, owner=Account(4242, 4343), owners=trusted_owners(state_dir))
     for path in (link_dir, master_path(link_dir).parent, master_path(link_dir)):
         assert (path.stat().st_uid, path.stat().st_gid) == (4242, 4343)
     assert refusal(link_dir).code == "file-owner"

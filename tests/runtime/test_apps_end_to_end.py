@@ -12,7 +12,7 @@ import pytest
 
 from agent.catalog import load_catalog
 from agent.model import ConsentLevel
-from agent.runtime.concealing import TickConcealer
+from agent.runtime.resident.concealing import TickConcealer
 from agent.sampling import Sampler
 from agent.settings.load import load_settings
 from agent.sources import open_sources

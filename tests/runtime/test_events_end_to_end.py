@@ -13,7 +13,7 @@ import pytest
 
 from agent.catalog import load_catalog
 from agent.model import ConsentLevel, hour_of
-from agent.runtime.concealing import TickConcealer
+from agent.runtime.resident.concealing import TickConcealer
 from agent.sampling import Sampler
 from agent.sources import open_sources
 from agent.store import open_store

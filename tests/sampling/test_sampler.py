@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from agent.aggregation.hourly import NOT_SEEN
+from agent.aggregation.aggregate import NOT_SEEN
 from agent.catalog.reasons import REASONS
 from agent.errors import SourceError
 from agent.model import Failure, Outcome, Reading, Sample, SourceReport, Tick

@@ -53,7 +53,7 @@ def test_install_and_remove_without_network(machine: Machine) -> None:
     assert scripts == ["mysql.sql", "oracle.sql", "postgresql.sql", "sqlserver.sql"]
     told = machine.run(
         "/opt/portfolio-agent/current/bin/python -c"
-        " 'from agent.product.readonly import script_for; print(script_for(\"postgresql\"))'"
+        " 'from agent.product.database.proof import script_for; print(script_for(\"postgresql\"))'"
     ).stdout.strip()
     assert told.endswith("/share/config/database/postgresql.sql")
     assert machine.run(f"head -n 1 {told}").stdout.startswith("-- A read-only account")

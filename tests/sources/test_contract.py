@@ -15,10 +15,10 @@ from agent.jmx import TransportName
 from agent.model import Kind
 from agent.settings import InstanceSettings, ProductType, Settings
 from agent.sources import Source
-from agent.sources.folders import Folders
-from agent.sources.home import open_home
-from agent.sources.host import Host
-from tests.sources.test_folders import homes
+from agent.sources.folders.source import Folders
+from agent.sources.home.source import open_home
+from agent.sources.host.source import Host
+from tests.sources.folders.test_source import homes
 from tests.support.access_logs import make_install
 from tests.support.homes import write_home
 from tests.support.jira_database import fill_sqlite

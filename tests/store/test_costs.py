@@ -11,7 +11,7 @@ import pytest
 
 from agent.store import Store, open_store
 from agent.store.costs import KEY, QueryCost, load_costs, save_costs
-from agent.store.state import set_meta
+from agent.store.meta import set_meta
 
 NOW = datetime(2026, 11, 22, 19, 0, tzinfo=UTC)
 COST = QueryCost("comments", "jira.guardrail.comments", NOW, 12.25, 1320.0, "", 1, estimated=True)

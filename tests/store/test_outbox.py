@@ -14,8 +14,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from agent.batching import split
 from agent.model import Batch
 from agent.store import Store, open_store, outbox
+from agent.store.losses import losses
 from agent.store.outbox import BatchState
-from agent.store.state import losses
 from tests.support.batches import SEALED_AT, START, batch, hour
 
 

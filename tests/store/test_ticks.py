@@ -15,7 +15,7 @@ from agent.errors import StoreError
 from agent.model import Failure, Outcome, Sample, Series, SourceReport, Tick
 from agent.store import Store, open_store
 from agent.store.database import FILE_NAME
-from agent.store.state import source_states
+from agent.store.source_states import source_states
 from agent.store.ticks import TickWriter, last_tick, last_tick_before, remove_ticks, ticks_of
 from tests.support.ticks import HEAP, HOUR, REQUESTS, START, tick
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from agent.catalog import is_cluster_wide, load_catalog
 from agent.errors import StoreError
-from agent.product.instance import ensure_instance
+from agent.product.instance.identity import ensure_instance
 from agent.settings import Settings
 from agent.settings.load import load_settings
 from agent.store import open_store, outbox

@@ -8,18 +8,18 @@ from pathlib import Path
 
 from agent.catalog import Catalog, JmxBinding, load_catalog
 from agent.model import ConsentLevel, Reading
-from agent.product.webapp import WEBAPPS
+from agent.product.homes.webapp import WEBAPPS
 from agent.settings import AgentSettings, ClientsideSettings, InstanceSettings, ProductType, Secret, Settings
-from agent.sources.apps import InstalledApps
+from agent.sources.apps.backoff import Pause
+from agent.sources.apps.source import InstalledApps
+from agent.sources.apps.upm import AppManager
 from agent.sources.clientside import open_clientside
-from agent.sources.folders import Folders
-from agent.sources.guardrails import Guardrails
-from agent.sources.home import open_home
-from agent.sources.host import Host
-from agent.sources.listings import Listing
-from agent.sources.pause import Pause
-from agent.sources.upm import AppManager
-from tests.product.test_webapp import write_pom
+from agent.sources.folders.source import Folders
+from agent.sources.guardrails.source import Guardrails
+from agent.sources.home.source import open_home
+from agent.sources.host.source import Host
+from agent.sources.listings.source import Listing
+from tests.product.homes.test_webapp import write_pom
 from tests.support import product_databases
 from tests.support.access_logs import jira_line, make_install
 from tests.support.app_manager import TOKEN, app_manager

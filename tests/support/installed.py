@@ -12,7 +12,7 @@ REPOSITORY = Path(__file__).parents[2]
 # Stands in for the daemon where the service manager is what is tested: it says READY and does as its file tells.
 PROBE = """
 import json, os, pathlib, signal, sqlite3, ssl, sys, threading
-from agent.runtime.notify import Notifier
+from agent.runtime.resident.notify import Notifier
 
 notifier = Notifier.from_environment()
 stopping = threading.Event()

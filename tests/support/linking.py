@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.link.record import LinkRecord, read_link
-from agent.product.instance import ensure_instance, read_instance
+from agent.product.instance.identity import ensure_instance, read_instance
 from agent.store.audit import AuditEntry, entries
 from agent.store.database import open_store
 from tests.support.cloud import ROOT, Receiver

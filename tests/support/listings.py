@@ -10,7 +10,7 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from agent.model import ConsentLevel, Reading
-from agent.sources.listings import Listing
+from agent.sources.listings.source import Listing
 from tests.support.jira_database import fill_postgres, fill_sqlite
 from tests.support.postgres import PostgresServer
 from tests.support.sources import catalog

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from sqlalchemy import Engine
 
-from agent.product.engine import open_engine
-from agent.product.jdbc import DatabaseAddress
+from agent.product.database.engine import open_engine
+from agent.product.database.jdbc import DatabaseAddress
 from agent.product.model import DatabaseAccess
 from agent.settings import Dialect, Secret
 from tests.support.mariadb import MariaDbServer

@@ -20,8 +20,8 @@ from sqlalchemy import Engine
 
 from agent.catalog import load_catalog
 from agent.model import ConsentLevel
-from agent.product.instance import ensure_instance
-from agent.runtime.concealing import TickConcealer
+from agent.product.instance.identity import ensure_instance
+from agent.runtime.resident.concealing import TickConcealer
 from agent.sampling import Sampler
 from agent.settings.load import load_settings
 from agent.sources import open_sources

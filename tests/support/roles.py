@@ -10,8 +10,8 @@ import uuid
 
 import pytest
 
-from agent.product.database import _own_schema
-from agent.product.jdbc import DatabaseAddress
+from agent.product.database.credentials import _own_schema
+from agent.product.database.jdbc import DatabaseAddress
 from agent.product.model import DatabaseAccess
 from agent.settings import Dialect, Secret
 from scripts.database_roles import FOLDER

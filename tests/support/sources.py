@@ -11,13 +11,13 @@ from agent.catalog.model import DataType
 from agent.jmx import BeanQuery, Target, Transport, TransportName
 from agent.jmx.transport import open_transport
 from agent.model import Category, ConsentLevel, EntryType, Kind
-from agent.product.engine import open_engine
-from agent.product.jdbc import DatabaseAddress
+from agent.product.database.engine import open_engine
+from agent.product.database.jdbc import DatabaseAddress
 from agent.product.model import DatabaseAccess
 from agent.settings import AgentSettings, ClientsideSettings, Dialect, InstanceSettings, ProductType, Secret, Settings
 from agent.sources.clientside import ClientSide, open_clientside
-from agent.sources.guardrails import Guardrails
-from agent.sources.jmx import Jmx
+from agent.sources.guardrails.source import Guardrails
+from agent.sources.jmx.source import Jmx
 from tests.support.mariadb import MariaDbServer
 from tests.support.postgres import PostgresServer
 

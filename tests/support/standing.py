@@ -15,7 +15,7 @@ from agent.catalog import load_catalog
 from agent.link.flow import place_of, stage_key
 from agent.link.record import LinkRecord, save_record
 from agent.model import Consent, ConsentLevel, Outcome, Sample, Series, SourceReport, Tick, hour_of
-from agent.product.instance import ensure_instance, read_instance
+from agent.product.instance.identity import ensure_instance, read_instance
 from agent.settings import Secret, Settings
 from agent.settings.load import load_settings
 from agent.store import open_store

@@ -122,7 +122,8 @@ def test_no_start_compiles_anything(site: Site) -> None:
     pid = main_pid(site.machine)
     options = site.machine.run(f"tr '\\0' '\\n' < /proc/{pid}/cmdline").stdout.split()
     assert options[1:3] == ["-OO", "-X"]
-    loads = "import agent.runtime.daemon, agent.sources.guardrails, agent.sources.host, agent.sources.jmx, psycopg"
+    sources = ", ".join(f"agent.sources.{name}.source" for name in ("guardrails", "host", "jmx"))
+    loads = f"import agent.runtime.resident.daemon, {sources}, psycopg"
     said = site.machine.run(f"{options[0]} -v -OO -X {options[3]} -I -c '{loads}' 2>&1 >/dev/null").stdout
     read = [line for line in said.splitlines() if line.startswith("# code object from ")]
     bytecode = options[3].partition("=")[2]

@@ -16,7 +16,7 @@ SANDBOX = """
 import ctypes, json, os, pathlib, resource, socket, sqlite3, ssl
 
 import psutil
-from agent.runtime.process import die_with_parent, refuse_dumps
+from agent.system.process import die_with_parent, refuse_dumps
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 def outcome(work):

@@ -27,9 +27,9 @@ def bundle(
 
     Example: portfolio-agent bundle --output /tmp/for-upload
     """
-    from agent.runtime.account import act_as_owner
-    from agent.runtime.deliver import write_bundle_by_hand
+    from agent.runtime.hourly.run import write_bundle_by_hand
     from agent.settings.load import load_settings
+    from agent.system.account import act_as_owner
 
     settings = load_settings(config)
     act_as_owner(settings.agent.state_dir)

@@ -32,7 +32,7 @@ def show(
 ) -> None:
     """Print every metric that is read, from which MBean or statement, and under which consent it may leave."""
     from agent.catalog import load_catalog
-    from agent.cli.catalog_view import as_document, as_text
+    from agent.views.catalog import as_document, as_text
 
     catalog = load_catalog(product or _configured(config))
     document = as_document(catalog, _level(consent), sql=sql)

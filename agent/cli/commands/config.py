@@ -49,7 +49,7 @@ def check(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
             raise
         print_json(_answer(error))
         raise typer.Exit(error.exit_code) from None
-    from agent.product.login import login_report
+    from agent.product.database.connect import login_report
 
     lines, facts = login_report(settings)
     if as_json:

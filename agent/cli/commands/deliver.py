@@ -10,7 +10,7 @@ import typer
 from agent.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, print_json
 
 if TYPE_CHECKING:
-    from agent.runtime.hourly import HourlyReport
+    from agent.runtime.hourly.close import HourlyReport
 
 
 def deliver(
@@ -29,10 +29,10 @@ def deliver(
     Example: portfolio-agent deliver --no-push
     """
     from agent.cli import log
-    from agent.runtime.account import act_as_owner
-    from agent.runtime.deliver import run_hourly, run_scheduled
-    from agent.runtime.stopping import stop_on_signals
+    from agent.runtime.hourly.run import run_hourly, run_scheduled
     from agent.settings.load import load_settings
+    from agent.system.account import act_as_owner
+    from agent.system.stopping import stop_on_signals
 
     settings = load_settings(config)
     act_as_owner(settings.agent.state_dir)

@@ -18,9 +18,9 @@ def doctor(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None
 
     Example: portfolio-agent doctor --json
     """
-    from agent.runtime.account import act_as_owner
-    from agent.runtime.doctor import examine, render_report
     from agent.settings.load import load_settings
+    from agent.system.account import act_as_owner
+    from agent.views.doctor import examine, render_report
 
     settings = load_settings(config)
     act_as_owner(settings.agent.state_dir)

@@ -55,8 +55,8 @@ def init(
     as_json: AsJson = False,
 ) -> None:
     """Read the product's home folder and write the agent's configuration. Asks nothing, copies no password."""
-    from agent.product.home import product_of
-    from agent.product.setup import SetupWishes, set_up
+    from agent.product.homes.dispatch import product_of
+    from agent.product.instance.setup import SetupWishes, set_up
 
     report = set_up(
         SetupWishes(
@@ -74,7 +74,7 @@ def init(
             force=force,
         )
     )
-    from agent.product.login import login_report
+    from agent.product.database.connect import login_report
     from agent.settings.load import load_settings
 
     lines, facts = login_report(load_settings(output or config))

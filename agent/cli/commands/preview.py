@@ -28,9 +28,9 @@ def preview(
     Example: portfolio-agent preview --level extended
     """
     from agent.model import ConsentLevel
-    from agent.runtime.account import act_as_owner
-    from agent.runtime.preview import read_difference, read_preview
     from agent.settings.load import load_settings
+    from agent.system.account import act_as_owner
+    from agent.views.preview import read_difference, read_preview
 
     if level not in (None, ConsentLevel.BASIC, ConsentLevel.EXTENDED):
         raise UsageError(f"There is no consent level {level!r}.", do="Use --level basic or --level extended.")

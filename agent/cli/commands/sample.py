@@ -14,9 +14,9 @@ def sample(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None
 
     Example: portfolio-agent sample --json
     """
-    from agent.runtime.account import act_as_owner
-    from agent.runtime.once import read_once, render_once
     from agent.settings.load import load_settings
+    from agent.system.account import act_as_owner
+    from agent.views.sample import read_once, render_once
 
     settings = load_settings(config)
     act_as_owner(settings.agent.state_dir)

@@ -16,10 +16,10 @@ def status(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None
 
     Example: portfolio-agent status --json
     """
-    from agent.runtime.account import act_as_owner
-    from agent.runtime.health import read_health
-    from agent.runtime.health_view import render_health
     from agent.settings.load import load_settings
+    from agent.system.account import act_as_owner
+    from agent.views.health import read_health
+    from agent.views.health_text import render_health
 
     settings = load_settings(config)
     act_as_owner(settings.agent.state_dir)

@@ -18,8 +18,8 @@ from xml.parsers import expat
 
 from agent.catalog.reasons import NOT_PRESENT, NOT_SUPPORTED, PERMISSION_DENIED
 from agent.errors import SourceError
-from agent.product.documents import Malformed, read_octets
-from agent.settings.files import open_regular
+from agent.product.homes.formats import Malformed, read_octets
+from agent.system.files import open_regular
 
 VALVE = "org.apache.catalina.valves.AccessLogValve"
 SERVER_XML = Path("conf", "server.xml")

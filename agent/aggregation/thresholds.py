@@ -1,0 +1,39 @@
+"""Guardrails against their published thresholds: what `status` and the report say about the product, not the agent.
+
+In:   the aggregates of one closed hour, the catalog's thresholds. Out: one `Standing` a metric that was counted.
+A metric that was not counted in this hour has no standing in it; the store keeps the one of its last hour.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from agent.catalog import Catalog
+from agent.model import HourlyAggregate
+from agent.store.thresholds import Standing
+
+
+def standings_of(aggregates: Iterable[HourlyAggregate], catalog: Catalog) -> list[Standing]:
+    """The last figure of each metric that has a threshold, with the numbers and the page they are from."""
+    found = []
+    for row in aggregates:
+        metric = catalog.metrics.get(row.series.metric)
+        value = row.figures.get("last")
+        if metric is None or metric.threshold is None or not row.samples:
+            continue
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            continue
+        threshold = metric.threshold
+        found.append(
+            Standing(
+                metric=metric.name,
+                level=threshold.level(value).value,
+                value=value,
+                warn=threshold.warn,
+                limit=threshold.limit,
+                source=threshold.source,
+                hour=row.hour.start,
+                method=str(row.figures.get("method", "exact")),
+            )
+        )
+    return found

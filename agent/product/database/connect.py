@@ -1,0 +1,85 @@
+"""What is done with the proof of `readonly`: the product's database is opened, refused or reported by it.
+
+In:   the settings; the login is read anew for each connection. Out: an engine for every source, or words for an admin.
+An account of the agent's own that may write is refused; the product's own login may write by nature and is used all
+the same, in sessions that cannot (`[database] allow_writable_login` turns either round).
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, Engine, event
+
+from agent.errors import SourceError
+from agent.product.database.errors import database_errors
+from agent.product.database.proof import WriteProof, prove
+from agent.settings import Settings
+
+
+def login_report(settings: Settings) -> tuple[list[str], dict[str, object]]:
+    """What to print about the login, and the same as JSON; also when the database cannot be asked now."""
+    if not settings.database.enabled:
+        return ["The database is not read."], {"asked": False, "why": "disabled"}
+    try:
+        proof = prove_login(settings)
+    except SourceError as error:
+        line = f"Whether the login can write was not asked: {error.what} {error.why}".rstrip()
+        return [line], {"asked": False, "why": error.reason}
+    lines = proof.lines()
+    if proof.can_write and settings.database.refuses_writable_login:
+        lines.append("The agent will not use it (allow_writable_login is false for an own account).")
+    return lines, {"asked": True, **proof.to_json()}
+
+
+def prove_login(settings: Settings, limit_s: float = 5.0) -> WriteProof:
+    """The proof for the login of this configuration, over one short connection. Raises SourceError."""
+    from agent.product.database.credentials import read_login
+    from agent.product.database.engine import open_engine
+
+    engine = open_engine(read_login(settings), min(limit_s, settings.database.statement_timeout_s))
+    try:
+        with database_errors(), engine.connect() as connection:
+            return prove(connection)
+    finally:
+        engine.dispose()
+
+
+def open_product_database(settings: Settings) -> Engine:
+    """The engine that every source reads through; it refuses a login that may write where the configuration says so.
+
+    Nothing is connected yet. Address, user and password are those of the moment of each connection.
+    """
+    from agent.product.database.credentials import read_login
+    from agent.product.database.engine import open_engine
+
+    database = settings.database
+    engine = open_engine(read_login(settings), database.statement_timeout_s, lambda: read_login(settings))
+    return refuse_writable(engine) if database.refuses_writable_login else engine
+
+
+def refuse_writable(engine: Engine) -> Engine:
+    """The same engine, whose first connection proves that the login cannot write.
+
+    Until it does, each connection raises SourceError `login-can-write`.
+    """
+    proven: list[bool] = []
+
+    def check(connection: Connection) -> None:
+        if proven:
+            return
+        try:
+            proof = prove(connection)
+            if proof.can_write:
+                raise SourceError(
+                    "login-can-write",
+                    "The database login may write, so it is not used.",
+                    why="; ".join(proof.findings),
+                    do=f"Take these rights away (see {proof.script}), "
+                    "or set [database] allow_writable_login = true: sessions stay read-only.",
+                )
+        except SourceError:
+            connection.close()
+            raise
+        proven.append(True)
+
+    event.listen(engine, "engine_connect", check)
+    return engine

@@ -1,0 +1,76 @@
+"""How the agent logs in to the product's database, decided anew for each connection and kept by nobody.
+
+`login = "product"`: address and login as the product's own file says at this moment; the password is never copied.
+`login = "own"`: the address in our settings, the password from a file or a systemd credential.
+Every fault is a SourceError: a database the agent may not enter costs its own samples, nothing else.
+"""
+
+from __future__ import annotations
+
+from agent.errors import ConfigError, SourceError
+from agent.product.database.jdbc import DEFAULT_PORTS, DatabaseAddress
+from agent.product.homes.dispatch import read_product_database
+from agent.product.model import DatabaseAccess
+from agent.settings import DatabaseLogin, DatabaseSettings, Dialect, Settings, read_secret
+
+OWN_ACCOUNT = (
+    "Create a read-only account for the agent, put its password into a file of mode 0600, and set in agent.toml: "
+    '[database] login = "own", dialect, host, name, user and password_file'
+)
+
+
+def read_login(settings: Settings) -> DatabaseAccess:
+    """Address, user and password for one connection.
+
+    Raises SourceError: `password-encrypted` when the product keeps its password encrypted, `login-unreadable` when
+    the place of the login cannot be read.
+    """
+    try:
+        if settings.database.login is DatabaseLogin.PRODUCT:
+            return _product_login(settings)
+        return _own_login(settings.database)
+    except ConfigError as error:
+        mistakes = "; ".join(str(mistake) for mistake in error.mistakes)
+        raise SourceError("login-unreadable", error.what, why=mistakes or error.why, do=error.do) from None
+
+
+def _product_login(settings: Settings) -> DatabaseAccess:
+    product = settings.instance.product
+    database = read_product_database(product, settings.instance.home, settings.instance.shared_home)
+    if database.encrypted:
+        raise SourceError(
+            "password-encrypted",
+            f"The database password of {product} is encrypted and is not decrypted by this agent.",
+            why="Its key belongs to the product.",
+            do=OWN_ACCOUNT,
+        )
+    return DatabaseAccess(database.address, database.user, database.password, database.schema)
+
+
+def _own_login(database: DatabaseSettings) -> DatabaseAccess:
+    dialect, name = database.dialect, database.name
+    if dialect is None or name is None:
+        raise ConfigError("The database's address is not complete.", why="dialect or name is missing.", do=OWN_ACCOUNT)
+    if dialect is Dialect.SQLITE:
+        return DatabaseAccess(DatabaseAddress(dialect, (), name), "", None)
+    return DatabaseAccess(
+        DatabaseAddress(
+            dialect,
+            ((database.host or "localhost", database.port or DEFAULT_PORTS[dialect]),),
+            name="" if dialect is Dialect.ORACLE else name,
+            service=name if dialect is Dialect.ORACLE else "",
+        ),
+        database.user or "",
+        read_secret(database.password_file, database.password_credential),
+        _own_schema(dialect, database.schema),
+    )
+
+
+def _own_schema(dialect: Dialect, schema: str | None) -> str:
+    """Where to look for tables; PostgreSQL first in the account's own schema, as it does when nothing is said.
+
+    There config/database/postgresql.sql keeps views of tables of which the account may see only single rows.
+    """
+    if not schema:
+        return ""
+    return f"$user,{schema}" if dialect is Dialect.POSTGRESQL else schema

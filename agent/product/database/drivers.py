@@ -1,0 +1,258 @@
+"""How each database is reached and made harmless: driver, connect arguments, what a new session is told.
+
+Every session is read-only, gives up on a statement after `statement_timeout_s` on the server, waits at most LOCK_WAIT_S
+for a lock, and never reads a password from here: `engine.py` hands it over when the connection is made.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote
+
+from agent.errors import SourceError
+from agent.product.database.jdbc import DatabaseAddress
+from agent.product.model import DatabaseAccess
+from agent.settings import Dialect
+
+APPLICATION = "portfolio-agent"
+LOCK_WAIT_S = 2
+LONGEST_CONNECT_S = 10
+PROGRESS_STEPS = 20_000  # SQLite looks at the clock every 20,000 of its own steps: about a millisecond
+
+
+@dataclass(frozen=True, slots=True)
+class Driver:
+    """What SQLAlchemy needs for one dialect.
+
+    `prepare` gets each new driver connection; `on_begin` is the first statement of every transaction; `creator`
+    replaces connecting by arguments; `cut_after_s` asks for a watch on this side, where the driver itself has none.
+    """
+
+    name: str
+    connect: Mapping[str, object] = field(default_factory=dict)
+    prepare: Callable[[Any], None] | None = None
+    on_begin: str = ""
+    creator: Callable[[], Any] | None = None
+    before_statement: Callable[[], None] | None = None
+    cut_after_s: float | None = None
+
+
+def driver_for(login: DatabaseAccess, statement_timeout_s: float) -> Driver:
+    """The driver settings for this login; no password in them."""
+    return _DRIVERS[login.address.dialect](login, statement_timeout_s)
+
+
+def _connect_s(statement_timeout_s: float) -> int:
+    # libpq takes 1 for 2, and whole seconds only.
+    return max(2, min(LONGEST_CONNECT_S, math.ceil(statement_timeout_s)))
+
+
+def _postgresql(login: DatabaseAccess, timeout_s: float) -> Driver:
+    address = login.address
+    guards = {
+        "default_transaction_read_only": "on",
+        "statement_timeout": str(_milliseconds(timeout_s)),
+        "lock_timeout": str(LOCK_WAIT_S * 1000),
+        "idle_in_transaction_session_timeout": str(_milliseconds(timeout_s) + 60_000),
+        # The product's own queries come first: one process for each of ours, no compiled code.
+        "max_parallel_workers_per_gather": "0",
+        "jit": "off",
+    }
+    schema = login.schema or address.options.get("currentschema", "")
+    if schema:
+        names = [name.strip().strip('"').replace('"', "") for name in schema.split(",")]
+        guards["search_path"] = ",".join(f'"{name}"' for name in names if name)
+    connect: dict[str, object] = {
+        "host": ",".join(host for host, _ in address.hosts),
+        "port": ",".join(str(port) for _, port in address.hosts),
+        "dbname": address.name,
+        "user": login.user,
+        "application_name": APPLICATION,
+        "connect_timeout": _connect_s(timeout_s),
+        "options": " ".join(f"-c {key}={_escaped(value)}" for key, value in guards.items()),
+        # A peer that is gone without a word: noticed by the kernel within the statement's time.
+        "keepalives_idle": 30,
+        "tcp_user_timeout": _milliseconds(timeout_s) + 5_000,
+        "prepare_threshold": None,
+        **_postgresql_tls(address.options),
+    }
+    if address.options.get("targetservertype", "").lower() in ("primary", "master"):
+        connect["target_session_attrs"] = "primary"
+    return Driver("postgresql+psycopg", connect, prepare=_psycopg_read_only, cut_after_s=timeout_s + 2.0)
+
+
+def _psycopg_read_only(connection: Any) -> None:
+    # BEGIN READ ONLY on top of the session's default: no statement of ours can switch it off inside a transaction.
+    connection.read_only = True
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", "\\\\").replace(" ", "\\ ")
+
+
+def _postgresql_tls(options: Mapping[str, str]) -> dict[str, object]:
+    """libpq's words for what the product's own URL asks; never weaker than the URL."""
+    mode = options.get("sslmode", "").lower()
+    modes = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
+    if not mode and options.get("ssl", "false").lower() in ("true", ""):
+        mode = "require" if "nonvalidating" in options.get("sslfactory", "").lower() else "verify-full"
+    if mode not in modes:
+        return {}
+    chosen: dict[str, object] = {"sslmode": mode}
+    root = options.get("sslrootcert", "")
+    if root.startswith("/"):
+        chosen["sslrootcert"] = root
+    elif mode == "verify-full":
+        chosen["sslrootcert"] = "system"
+    return chosen
+
+
+def _mysql(login: DatabaseAccess, timeout_s: float) -> Driver:
+    address = login.address
+    connect: dict[str, object] = {
+        "host": address.host,
+        "port": address.port,
+        "database": address.name,
+        "user": login.user,
+        "charset": "utf8mb4",
+        "connect_timeout": _connect_s(timeout_s),
+        "read_timeout": timeout_s + 2.0,
+        "write_timeout": timeout_s + 2.0,
+        "program_name": APPLICATION,
+        **_mysql_tls(address.options),
+    }
+
+    def prepare(connection: Any) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT VERSION()")
+            mariadb = "mariadb" in str(cursor.fetchone()[0]).lower()
+            limit = (
+                f"max_statement_time = {timeout_s:.3f}"
+                if mariadb
+                else f"max_execution_time = {_milliseconds(timeout_s)}"
+            )
+            cursor.execute(
+                f"SET SESSION {limit}, lock_wait_timeout = {LOCK_WAIT_S}, innodb_lock_wait_timeout = {LOCK_WAIT_S}"
+            )
+            cursor.execute("SET SESSION TRANSACTION READ ONLY")
+        connection.commit()
+
+    return Driver("mysql+pymysql", connect, prepare=prepare)
+
+
+def _mysql_tls(options: Mapping[str, str]) -> dict[str, object]:
+    mode = options.get("sslmode", "").upper()
+    if mode in ("VERIFY_CA", "VERIFY_IDENTITY") or options.get("verifyservercertificate", "").lower() == "true":
+        return {"ssl_verify_cert": True, "ssl_verify_identity": mode == "VERIFY_IDENTITY"}
+    if mode == "DISABLED" or options.get("usessl", "").lower() == "false":
+        return {"ssl_disabled": True}
+    if mode == "REQUIRED" or options.get("requiressl", "").lower() == "true":
+        import ssl
+
+        # What the product's URL asks for: encrypted, peer not verified.
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        return {"ssl": context}
+    return {}
+
+
+def _oracle(login: DatabaseAccess, timeout_s: float) -> Driver:
+    def prepare(connection: Any) -> None:
+        connection.call_timeout = _milliseconds(timeout_s)
+        if login.schema:
+            connection.current_schema = login.schema
+
+    connect: dict[str, object] = {
+        "dsn": oracle_descriptor(login.address, _connect_s(timeout_s)),
+        "user": login.user,
+        "program": APPLICATION,
+    }
+    return Driver("oracle+oracledb", connect, prepare=prepare, on_begin="SET TRANSACTION READ ONLY")
+
+
+def oracle_descriptor(address: DatabaseAddress, connect_s: int) -> str:
+    """Oracle's own form of the address; hosts and names were checked when the address was made."""
+    protocol = "tcps" if address.options.get("protocol") == "tcps" else "tcp"
+    places = "".join(f"(ADDRESS=(PROTOCOL={protocol})(HOST={host})(PORT={port}))" for host, port in address.hosts)
+    what = f"(SERVICE_NAME={address.service})" if address.service else f"(SID={address.sid})"
+    return (
+        f"(DESCRIPTION=(TRANSPORT_CONNECT_TIMEOUT={connect_s})(RETRY_COUNT=0)"
+        f"(ADDRESS_LIST={places})(CONNECT_DATA={what}))"
+    )
+
+
+def _sqlserver(login: DatabaseAccess, timeout_s: float) -> Driver:
+    address = login.address
+    options = address.options
+    instance = options.get("instancename", "")
+    server = f"{address.host}\\{instance}" if instance else address.host
+    connect: dict[str, object] = {
+        "server": server,
+        "database": address.name,
+        "user": login.user,
+        "timeout": math.ceil(timeout_s),
+        "login_timeout": _connect_s(timeout_s),
+        "appname": APPLICATION,
+        "read_only": True,
+    }
+    if not instance:
+        connect["port"] = str(address.port)
+    if options.get("encrypt", "").lower() in ("true", "strict"):
+        connect["encryption"] = "require"
+
+    def prepare(connection: Any) -> None:
+        cursor = connection.cursor()
+        cursor.execute("SELECT snapshot_isolation_state FROM sys.databases WHERE database_id = DB_ID()")
+        row = cursor.fetchone()
+        cursor.execute(f"SET LOCK_TIMEOUT {LOCK_WAIT_S * 1000}")
+        # Snapshot reads take no shared locks; without it a lock wait ends after LOCK_TIMEOUT.
+        if row is not None and row[0] == 1:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL SNAPSHOT")
+        cursor.close()
+        connection.commit()
+
+    return Driver("mssql+pymssql", connect, prepare=prepare)
+
+
+def _sqlite(login: DatabaseAccess, timeout_s: float) -> Driver:
+    path = login.address.name
+    ends = [math.inf]
+
+    def connect() -> sqlite3.Connection:
+        if not os.path.isfile(path):
+            raise SourceError(
+                "not-present", "The database file is not there.", why=f"There is no file {path}.", do="See agent.toml."
+            )
+        connection = sqlite3.connect(
+            f"file:{quote(path)}?mode=ro", uri=True, timeout=LOCK_WAIT_S, check_same_thread=False
+        )
+        connection.execute("PRAGMA query_only = ON")
+        connection.execute("PRAGMA trusted_schema = OFF")
+        connection.set_progress_handler(lambda: time.monotonic() > ends[0], PROGRESS_STEPS)
+        return connection
+
+    def before_statement() -> None:
+        ends[0] = time.monotonic() + timeout_s
+
+    return Driver("sqlite+pysqlite", creator=connect, before_statement=before_statement)
+
+
+def _milliseconds(seconds: float) -> int:
+    return max(1, round(seconds * 1000))
+
+
+_DRIVERS: dict[Dialect, Callable[[DatabaseAccess, float], Driver]] = {
+    Dialect.POSTGRESQL: _postgresql,
+    Dialect.MYSQL: _mysql,
+    Dialect.ORACLE: _oracle,
+    Dialect.SQLSERVER: _sqlserver,
+    Dialect.SQLITE: _sqlite,
+}

@@ -1,0 +1,124 @@
+"""What the readers of all product homes share: opening a file, a JDBC URL, a path, a password that is encrypted.
+
+Each function notes what is wrong as a `Mistake` and goes on, so that one refusal names everything. Nothing of a file's
+content stands in a message but key names, numbers and paths.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+
+from agent.errors import ConfigError, Mistake
+from agent.product.database.jdbc import BadUrl, DatabaseAddress, parse_jdbc_url
+from agent.product.homes.formats import Malformed, read_octets
+from agent.product.model import ProductDatabase
+from agent.settings import Dialect, Secret, shown
+
+SECURED = "{ATL_SECURED}"  # what newer products leave in a password's place
+NAME_LIMIT = 255
+
+DO_HOME = "Correct what is listed, or name another folder with --home; nothing was written."
+DO_LOGIN = 'Compare with the file the product runs with, or set [database] login = "own" and give the agent an account.'
+
+
+def require_folder(home: Path, product: str, holds: str) -> None:
+    """Raise ConfigError when there is no such folder."""
+    if not home.is_dir():
+        raise ConfigError(
+            f"There is no {product} home at {shown(str(home), 300)}.",
+            (Mistake(shown(str(home), 300), "", "is not a folder, or this account may not see it"),),
+            do=f"Name the local home folder of this node (the one that holds {holds}) with --home.",
+        )
+
+
+def file_octets(path: Path, mistakes: list[Mistake], missing: str) -> bytes | None:
+    """The bytes of `path`; None with a mistake noted otherwise. Absent is a mistake only when `missing` says why."""
+    try:
+        return read_octets(path)
+    except FileNotFoundError:
+        if missing:
+            mistakes.append(Mistake(str(path), "", missing))
+    except PermissionError:
+        mistakes.append(Mistake(str(path), "", _permission_words(path)))
+    except Malformed as error:
+        mistakes.append(Mistake(str(path), "", str(error)))
+    except OSError as error:
+        mistakes.append(Mistake(str(path), "", error.strerror or type(error).__name__))
+    return None
+
+
+def parse_address(file: str, key: str, url: str, mistakes: list[Mistake]) -> DatabaseAddress | None:
+    """The address in the product's JDBC URL; None with a mistake noted."""
+    try:
+        return parse_jdbc_url(url)
+    except BadUrl as error:
+        mistakes.append(Mistake(file, key, str(error)))
+        return None
+
+
+def product_login(
+    file: str, keys: tuple[str, str], values: Mapping[str, str], cipher: str, mistakes: list[Mistake]
+) -> tuple[str, Secret | None, bool]:
+    """User, password and whether the password is encrypted; `keys` name user and password in `values`."""
+    user_key, password_key = keys
+    user, password = values.get(user_key, "").strip(), values.get(password_key, "")
+    if not user.isprintable() or len(user) > NAME_LIMIT:
+        mistakes.append(Mistake(file, user_key, "is too long or holds control characters"))
+    encrypted = bool(cipher.strip()) or password.strip() == SECURED
+    return user, None if encrypted or not password else Secret(password), encrypted
+
+
+def built_database(
+    file: str, keys: tuple[str, str, str], values: Mapping[str, str], cipher: str, mistakes: list[Mistake]
+) -> ProductDatabase | None:
+    """The login from one URL, one user and one password key; None with mistakes noted. The URL must be there."""
+    url_key, user_key, password_key = keys
+    address = parse_address(file, url_key, values[url_key].strip(), mistakes)
+    user, password, encrypted = product_login(file, (user_key, password_key), values, cipher, mistakes)
+    if not user and (address is None or address.dialect is not Dialect.SQLITE):
+        mistakes.append(Mistake(file, user_key, "is missing or empty"))
+    if address is None:
+        return None
+    return ProductDatabase(address, user, password, encrypted, schema="")
+
+
+def named_folder(file: str, key: str, text: str, places: Mapping[str, Path], mistakes: list[Mistake]) -> Path | None:
+    """The absolute path that a product's file names, `${name}` of `places` put in; None with a mistake noted."""
+    for name, place in places.items():
+        text = text.replace("${" + name + "}", str(place))
+    if "${" in text:
+        mistakes.append(Mistake(file, key, "holds a placeholder that is not known; name it with --shared-home"))
+    elif not text.startswith("/") or not text.isprintable() or ".." in Path(text).parts:
+        mistakes.append(Mistake(file, key, "is not an absolute path; name it with --shared-home"))
+    else:
+        return Path(text)
+    return None
+
+
+def check_shared_home(home: Path, shared: Path, key: str, mistakes: list[Mistake]) -> None:
+    """Note a mistake when there is no such folder; `key` says who named it."""
+    if not shared.is_dir():
+        mistakes.append(
+            Mistake(str(home), key, f"there is no folder {shown(str(shared), 300)}, or this account may not see it")
+        )
+
+
+def check_node_name(file: str, key: str, name: str, mistakes: list[Mistake]) -> None:
+    """Note a mistake when a node's name cannot be one."""
+    if not name.isprintable() or len(name) > NAME_LIMIT:
+        mistakes.append(Mistake(file, key, "is too long or holds control characters"))
+
+
+def _permission_words(path: Path) -> str:
+    try:
+        facts = path.stat()
+        owner = f"uid {facts.st_uid}, mode {stat.S_IMODE(facts.st_mode):04o}"
+    except OSError:
+        owner = "its folder cannot be entered"
+    return (
+        f"uid {os.geteuid()} may not read it ({owner}); grant it on this file only: "
+        f"setfacl -m u:portfolio-agent:r {path} && setfacl -m u:portfolio-agent:x {path.parent}"
+    )

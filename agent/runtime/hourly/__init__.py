@@ -1,0 +1,1 @@
+"""The hourly run: close hours, seal, push or bundle, forget, tidy; a short process, by the daemon or by hand."""

@@ -1,0 +1,100 @@
+"""Evens out hours that were stored under different levels.
+
+In:   the stored ticks of an hour and what is known of the one before it. Out: the same with one name for one thing, so
+      that they can be added up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from agent.aggregation import list_of
+from agent.catalog import Catalog, TagTreatment
+from agent.consent import Concealer, Pseudonyms
+from agent.model import ConsentLevel, HourlyAggregate, Series, Tick
+from agent.store.snapshots import Key, Seen, Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Even:
+    """One hour's material with one name for one thing."""
+
+    ticks: list[Tick]
+    before: Tick | None
+    known: list[HourlyAggregate]
+    snapshot: Snapshot
+
+
+def even_out(material: Even, catalog: Catalog, level: ConsentLevel, pseudonyms: Pseudonyms) -> Even:
+    """The same hour with every name as `level` stores it; under Extended, unless some of it was stored under Basic.
+
+    What came before is brought to the same names, so that no counter starts anew and no app is taken for another one
+    because the level changed or an older agent stored names as read.
+    """
+    extended = level is ConsentLevel.EXTENDED and not any(_is_basic(tick, catalog) for tick in material.ticks)
+    if not extended:
+        concealer = Concealer(catalog)
+
+        def name(series: Series) -> Series | None:
+            return concealer.series(series, ConsentLevel.BASIC, pseudonyms)
+
+        ticks = [concealer.conceal(tick, ConsentLevel.BASIC, pseudonyms) for tick in material.ticks]
+        before = material.before
+        if before is not None:
+            before = concealer.conceal(before, ConsentLevel.BASIC, pseudonyms)
+        return Even(ticks, before, _renamed(material.known, name), snapshot_renamed(material.snapshot, catalog, name))
+    wide, narrow = Concealer(catalog), Concealer(catalog)
+    ticks = [wide.conceal(tick, ConsentLevel.EXTENDED, pseudonyms) for tick in material.ticks]
+    # What was a pseudonym before is told by its name now, where this hour has a name for it.
+    names = {
+        hashed: series
+        for series in {sample.series for tick in ticks for sample in tick.samples if sample.series.tags}
+        if (hashed := narrow.series(series, ConsentLevel.BASIC, pseudonyms)) is not None and hashed != series
+    }
+
+    def named(series: Series) -> Series | None:
+        wider = wide.series(series, ConsentLevel.EXTENDED, pseudonyms)
+        return None if wider is None else names.get(wider, wider)
+
+    before = material.before
+    if before is not None:
+        before = _tick_renamed(wide.conceal(before, ConsentLevel.EXTENDED, pseudonyms), names)
+    return Even(ticks, before, _renamed(material.known, named), snapshot_renamed(material.snapshot, catalog, named))
+
+
+def _is_basic(tick: Tick, catalog: Catalog) -> bool:
+    """Whether something is hashed that Extended would have kept."""
+    for sample in tick.samples:
+        for tag in sample.series.hashed:
+            metric = catalog.metrics.get(sample.series.metric)
+            rule = metric.tags.get(tag) if metric is not None else None
+            if rule is not None and rule.extended is TagTreatment.KEEP and rule.basic is not rule.extended:
+                return True
+    return False
+
+
+def _tick_renamed(tick: Tick, names: Mapping[Series, Series]) -> Tick:
+    samples = (replace(sample, series=names.get(sample.series, sample.series)) for sample in tick.samples)
+    return replace(tick, samples=tuple(samples))
+
+
+def _renamed(rows: Iterable[HourlyAggregate], name: Callable[[Series], Series | None]) -> list[HourlyAggregate]:
+    return [replace(row, series=series) for row in rows if (series := name(row.series)) is not None]
+
+
+def snapshot_renamed(snapshot: Snapshot, catalog: Catalog, name: Callable[[Series], Series | None]) -> Snapshot:
+    """The snapshot with the keys of its lists by the same names as the hour's series."""
+    seen = dict(snapshot.seen)
+    for metric, before in snapshot.seen.items():
+        watched, entry = list_of(metric), catalog.metrics.get(metric)
+        if watched is None or entry is None:
+            continue
+        items: dict[Key, tuple[str, ...]] = {}
+        for key, facts in before.items.items():
+            hashed = (watched.tag,) if key.hashed else ()
+            series = name(Series(entry.source, metric, ((watched.tag, key.text),), hashed))
+            if series is not None and series.tags:
+                items[Key(series.tags[0][1], bool(series.hashed))] = facts
+        seen[metric] = Seen(before.at, items)
+    return replace(snapshot, seen=seen)

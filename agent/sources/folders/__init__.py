@@ -1,0 +1,1 @@
+"""Sizes and ages of the product's folders."""

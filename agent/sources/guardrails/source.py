@@ -1,0 +1,283 @@
+"""Guardrails: counts from the product's database, one named query at a time.
+
+In:   the catalog's `.sql` files, a read-only engine with a statement timeout (agent.product), what each query cost.
+Out:  Samples, whole numbers wherever the database gave one. Each query has its own transaction, timeout and
+      error: a slow or missing one costs only its own metrics. A missing table or column is "not-present",
+      never 0. A query that would take more than 1 % of the time since its last run is "not-due"; where it slides beyond
+      an hour, or was ended for taking too long, the database's own estimate stands in with `method = estimate`.
+      A table that this account may not read is asked for through its filtered view, where there is one.
+      SourceError only when the database cannot be reached at all.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from agent.catalog import Catalog, DataType, Metric, NullMeans, SqlQuery
+from agent.catalog.reasons import (
+    DEADLINE,
+    NOT_A_NUMBER,
+    NOT_DUE,
+    NOT_FINITE,
+    NOT_PRESENT,
+    NOT_SUPPORTED,
+    PERMISSION_DENIED,
+    TIMEOUT,
+)
+from agent.errors import SourceError
+from agent.model import Failure, Kind, Reading, Sample, Series, Value
+from agent.product.database.errors import DeadlinePassed, map_database_error
+from agent.product.database.gate import Gate
+from agent.settings import Settings
+from agent.sources.base import clean_text, clean_url, once_each
+from agent.sources.governor import CostGovernor, governor_of
+from agent.sources.guardrails import tables as presence
+from agent.sources.guardrails.estimates import Estimates
+from agent.sources.restricted import Narrowed
+
+NAME = "guardrails"
+DIALECTS = {"mariadb": "mysql", "mssql": "sqlserver"}  # SQLAlchemy's word -> the catalog's
+LEAST_S = 0.05  # with less time left a query is not begun
+EXACT, ESTIMATE = "exact", "estimate"
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """One query of a read; `missed` says why its estimate is wanted instead, None to run the query itself."""
+
+    query: SqlQuery
+    takes_s: float = 0.0
+    missed: tuple[str, str] | None = None
+
+
+class Guardrails:
+    """The guardrail queries of one product, over one connection that lives for one read."""
+
+    name = NAME
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        open_engine: Callable[[], Engine],
+        *,
+        governor: CostGovernor | None = None,
+        gate: Gate | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._metrics: dict[str, list[Metric]] = {}
+        for metric in catalog.of_source(NAME):
+            if metric.sql is not None:
+                self._metrics.setdefault(metric.sql.query, []).append(metric)
+        self._queries = catalog.queries
+        self._open_engine = open_engine
+        self._gate = gate or Gate()
+        self._governor = governor or CostGovernor()
+        self._clock = clock
+        self._estimates = Estimates(catalog.estimates, clock)
+        self._narrowed = Narrowed()
+
+    def read(self, deadline_s: float) -> Reading:
+        """The due queries, cheapest first, as far as `deadline_s` reaches; the others with what kept them."""
+        began_s = self._clock()
+        end_s = began_s + deadline_s
+        samples: list[Sample] = []
+        failures: list[Failure] = []
+        waiting = self._jobs(failures)
+        due = [job.query.name for job in waiting if job.missed is None]
+        if not waiting:
+            return Reading((), once_each(failures))
+        try:
+            with self._gate.connected(deadline_s, self._open_engine) as connection:
+                waiting = self._present(connection, waiting, failures)
+                while waiting:
+                    self._work(connection, waiting[0], end_s, samples, failures)
+                    waiting.pop(0)
+        except (SQLAlchemyError, DeadlinePassed, SourceError) as error:
+            # Never was or is no more: nothing further can be asked, but what came before still counts.
+            lost = map_database_error(error)
+            if not samples:
+                # `from None`: a driver's message may carry the whole address, login included.
+                raise lost from None
+            failures += [failed for job in waiting for failed in self._all(job.query, lost.reason, lost.why)]
+        runs = {name: run for name in due if (run := self._governor.last(name)) is not None}
+        costs_s = {name: run.took_s for name, run in runs.items() if run.began_s >= began_s}
+        return Reading(tuple(samples), once_each(failures), costs_s=costs_s)
+
+    def close(self) -> None:
+        """Forget the engine; the next read makes another."""
+        self._gate.close()
+
+    def _jobs(self, failures: list[Failure]) -> list[_Job]:
+        """What to ask now, cheapest first; what is not due and has no estimate goes to `failures`."""
+        now_s = self._clock()
+        jobs = []
+        for name in self._metrics:
+            query, last, wait_s = self._queries[name], self._governor.last(name), self._governor.wait_s(name, now_s)
+            if wait_s <= 0:
+                jobs.append(_Job(query, 0.0 if last is None else last.took_s))
+            elif last is not None and last.absent:
+                failures += self._all(query, last.absent, f"asked again in {wait_s:.0f} s")
+            elif last is not None:
+                missed = NOT_DUE, f"its last run took {last.took_s:.2f} s; due in {wait_s:.0f} s"
+                if self._governor.estimated(name) and (query.estimate or query.planned):
+                    jobs.append(_Job(query, 0.0, missed))
+                else:
+                    failures += self._all(query, *missed)
+        return sorted(jobs, key=lambda job: (job.takes_s, job.query.name))
+
+    def _present(self, connection: Connection, jobs: list[_Job], failures: list[Failure]) -> list[_Job]:
+        """The jobs whose tables exist, as far as that can be known beforehand; only new ones are looked up."""
+        if connection.dialect.name != presence.DIALECT:
+            return jobs
+        tables: dict[str, frozenset[str]] = {}
+        for job in jobs:
+            last = self._governor.last(job.query.name)
+            sql = job.query.text(presence.DIALECT)
+            if sql is not None and (last is None or last.absent):
+                tables[job.query.name] = presence.tables_of(sql)
+        if not tables:
+            return jobs
+        missing = presence.missing_tables(connection, (name for names in tables.values() for name in names))
+        kept = []
+        for job in jobs:
+            absent = sorted(tables.get(job.query.name, frozenset()) & missing)
+            if absent:
+                self._governor.note(job.query.name, self._clock(), 0.0, NOT_PRESENT)
+                failures += self._all(job.query, NOT_PRESENT, f"there is no table {absent[0]}")
+            else:
+                kept.append(job)
+        return kept
+
+    def _all(self, query: SqlQuery, reason: str, detail: str = "") -> list[Failure]:
+        return [Failure(metric.name, reason, detail) for metric in self._metrics[query.name]]
+
+    def _work(
+        self, connection: Connection, job: _Job, end_s: float, samples: list[Sample], failures: list[Failure]
+    ) -> None:
+        """Run the query when it fits into the time left; what it did not give, its estimate may give."""
+        missed = job.missed
+        if missed is None:
+            if end_s - self._clock() >= max(LEAST_S, job.takes_s):
+                missed = self._ask(connection, job.query, samples, failures)
+            else:
+                missed = DEADLINE, f"its last run took {job.takes_s:.2f} s; that was not left"
+        if missed is not None:
+            failures += self._estimate(connection, job.query, missed, end_s, samples)
+
+    def _ask(
+        self, connection: Connection, query: SqlQuery, samples: list[Sample], failures: list[Failure]
+    ) -> tuple[str, str] | None:
+        """Run one query in a transaction of its own and learn its cost; a reason and its detail when it gave nothing.
+
+        Raises when the connection is lost.
+        """
+        dialect = DIALECTS.get(connection.dialect.name, connection.dialect.name)
+        sql = self._narrowed.text(query, dialect)
+        if sql is None:
+            return NOT_SUPPORTED, dialect
+        began_s = self._clock()
+        try:
+            with connection.begin() as transaction:
+                row = connection.exec_driver_sql(sql).mappings().first()
+                transaction.rollback()
+        except (SQLAlchemyError, DeadlinePassed) as error:
+            failed = map_database_error(error)
+            took_s = self._clock() - began_s
+            if self._narrowed.asks_again(query, dialect, failed):
+                return self._ask(connection, query, samples, failures)
+            failed = self._narrowed.told(query, failed)
+            absent = failed.reason if failed.reason in (NOT_PRESENT, PERMISSION_DENIED) else ""
+            self._governor.note(query.name, began_s, took_s, absent, timed_out=failed.reason == TIMEOUT)
+            if connection.closed or connection.invalidated or isinstance(error, DeadlinePassed):
+                raise
+            return failed.reason, failed.why
+        self._governor.note(query.name, began_s, self._clock() - began_s)
+        found = {str(column).lower(): value for column, value in (row or {}).items()}
+        for metric in self._metrics[query.name]:
+            answer = _sample(metric, query, found, self._attributes(metric, query, {"method": EXACT}))
+            if isinstance(answer, Sample):
+                samples.append(answer)
+            else:
+                failures.append(answer)
+        return None
+
+    def _estimate(
+        self, connection: Connection, query: SqlQuery, missed: tuple[str, str], end_s: float, samples: list[Sample]
+    ) -> list[Failure]:
+        """The database's own idea of the rows, for the metrics that can use it; the others miss what they missed."""
+        failures = self._all(query, *missed)
+        left_s = end_s - self._clock()
+        if not self._governor.estimated(query.name) or not self._estimates.due(query) or left_s < LEAST_S:
+            return failures
+        dialect = DIALECTS.get(connection.dialect.name, connection.dialect.name)
+        guesses = self._estimates.ask(connection, dialect, query)
+        for metric in self._metrics[query.name]:
+            guess = guesses.get(metric.sql.column) if metric.sql is not None else None
+            if guess is None:
+                continue
+            failures = [failure for failure in failures if failure.metric != metric.name]
+            if guess.rows is None:
+                # NULL as an estimate means that nobody knows, whatever the count's NULL means.
+                failures.append(Failure(metric.name, NOT_PRESENT, "the database has no estimate of this table"))
+                continue
+            facts = {"method": ESTIMATE, "as_of": guess.as_of}
+            series = Series(NAME, metric.name)
+            samples.append(Sample(series, round(guess.rows), self._attributes(metric, query, facts)))
+        return failures
+
+    def _attributes(self, metric: Metric, query: SqlQuery, facts: Mapping[str, Value]) -> tuple[tuple[str, Value], ...]:
+        """What the catalog lists for this metric, of how and how often it is counted."""
+        known = {**facts, "every_s": round(self._governor.every_s(query.name))}
+        return tuple((name, value) for name, value in known.items() if name in metric.attributes)
+
+
+def open_guardrails(
+    settings: Settings, catalog: Catalog, governor: CostGovernor | None = None, gate: Gate | None = None
+) -> Guardrails:
+    """The guardrails of this configuration; where the database is and as whom is read for each connection."""
+    from agent.product.database.connect import open_product_database
+
+    return Guardrails(
+        catalog, lambda: open_product_database(settings), governor=governor or governor_of(settings, catalog), gate=gate
+    )
+
+
+def _sample(
+    metric: Metric, query: SqlQuery, row: Row, attributes: tuple[tuple[str, Value], ...] = ()
+) -> Sample | Failure:
+    """The column's value: text for an info metric, else a number."""
+    column = metric.sql.column if metric.sql is not None else ""
+    if column not in row:
+        return Failure(metric.name, NOT_PRESENT, "the statement gave no row")
+    value = row[column]
+    if value is None:
+        if query.null_means is NullMeans.ZERO:
+            return Sample(Series(NAME, metric.name), 0, attributes)
+        return Failure(metric.name, NOT_PRESENT, "NULL")
+    if metric.kind is Kind.INFO:
+        words = clean_text(str(value)).strip()
+        words = clean_url(words) if metric.data_type is DataType.URL else words
+        if not words:
+            return Failure(metric.name, NOT_PRESENT, "no text")
+        return Sample(Series(NAME, metric.name), words, attributes)
+    if isinstance(value, str | bytes):
+        try:
+            value = Decimal(value if isinstance(value, str) else value.decode("ascii"))
+        except (ArithmeticError, UnicodeDecodeError):
+            return Failure(metric.name, NOT_A_NUMBER)
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        return Failure(metric.name, NOT_A_NUMBER, type(value).__name__)
+    if not math.isfinite(value):
+        return Failure(metric.name, NOT_FINITE)
+    whole = int(value)
+    return Sample(Series(NAME, metric.name), whole if whole == value else float(value), attributes)

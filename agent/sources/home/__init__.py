@@ -1,0 +1,1 @@
+"""Facts of the instance from the product's own files."""

@@ -1,0 +1,78 @@
+"""What the product's own files say of the instance: version, build, base URL, server ID, cluster or not.
+
+In:   the product's homes and installation, read anew at each tick: an upgrade changes them.
+Out:  Samples of the catalog's entries; what the files do not tell is "not-present". SourceError when the home cannot be
+      read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from agent.catalog import Catalog, DataType, HomeFact, Metric
+from agent.catalog.reasons import DEADLINE, NOT_PRESENT
+from agent.errors import ConfigError, SourceError
+from agent.model import Failure, Reading, Sample, Series
+from agent.product.homes.dispatch import read_home
+from agent.product.homes.webapp import read_webapp_version
+from agent.product.model import HomeFacts
+from agent.settings import Settings
+from agent.sources.base import clean_text, clean_url
+
+NAME = "home"
+NOT_READABLE = "not-readable"
+
+
+class Home:
+    """The entries of the catalog that name a fact of the product's files."""
+
+    name = NAME
+
+    def __init__(self, catalog: Catalog, read: Callable[[], HomeFacts], version: Callable[[], str]) -> None:
+        self._metrics = catalog.of_source(NAME)
+        self._read = read
+        self._version = version
+
+    def read(self, deadline_s: float) -> Reading:
+        """One sample for each fact that the files tell."""
+        if deadline_s <= 0:
+            raise SourceError(DEADLINE, "The product's files were not read.", why="No time was left in this tick.")
+        try:
+            facts = self._read()
+        except ConfigError as error:
+            mistakes = "; ".join(str(mistake) for mistake in error.mistakes)
+            raise SourceError(NOT_READABLE, error.what, why=mistakes or error.why, do=error.do) from None
+        samples: list[Sample] = []
+        failures: list[Failure] = []
+        for metric in self._metrics:
+            words = self._words(metric, facts)
+            if words:
+                samples.append(Sample(Series(NAME, metric.name), words))
+            else:
+                failures.append(Failure(metric.name, NOT_PRESENT, "the product's files do not tell it"))
+        return Reading(tuple(samples), tuple(failures))
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+    def _words(self, metric: Metric, facts: HomeFacts) -> str:
+        words = clean_text(self._told(metric.home, facts)).strip()
+        return clean_url(words) if metric.data_type is DataType.URL else words
+
+    def _told(self, fact: HomeFact | None, facts: HomeFacts) -> str:
+        if fact is HomeFact.VERSION:
+            return self._version()
+        if fact is HomeFact.CLUSTERED:
+            return "yes" if facts.clustered else "no"
+        told = {HomeFact.BUILD: facts.build, HomeFact.BASE_URL: facts.base_url, HomeFact.SERVER_ID: facts.server_id}
+        return told[fact] if fact is not None else ""
+
+
+def open_home(settings: Settings, catalog: Catalog) -> Home:
+    """The files of this instance; the installation is what `[clientside] install` names."""
+    instance, install = settings.instance, settings.clientside.install
+    return Home(
+        catalog,
+        lambda: read_home(instance.product, instance.home, instance.shared_home),
+        lambda: "" if install is None else read_webapp_version(instance.product, install),
+    )

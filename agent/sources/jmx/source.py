@@ -1,0 +1,247 @@
+"""JMX: the catalog's bindings become bean queries, what the JVM answers becomes Samples.
+
+In:   any transport of agent.jmx; it knows no product. One call a tick.
+Out:  Samples tagged from ObjectName key properties, only those the catalog names. Booleans are 0 or 1; text only for
+      info metrics, cleaned and cut. A bean or attribute that is absent is "not-present"; NaN is "not-finite";
+      two beans that would be one series are added or the highest speaks, as the entry says (`merge`); without it they
+      are "ambiguous" and the first by name speaks.
+      The epoch is the JVM's start time: when it changes, its counters began again.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+
+from agent.catalog import Catalog, JmxBinding, Merge, Metric
+from agent.catalog.reasons import AMBIGUOUS, CUT, JMX_REASONS, NOT_A_NUMBER, NOT_FINITE, NOT_PRESENT, OTHER, QUARANTINED
+from agent.errors import SourceError
+from agent.jmx import BeanQuery, JmxError, JmxSample, JmxValue, ReadFailure, Transport
+from agent.jmx.names import ObjectName, key_properties, matches_name, parse_object_name
+from agent.model import Failure, Kind, Reading, Sample, Series, Value
+from agent.settings import Settings
+from agent.sources.base import Quoted, clean_text, once_each, quoting
+
+NAME = "jmx"
+REMEMBERED_BEANS = 20_000  # names whose entries are remembered; more means that names come and go, so start again
+
+QUOTING = frozenset({"login-required", "login-refused", "permission-denied", "wrong-port"})  # `why` is what it said
+DOCTOR = "See what it says: portfolio-agent doctor"
+ABSENT = frozenset({"no-bean", "no-attribute", "not-declared", NOT_PRESENT})
+
+Tags = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """An entry that reads a bean, with the tags that this bean gives it."""
+
+    metric: Metric
+    binding: JmxBinding
+    tags: Tags
+
+
+class Jmx:
+    """One JVM through one transport, which is opened at the first read and kept."""
+
+    name = NAME
+
+    def __init__(self, catalog: Catalog, open_transport: Callable[[tuple[BeanQuery, ...]], Transport]) -> None:
+        self._bound = [(metric, metric.jmx) for metric in catalog.of_source(NAME) if metric.jmx is not None]
+        self._by_other_names = {metric.name for metric, binding in self._bound if binding.or_beans}
+        self._open_transport = open_transport
+        self._transport: Transport | None = None
+        self._matches: dict[str, tuple[Match, ...]] = {}
+        self._wanted: dict[str, tuple[tuple[str, Metric], ...]] = {}
+
+    def read(self, deadline_s: float) -> Reading:
+        """Every JMX metric of the catalog that this JVM has."""
+        try:
+            if self._transport is None:
+                self._transport = self._open_transport(bean_queries([binding for _, binding in self._bound]))
+            answer = self._transport.sample(deadline_s)
+        except JmxError as error:
+            reason = error.code if error.code in JMX_REASONS else OTHER
+            raise _unquoted(error, reason) from None
+        return self._reading(answer)
+
+    def close(self) -> None:
+        """Close the transport; the next read opens it again."""
+        transport, self._transport = self._transport, None
+        if transport is not None:
+            transport.close()
+
+    def _reading(self, answer: JmxSample) -> Reading:
+        samples: dict[Series, tuple[str, Sample]] = {}
+        failures: list[Failure] = []
+        for bean, attributes in answer.beans.items():
+            for match in self._matching(bean):
+                if match.binding.attribute not in attributes:
+                    continue
+                value = attributes[match.binding.attribute]
+                if match.binding.key is not None:
+                    value = value.get(match.binding.key) if isinstance(value, dict) else None
+                found = _value(match, value)
+                if isinstance(found, Failure):
+                    failures.append(found)
+                else:
+                    series = Series(NAME, match.metric.name, match.tags)
+                    rival = samples.get(series)
+                    if rival is not None and match.binding.merge is not None:
+                        found = _merged(match.binding.merge, rival[1].value, found)
+                        samples[series] = (rival[0], Sample(series, found))
+                        continue
+                    if rival is not None:
+                        # Two beans that the catalog's tags do not tell apart: always the same one speaks.
+                        told = quoting(Quoted(rival[0]), " and ", Quoted(bean))
+                        failures.append(Failure(match.metric.name, AMBIGUOUS, *told))
+                    if rival is None or bean < rival[0]:
+                        samples[series] = (bean, Sample(series, found))
+        # A thing with several names goes by one of them: that the others are absent is no failure.
+        named = {series.metric for series in samples} & self._by_other_names
+        failures += [
+            failure
+            for failed in answer.failures
+            for failure in self._failures(failed)
+            if failure.reason != NOT_PRESENT or failure.metric not in named
+        ]
+        # Before what is merely absent, of which the same reason would be told without the names.
+        failures += self._cut(*answer.cut)
+        known = {series.metric for series in samples} | {failure.metric for failure in failures}
+        # with beans cut, nobody knows whether the product has it
+        absent = CUT if answer.cut[0] else NOT_PRESENT
+        failures += [Failure(metric.name, absent) for metric, _ in self._bound if metric.name not in known]
+        epoch = "" if answer.started_ms is None else str(answer.started_ms)
+        return Reading(tuple(sample for _, sample in samples.values()), once_each(failures), epoch)
+
+    def _matching(self, bean: str) -> tuple[Match, ...]:
+        known = self._matches.get(bean)
+        if known is None:
+            if len(self._matches) >= REMEMBERED_BEANS:
+                self._matches.clear()
+            name = _parsed(bean)
+            known = self._matches[bean] = tuple(
+                Match(metric, binding, _tags(binding, bean)) for metric, binding in self._bound if _fits(binding, name)
+            )
+        return known
+
+    def _failures(self, failed: ReadFailure) -> list[Failure]:
+        """A failure of a bean or attribute as failures of the metrics that wanted it."""
+        reason = NOT_PRESENT if failed.reason in ABSENT else failed.reason
+        reason = reason if reason in JMX_REASONS | {NOT_PRESENT} else OTHER
+        reason = QUARANTINED if failed.left_alone else reason
+        cause = f"{failed.reason}, " if failed.left_alone else ""
+        # The bean's name and the JVM's own words may hold what anybody typed.
+        told = quoting(Quoted(failed.bean), f" {failed.attribute}: {cause}", Quoted(failed.detail))
+        return [
+            Failure(metric.name, reason, *told)
+            for attribute, metric in self._wanting(failed.bean)
+            if failed.attribute in ("", attribute)
+        ]
+
+    def _wanting(self, bean: str) -> tuple[tuple[str, Metric], ...]:
+        """Attribute and metric of every entry that reads this bean or asks by this very pattern.
+
+        Remembered: what a JVM does not have fails on each tick anew.
+        """
+        known = self._wanted.get(bean)
+        if known is None:
+            if len(self._wanted) >= REMEMBERED_BEANS:
+                self._wanted.clear()
+            name = _parsed(bean)
+            known = self._wanted[bean] = tuple(
+                (binding.attribute, metric)
+                for metric, binding in self._bound
+                if bean in (binding.bean, *binding.or_beans) or _fits(binding, name)
+            )
+        return known
+
+    def _cut(self, count: int, names: tuple[str, ...]) -> list[Failure]:
+        """The beans that the cap left out, told at each metric that one of the first of them would have given."""
+        if not count:
+            return []
+        listed = [part for name in names for part in (", ", Quoted(name))][1:]
+        told = quoting(f"[jmx] max_beans leaves out {count} beans: ", *listed)
+        metrics = {match.metric.name for name in names for match in self._matching(name)}
+        return [Failure(name, CUT, *told) for name in sorted(metrics)] or [Failure("", CUT, *told)]
+
+
+def _unquoted(error: JmxError, reason: str) -> SourceError:
+    """The error without the JVM's own words, into which a login or an app may put anything: they would be stored."""
+    if error.code == "remote-failure":
+        return SourceError(reason, "The JVM answered with an exception.", do=DOCTOR)
+    if error.code in QUOTING:
+        return SourceError(reason, error.what, why="The JVM said so.", do=error.do or DOCTOR)
+    return SourceError(reason, error.what, why=error.why, do=error.do)
+
+
+def bean_queries(bindings: list[JmxBinding]) -> tuple[BeanQuery, ...]:
+    """One query for each bean or pattern, with every attribute that any binding reads there, in catalog order."""
+    attributes: dict[str, dict[str, None]] = {}
+    excluding: dict[str, dict[str, None]] = {}
+    for binding in bindings:
+        for bean in (binding.bean, *binding.or_beans):
+            attributes.setdefault(bean, {})[binding.attribute] = None
+            excluding.setdefault(bean, {}).update(dict.fromkeys(binding.excluding))
+    return tuple(BeanQuery(bean, tuple(names), tuple(excluding[bean])) for bean, names in attributes.items())
+
+
+def open_jmx(settings: Settings, catalog: Catalog) -> Jmx:
+    """The JMX source of this configuration."""
+    from agent.jmx.transport import open_transport
+    from agent.sources.jmx.target import target_of
+
+    target = target_of(settings)
+    return Jmx(catalog, lambda queries: open_transport(target, queries))
+
+
+def _parsed(bean: str) -> ObjectName | None:
+    try:
+        return parse_object_name(bean)
+    except ValueError:
+        return None  # no entry reads it
+
+
+def _fits(binding: JmxBinding, name: ObjectName | None) -> bool:
+    if name is None:
+        return False
+    return any(matches_name(pattern, name) for pattern in (binding.bean, *binding.or_beans)) and not any(
+        matches_name(pattern, name) for pattern in binding.excluding
+    )
+
+
+def _tags(binding: JmxBinding, bean: str) -> Tags:
+    if not binding.tags:
+        return ()
+    properties = key_properties(bean)
+    found = {tag: clean_text(properties[key]) for key, tag in binding.tags.items() if key in properties}
+    return tuple(sorted(found.items()))
+
+
+def _merged(merge: Merge, one: Value, other: Value) -> Value:
+    """What two beans of one series give together; text cannot be merged, there the first speaks."""
+    if isinstance(one, str) or isinstance(other, str):
+        return one
+    return one + other if merge is Merge.SUM else max(one, other)
+
+
+def _value(match: Match, value: JmxValue) -> Value | Failure:
+    """A sample's value, or why there is none."""
+    metric = match.metric
+    if value is None:
+        return Failure(metric.name, NOT_PRESENT)
+    if metric.kind is Kind.INFO:
+        if isinstance(value, str):
+            return clean_text(value)
+        return value if isinstance(value, bool | int) else Failure(metric.name, NOT_A_NUMBER, type(value).__name__)
+    if isinstance(value, bool):
+        return int(value)
+    if not isinstance(value, int | float | Decimal):
+        return Failure(metric.name, NOT_A_NUMBER, type(value).__name__)
+    if not math.isfinite(value):
+        return Failure(metric.name, NOT_FINITE)
+    if match.binding.absent is not None and value == match.binding.absent:
+        return Failure(metric.name, NOT_PRESENT, "the bean says that it does not know")
+    return float(value) if isinstance(value, Decimal) else value

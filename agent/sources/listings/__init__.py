@@ -1,0 +1,1 @@
+"""Rows from the product's database: apps, flags, links, nodes."""

@@ -1,0 +1,239 @@
+"""Listings: statements of the product's database that give many rows, each row a series of its own.
+
+In:   the catalog's `listings/*.sql`, a read-only engine, the owner's consent level as a callable, the wall clock.
+Out:  Samples tagged from the columns the catalog names; text is cleaned and cut. A statement says how many rows are
+      taken at most: more are "rows-cut". The number of rows is a sample of its own and is there only when every row
+      was read, so a reader can tell "gone" from "not seen". Statements for consent extended are never run under less.
+      What is asked once an hour is "not-due" at the other ticks. SourceError when the database cannot be reached.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from itertools import islice
+
+from sqlalchemy import Connection, Engine, bindparam, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from agent.catalog import Catalog, Every, Metric, SqlBinding, SqlQuery
+from agent.catalog.reasons import DEADLINE, NOT_DUE, NOT_PRESENT, NOT_SUPPORTED, PERMISSION_DENIED, ROWS_CUT
+from agent.errors import SourceError
+from agent.model import ConsentLevel, Failure, Hour, Reading, Sample, Series, hour_of
+from agent.product.database.errors import DeadlinePassed, map_database_error
+from agent.product.database.gate import Gate
+from agent.settings import Settings
+from agent.sources.base import once_each
+from agent.sources.listings.unpack import Unreadable, unpack
+from agent.sources.restricted import Narrowed
+from agent.sources.row_series import APP_TAG, Found, Row, Tags, attributes_of, series_of, tags_of
+
+DIALECTS = {"mariadb": "mysql", "mssql": "sqlserver"}  # SQLAlchemy's word -> the catalog's
+PUBLIC_APPS = "public_apps"
+REST_ONLY = "only the product's app manager knows it: set [apps] rest_url"
+KEYS_AT_ONCE = 500  # Oracle takes at most 1000 values in one list
+
+Clock = Callable[[], datetime]
+
+
+class Listing:
+    """The listings of one source, over one connection that lives for one read."""
+
+    def __init__(
+        self,
+        name: str,
+        catalog: Catalog,
+        open_engine: Callable[[], Engine],
+        level: Callable[[], ConsentLevel],
+        *,
+        gate: Gate | None = None,
+        hour_length_s: int = 3600,
+        now: Clock = lambda: datetime.now(UTC),
+    ) -> None:
+        self.name = name
+        self._catalog = catalog
+        self._bound: dict[str, list[tuple[Metric, SqlBinding]]] = {}
+        # What only the app manager knows is not due here, as long as no login for it is given.
+        self._elsewhere = [
+            Failure(metric.name, NOT_DUE, REST_ONLY) for metric in catalog.of_source(name) if metric.sql is None
+        ]
+        for metric in catalog.of_source(name):
+            if metric.sql is not None:
+                self._bound.setdefault(metric.sql.query, []).append((metric, metric.sql))
+        self._open_engine = open_engine
+        self._gate = gate or Gate()
+        self._level = level
+        self._hour_length_s = hour_length_s
+        self._now = now
+        self._read_in: dict[str, Hour] = {}
+        self._absent: dict[str, Failure] = {}
+        self._narrowed = Narrowed()
+        self._extended = False
+
+    def read(self, deadline_s: float) -> Reading:
+        """The rows of every statement that is due; each that fails costs only its own metrics."""
+        if deadline_s <= 0:
+            raise SourceError(DEADLINE, f"{self.name} was not read.", why="No time was left in this tick.")
+        samples: list[Sample] = []
+        failures: list[Failure] = list(self._elsewhere)
+        self._extended = self._level() is ConsentLevel.EXTENDED
+        due = self._due(failures)
+        if not due:
+            return Reading((), once_each(failures))
+        try:
+            with self._gate.connected(deadline_s, self._open_engine) as connection:
+                while due:
+                    self._list(connection, due[0], samples, failures)
+                    due.pop(0)
+        except (SQLAlchemyError, DeadlinePassed, SourceError) as error:
+            lost = map_database_error(error)
+            if not samples:
+                # `from None`: a driver's message may carry the whole address, login included.
+                raise lost from None
+            failures += [failed for query in due for failed in self._all(query.name, lost.reason, lost.why)]
+        return Reading(tuple(samples), once_each(failures))
+
+    def close(self) -> None:
+        """Forget the engine; the next read makes another."""
+        self._gate.close()
+
+    def _due(self, failures: list[Failure]) -> list[SqlQuery]:
+        """What is asked now. Once an hour means: at the first tick of each window, so that every hour has one."""
+        due = []
+        window = hour_of(self._now(), self._hour_length_s)
+        for name in self._bound:
+            query = self._catalog.queries[name]
+            this_hour = self._read_in.get(name) == window
+            absent = self._absent.get(name)
+            if this_hour and absent is not None:
+                # A missing table costs the database an error line in its log each time one asks.
+                failures += self._all(name, absent.reason, absent.detail)
+            elif this_hour and query.every is Every.HOUR:
+                failures += self._all(name, NOT_DUE)
+            elif query.consent is ConsentLevel.EXTENDED and not self._extended:
+                failures += self._all(name, NOT_DUE, "it reads names and needs consent extended")
+            else:
+                due.append(query)
+        return due
+
+    def _all(self, query: str, reason: str, detail: str = "") -> list[Failure]:
+        return [Failure(metric.name, reason, detail) for metric, _ in self._bound[query]]
+
+    def _list(self, connection: Connection, query: SqlQuery, samples: list[Sample], failures: list[Failure]) -> None:
+        """Read one statement and what is joined to it. Raises when the connection is lost."""
+        self._absent.pop(query.name, None)
+        window = hour_of(self._now(), self._hour_length_s)
+        answer = self._ask(connection, query)
+        self._read_in[query.name] = window
+        if isinstance(answer, Failure):
+            failures += self._all(query.name, answer.reason, answer.detail)
+            if answer.reason in (NOT_PRESENT, PERMISSION_DENIED):
+                self._absent[query.name] = answer
+            return
+        rows, cut = answer
+        if cut is not None:
+            # A cut list has no count: what is not in it may still be there.
+            failures += self._all(query.name, ROWS_CUT, cut)
+        for metric, sql in self._bound[query.name]:
+            if sql.count:
+                if cut is None:
+                    counted = len({tags for row in rows if (tags := self._key(query.name, row)) is not None})
+                    samples.append(Sample(Series(self.name, metric.name), counted))
+                continue
+            found = series_of(metric, sql, rows, failures, self._catalog)
+            for joined in sql.also:
+                self._join(connection, metric, sql, joined.query, joined.attributes, found, failures)
+            samples += [
+                Sample(Series(self.name, metric.name, tags), value, tuple(sorted(attributes.items())))
+                for tags, (value, attributes) in found.items()
+            ]
+
+    def _key(self, query: str, row: Row) -> Tags | None:
+        """What tells a row from the others: the tags of the first entry that reads rows of this statement."""
+        return next((tags_of(sql, row) for _, sql in self._bound[query] if sql.rows), None)
+
+    def _join(
+        self,
+        connection: Connection,
+        metric: Metric,
+        sql: SqlBinding,
+        name: str,
+        columns: Mapping[str, str],
+        found: Found,
+        failures: list[Failure],
+    ) -> None:
+        """Add the attributes of a further statement to the series it names; what it names beside them is dropped."""
+        query = self._catalog.queries[name]
+        if query.consent is ConsentLevel.EXTENDED and not self._extended:
+            return
+        keys = sorted({key for tags in found for tag, key in tags if tag == APP_TAG and self._catalog.is_public(key)})
+        lists = [keys[at : at + KEYS_AT_ONCE] for at in range(0, len(keys), KEYS_AT_ONCE)]
+        for some in lists if query.of_public_apps else [None]:
+            answer = self._ask(connection, query, some)
+            if isinstance(answer, Failure):
+                failures.append(Failure(metric.name, answer.reason, answer.detail))
+                return
+            rows, cut = answer
+            if cut is not None:
+                failures.append(Failure(metric.name, ROWS_CUT, cut))
+            for row in rows:
+                tags = tags_of(sql, row)
+                if tags is not None and tags in found:
+                    found[tags][1].update(attributes_of(metric, columns, row, tags, self._catalog))
+
+    def _ask(
+        self, connection: Connection, query: SqlQuery, keys: list[str] | None = None
+    ) -> tuple[list[Row], str | None] | Failure:
+        """The rows of one statement and, when there are more than it may give, what was cut."""
+        dialect = connection.dialect.name
+        words = self._narrowed.text(query, DIALECTS.get(dialect, dialect))
+        if words is None:
+            return Failure("", NOT_SUPPORTED, dialect)
+        # text() also doubles the per cent signs of LIKE for the drivers that count them as their own.
+        statement = text(words)
+        if keys is not None:
+            statement = statement.bindparams(bindparam(PUBLIC_APPS, keys, expanding=True))
+        try:
+            with connection.begin() as transaction:
+                result = connection.execute(statement).mappings()
+                rows: list[Row] = [
+                    {str(column).lower(): value for column, value in row.items()}
+                    for row in islice(result, query.rows + 1)
+                ]
+                result.close()
+                transaction.rollback()
+            rows = _unpacked(query, rows)
+        except Unreadable as error:
+            return Failure("", NOT_SUPPORTED, f"{query.name}: {error}")
+        except (SQLAlchemyError, DeadlinePassed) as error:
+            if connection.closed or connection.invalidated or isinstance(error, DeadlinePassed):
+                raise
+            failed = map_database_error(error)
+            if self._narrowed.asks_again(query, DIALECTS.get(dialect, dialect), failed):
+                return self._ask(connection, query, keys)
+            failed = self._narrowed.told(query, failed)
+            return Failure("", failed.reason, failed.why)
+        if len(rows) > query.rows:
+            return rows[: query.rows], f"{query.name}: more than {query.rows} rows; only the first of them are taken"
+        return rows, None
+
+
+def open_listing(
+    name: str, settings: Settings, catalog: Catalog, level: Callable[[], ConsentLevel], gate: Gate | None = None
+) -> Listing:
+    """One listing source of this configuration; where the database is and as whom is read for each connection."""
+    from agent.product.database.connect import open_product_database
+
+    def engine() -> Engine:
+        return open_product_database(settings)
+
+    return Listing(name, catalog, engine, level, gate=gate, hour_length_s=settings.hour.length_s)
+
+
+def _unpacked(query: SqlQuery, rows: list[Row]) -> list[Row]:
+    """The rows with each stored text of many values in its parts; at most one more than may be taken."""
+    if query.unpack is None:
+        return rows
+    column, form = query.unpack
+    parts = ({**row, **part} for row in rows for part in unpack(str(row.get(column) or ""), form))
+    return list(islice(parts, query.rows + 1))

@@ -1,0 +1,78 @@
+"""Where each guardrail stands against its threshold, as of the hour it was last counted in.
+
+In:   the levels of one closed hour. Out: for `status`, the newest of each metric; one that was not counted for three
+days is forgotten. Kept as one value of the meta table, so that `status` need not read the catalog.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from agent.store.database import Store, from_ms, to_ms
+from agent.store.meta import meta, set_meta
+
+KEY = "guardrails.levels"
+FORGOTTEN_AFTER = timedelta(days=3)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One figure against its published numbers; `level` is a word of `agent.catalog.Level`, `hour` its hour's start."""
+
+    metric: str
+    level: str
+    value: float
+    warn: float | None
+    limit: float
+    source: str
+    hour: datetime
+    method: str = "exact"
+
+
+def standings(store: Store) -> list[Standing]:
+    """What is known, by metric; nothing when it cannot be read, the next closed hour brings it again."""
+    try:
+        rows = json.loads(meta(store, KEY) or "[]")
+        return [
+            Standing(
+                metric=str(row["metric"]),
+                level=str(row["level"]),
+                value=row["value"],
+                warn=row["warn"],
+                limit=row["limit"],
+                source=str(row["source"]),
+                hour=from_ms(row["hourMs"]),
+                method=str(row["method"]),
+            )
+            for row in rows
+        ]
+    except (ValueError, TypeError, KeyError, OverflowError, OSError):
+        return []
+
+
+def put_standings(store: Store, connection: sqlite3.Connection, found: Iterable[Standing]) -> None:
+    """Add those of one closed hour to what is known; part of the caller's transaction. A later hour wins."""
+    kept = {item.metric: item for item in standings(store)}
+    for item in found:
+        if item.metric not in kept or kept[item.metric].hour <= item.hour:
+            kept[item.metric] = item
+    newest = max((item.hour for item in kept.values()), default=None)
+    rows = [
+        {
+            "metric": item.metric,
+            "level": item.level,
+            "value": item.value,
+            "warn": item.warn,
+            "limit": item.limit,
+            "source": item.source,
+            "hourMs": to_ms(item.hour),
+            "method": item.method,
+        }
+        for _, item in sorted(kept.items())
+        if newest is not None and newest - item.hour < FORGOTTEN_AFTER
+    ]
+    set_meta(connection, KEY, json.dumps(rows, separators=(",", ":")))

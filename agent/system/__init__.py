@@ -1,0 +1,1 @@
+"""What we ask of the operating system: accounts, processes, private files, the clock. Knows nothing of the product."""

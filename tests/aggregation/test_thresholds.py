@@ -1,0 +1,47 @@
+"""Aggregates of an hour against the catalog's thresholds."""
+
+from __future__ import annotations
+
+from agent.aggregation.thresholds import standings_of
+from agent.catalog import load_catalog
+from agent.model import HourlyAggregate, Series, Value
+from tests.support.ticks import HOUR, START
+
+
+def row(metric: str, samples: int = 1, **figures: Value) -> HourlyAggregate:
+    return HourlyAggregate(Series("guardrails", metric), HOUR, figures, samples, 30, {})
+
+
+def test_levels_with_numbers_and_source() -> None:
+    """The last figure decides; numbers and page come from the catalog; an estimate is named one."""
+    rows = [
+        row("jira.guardrail.users", last=100_001, method="estimate"),
+        row("jira.guardrail.projects.active", last=5250),
+        row("jira.guardrail.epics", last=100_000),
+    ]
+    found = {item.metric: item for item in standings_of(rows, load_catalog("jira"))}
+    assert {name: item.level for name, item in found.items()} == {
+        "jira.guardrail.users": "exceeding",
+        "jira.guardrail.projects.active": "approaching",
+        "jira.guardrail.epics": "optimal",
+    }
+    users = found["jira.guardrail.users"]
+    assert (users.value, users.warn, users.limit, users.method, users.hour) == (
+        100_001,
+        75_000,
+        100_000,
+        "estimate",
+        START,
+    )
+    assert users.source.startswith("https://")
+
+
+def test_what_has_no_standing() -> None:
+    """No threshold, no sample in this hour, no catalog entry, no number: nothing is said."""
+    rows = [
+        row("jira.guardrail.issues", last=10**9),
+        row("jira.guardrail.users", samples=0),
+        row("jira.guardrail.unknown", last=5),
+        row("jira.guardrail.epics", last="many"),
+    ]
+    assert standings_of(rows, load_catalog("jira")) == []

@@ -1,0 +1,101 @@
+"""What the files of each product tell of the instance."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from agent.catalog import load_catalog
+from agent.model import Reading
+from agent.product.homes.webapp import WEBAPPS
+from agent.settings import ClientsideSettings, InstanceSettings, ProductType, Settings
+from agent.sources.home.source import open_home
+from tests.product.homes.test_webapp import write_pom
+from tests.support.homes import write_home
+from tests.support.product_homes import SECRETS, write_product_home
+
+ADMINISTRATION = (
+    "<config><mailPassword>planted</mailPassword><inner><myBaseUrl>http://planted.example.com</myBaseUrl></inner>"
+    "<myBaseUrl>https://planted:planted@build.example.com/bamboo/?planted=1</myBaseUrl></config>"
+)
+
+
+def read(product: ProductType, home: Path, install: Path | None = None) -> Reading:
+    """One reading of the source."""
+    instance = InstanceSettings(product, home, home / "shared")
+    settings = Settings(instance, clientside=ClientsideSettings(install=install))
+    return open_home(settings, load_catalog(product.value)).read(30)
+
+
+def told(reading: Reading) -> dict[str, object]:
+    """Value by metric."""
+    return {sample.series.metric: sample.value for sample in reading.samples}
+
+
+def test_confluence(tmp_path: Path) -> None:
+    """Version from the installation, cluster from the configuration; nothing else of it."""
+    more = {"confluence.cluster": "true", "confluence.setup.server.id": "planted"}
+    home = write_product_home(tmp_path, "confluence", more=more)
+    write_pom(tmp_path / "install", "confluence", "version=8.5.4\n")
+    reading = read(ProductType.CONFLUENCE, home, tmp_path / "install")
+    assert told(reading) == {"product.version": "8.5.4", "cluster.enabled": "yes"}
+    without = read(ProductType.CONFLUENCE, home)
+    assert told(without) == {"cluster.enabled": "yes"}
+    assert {failure.metric: failure.reason for failure in without.failures} == {"product.version": "not-present"}
+
+
+@pytest.mark.parametrize("multicast", [True, False])
+def test_bitbucket(tmp_path: Path, multicast: bool) -> None:
+    """A cluster is told by the way its nodes look for each other."""
+    more = {"hazelcast.network.multicast": str(multicast).lower()}
+    home = write_product_home(tmp_path, "bitbucket", more=more)
+    assert told(read(ProductType.BITBUCKET, home)) == {"cluster.enabled": "yes" if multicast else "no"}
+
+
+@pytest.mark.parametrize("place", ["shared/configuration", "xml-data/configuration"])
+def test_bamboo(tmp_path: Path, place: str) -> None:
+    """Build from bamboo.cfg.xml, base URL from administration.xml of either age, without user and query."""
+    home = write_product_home(tmp_path, "bamboo")
+    (home / place).mkdir(parents=True)
+    (home / place / "administration.xml").write_text(ADMINISTRATION)
+    write_pom(tmp_path / "install", WEBAPPS[ProductType.BAMBOO], "version=9.6.4\n")
+    reading = read(ProductType.BAMBOO, home, tmp_path / "install")
+    assert told(reading) == {
+        "product.version": "9.6.4",
+        "product.build": "9012",
+        "instance.base_url": "https://build.example.com/bamboo",
+    }
+
+
+@pytest.mark.parametrize("text", ["<config>", "<!DOCTYPE a []><a><myBaseUrl>http://x.example.com</myBaseUrl></a>", ""])
+def test_bamboo_without_base_url(tmp_path: Path, text: str) -> None:
+    """A damaged administration.xml costs the base URL only."""
+    home = write_product_home(tmp_path, "bamboo")
+    (home / "xml-data" / "configuration").mkdir(parents=True)
+    (home / "xml-data" / "configuration" / "administration.xml").write_text(text)
+    assert told(read(ProductType.BAMBOO, home)) == {"product.build": "9012"}
+
+
+def test_crowd(tmp_path: Path) -> None:
+    """Server ID from crowd.cfg.xml."""
+    home = write_product_home(tmp_path, "crowd", more={"crowd.server.id": "CRWD-0000-1111-2222"})
+    write_pom(tmp_path / "install", WEBAPPS[ProductType.CROWD], "version=5.2.3\n")
+    reading = read(ProductType.CROWD, home, tmp_path / "install")
+    assert told(reading) == {"product.version": "5.2.3", "instance.server_id": "CRWD-0000-1111-2222"}
+
+
+@pytest.mark.parametrize(("cluster", "word"), [(None, "no"), ("jira.node.id = planted-node\n", "yes")])
+def test_jira(tmp_path: Path, cluster: str | None, word: str) -> None:
+    """Clustered when there is a cluster.properties; the node's name is not in the reading."""
+    home = write_home(tmp_path, cluster=cluster)
+    reading = read(ProductType.JIRA, home)
+    assert told(reading) == {"cluster.enabled": word}
+    assert "planted" not in repr(reading)
+
+
+@pytest.mark.parametrize("product", ["confluence", "bitbucket", "bamboo", "crowd"])
+def test_no_secret_of_the_files(tmp_path: Path, product: str) -> None:
+    """Licence text and keys stand in the same files and are in no reading."""
+    words = repr(read(ProductType(product), write_product_home(tmp_path, product)))
+    assert not any(secret in words for secret in (*SECRETS, "pl4in"))

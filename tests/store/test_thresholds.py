@@ -1,0 +1,58 @@
+"""Where guardrails stand, kept for `status`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from agent.store import Store, open_store
+from agent.store.meta import set_meta
+from agent.store.thresholds import KEY, Standing, put_standings, standings
+
+HOUR = datetime(2026, 11, 22, 19, 0, tzinfo=UTC)
+EPICS = Standing("jira.guardrail.epics", "exceeding", 100_001, None, 100_000, "https://example.com", HOUR)
+USERS = Standing(
+    "jira.guardrail.users", "approaching", 80_000, 75_000, 100_000, "https://example.com", HOUR, "estimate"
+)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    opened = open_store(tmp_path / "state")
+    yield opened
+    opened.close()
+
+
+def put(store: Store, *found: Standing) -> None:
+    with store.transaction() as connection:
+        put_standings(store, connection, found)
+
+
+def test_newest_hour_of_each_metric(store: Store) -> None:
+    """A metric that this hour did not count keeps its last standing; an older hour never replaces a newer."""
+    put(store, EPICS, USERS)
+    later = replace(EPICS, value=5, level="optimal", hour=HOUR + timedelta(hours=1))
+    put(store, later)
+    put(store, EPICS)
+    assert standings(store) == [later, USERS]
+
+
+def test_forgotten_after_three_days(store: Store) -> None:
+    """What was not counted for long says nothing of today."""
+    put(store, USERS)
+    put(store, replace(EPICS, hour=HOUR + timedelta(days=3)))
+    assert [item.metric for item in standings(store)] == ["jira.guardrail.epics"]
+
+
+@pytest.mark.parametrize("text", ["{", "[1]", '[{"metric": "x"}]', "{}"])
+def test_damage_is_nothing(store: Store, text: str) -> None:
+    """Whatever stands there, status answers and the next hour mends it."""
+    with store.transaction() as connection:
+        set_meta(connection, KEY, text)
+    assert standings(store) == []
+    put(store, EPICS)
+    assert standings(store) == [EPICS]

@@ -1,0 +1,176 @@
+"""What `status` tells: every problem with what to do, the gravest one's exit code, and never a false "all is well"."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from agent.link.record import LinkRecord, read_link
+from agent.model import Failure, Outcome, SourceReport, Tick
+from agent.store import InstanceLock, delivery_state, open_store, outbox
+from agent.store.delivery_state import DeliveryState
+from agent.store.losses import count_loss
+from agent.store.ticks import TickWriter
+from agent.views.health import Health, read_health
+from agent.views.health_text import render_health
+from tests.support.batches import batch, hour
+from tests.support.cloud import KEY, Receiver, receiver
+from tests.support.standing import Agent, standing
+
+
+@pytest.fixture(scope="module")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Receiver]:
+    """A running reference receiver."""
+    with receiver(tmp_path_factory.mktemp("receiver")) as running:
+        yield running
+
+
+@pytest.fixture
+def linked(tmp_path: Path, cloud: Receiver) -> Iterator[Agent]:
+    """A linked agent whose daemon runs and stored a tick just now."""
+    text = f'endpoint = "{cloud.settings.endpoint}"\nca_file = "{cloud.settings.ca_file}"'
+    agent = standing(tmp_path, cloud=text)
+    done = agent.run("link", "--consent", "basic", "--yes", key=KEY.reveal() + "\n")
+    assert done.returncode == 0, done.stderr
+    agent.tick()
+    lock = InstanceLock(agent.settings.agent.state_dir)
+    yield agent
+    lock.release()
+
+
+def health_of(agent: Agent, now: datetime | None = None) -> Health:
+    """The health now; every problem it has says what to do and is printed."""
+    health = read_health(agent.settings, now or datetime.now(UTC))
+    text = render_health(health)
+    for problem in health.problems:
+        assert problem.what
+        assert problem.do
+        assert problem.what in text
+        assert problem.do in text
+    assert ("All is well." in text) == (health.problems == [])
+    return health
+
+
+def link_of(agent: Agent) -> LinkRecord:
+    """The link in force."""
+    record = read_link(agent.settings.link_dir)
+    assert record is not None
+    return record
+
+
+def test_all_is_well(linked: Agent) -> None:
+    """Linked, running, a fresh tick, nothing waits: 0, and the text says so."""
+    health = health_of(linked)
+    assert (health.exit_code, health.problems) == (0, [])
+    assert health.link["organisation"] == "Example Organisation"
+    assert KEY.reveal() not in render_health(health)
+
+
+def test_never_ran_and_not_linked(tmp_path: Path) -> None:
+    """Before the first run: exit 4, and what to start and to link."""
+    health = health_of(standing(tmp_path))
+    assert health.exit_code == 4
+    assert {problem.what for problem in health.problems} == {
+        "Not linked: nothing is sent.",
+        "The agent has not run yet.",
+    }
+
+
+def test_dead_daemon(tmp_path: Path) -> None:
+    """Nobody holds the lock: exit 1 offline, and where to look."""
+    agent = standing(tmp_path, mode="offline")
+    agent.tick()
+    health = health_of(agent)
+    assert health.exit_code == 1
+    assert "The agent is not running." in [problem.what for problem in health.problems]
+
+
+def test_stale_tick(linked: Agent) -> None:
+    """A daemon that runs without storing ticks is not well."""
+    health = health_of(linked, datetime.now(UTC) + timedelta(seconds=10))
+    assert health.exit_code == 1
+    assert [problem.what for problem in health.problems] == ["No fresh tick."]
+
+
+def test_failing_source(linked: Agent) -> None:
+    """A dead source is named with its own words and when it last answered."""
+    report = SourceReport("jmx", Outcome.FAILED, 0, (Failure("", "refused"),), 0.1, "Nobody listens.", "Start it.")
+    store = open_store(linked.settings.agent.state_dir)
+    TickWriter(store, 3600).append(Tick(datetime.now(UTC), (), (report,)))
+    store.close()
+    (problem,) = health_of(linked).problems
+    assert problem.what.startswith("jmx gives nothing (last answered ")
+    assert (problem.why, problem.do, problem.exit_code) == ("Nobody listens.", "Start it.", 1)
+
+
+def put_waiting(agent: Agent, state: DeliveryState | None = None) -> None:
+    """One batch waits, and what deliveries left behind."""
+    store = open_store(agent.settings.agent.state_dir)
+    with store.transaction() as connection:
+        outbox.put(connection, batch())
+        if state is not None:
+            delivery_state.save(connection, state)
+    store.close()
+
+
+def test_nothing_confirmed_for_two_hours(linked: Agent) -> None:
+    """Linked, and something waits for more than two hours after its hour without a word from the cloud: exit 3 (X1)."""
+    put_waiting(linked)
+    soon, late = hour().end + timedelta(hours=1), hour().end + timedelta(hours=2, minutes=1)
+    assert health_of(linked, soon).exit_code != 3
+    health = health_of(linked, late)
+    assert health.exit_code == 3
+    assert any(problem.what.startswith("1 batches wait since the hour") for problem in health.problems)
+
+
+def test_failing_pushes_and_refused_key(linked: Agent) -> None:
+    """A failing push and a refused key are exit 3, each with its cause."""
+    now = datetime.now(UTC)
+    put_waiting(linked, DeliveryState(failing_since=now, last_answer="connection refused", do="Check the proxy."))
+    health = health_of(linked, hour().end)
+    assert health.exit_code == 3
+    assert "connection refused" in [problem.why for problem in health.problems]
+    put_waiting(linked, DeliveryState(hold="401", hold_key="0", do="Run: portfolio-agent link"))
+    assert "The cloud refuses the key; everything is held." in [problem.what for problem in health_of(linked).problems]
+
+
+@pytest.mark.fault(91)
+def test_key_that_ends(linked: Agent) -> None:
+    """A key that ends soon is a warning (1), one that ended stops deliveries (3); both say how to renew."""
+    ends = link_of(linked).key_expires_at
+    assert ends is not None
+    for instant, code in ((ends - timedelta(days=2), 1), (ends + timedelta(minutes=1), 3)):
+        (problem,) = [one for one in health_of(linked, instant).problems if "portfolio-agent link" in one.do]
+        assert problem.exit_code == code
+
+
+def test_losses_are_listed(linked: Agent) -> None:
+    """What was lost is said with its count."""
+    store = open_store(linked.settings.agent.state_dir)
+    with store.transaction() as connection:
+        count_loss(connection, "tick-not-stored", 3, datetime.now(UTC))
+    store.close()
+    health = health_of(linked)
+    assert [(loss["reason"], loss["count"]) for loss in health.losses] == [("tick-not-stored", 3)]
+    assert "3 x tick-not-stored" in render_health(health)
+
+
+def test_unclosed_hours(linked: Agent) -> None:
+    """Hours that nobody closes are told, with the command that shows why."""
+    linked.tick(at=datetime.now(UTC) - timedelta(hours=5))
+    health = health_of(linked)
+    assert health.exit_code == 3
+    assert any(problem.what.startswith("Hours are not closed since") for problem in health.problems)
+
+
+@pytest.mark.fault(105)
+def test_hostile_texts_are_escaped(linked: Agent) -> None:
+    """What a product or the cloud says cannot steer the terminal."""
+    put_waiting(linked, DeliveryState(failing_since=datetime.now(UTC), last_answer="a\x1b[2J\nb", do="c\u202ed"))
+    text = render_health(read_health(linked.settings, datetime.now(UTC)))
+    assert "\x1b" not in text
+    assert "\u202e" not in text
+    assert "\\x1b[2J\\nb" in text
