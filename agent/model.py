@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import NewType
+from typing import NewType, Protocol
 
 InstanceId = NewType("InstanceId", str)
 NodeId = NewType("NodeId", str)
@@ -89,7 +89,7 @@ class Role(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class ClusterTurn:
     """Who counts for the cluster, as of one tick.
 
     `session` is one unbroken hold of the cluster's lock, "" unless this node counts. `since_s` and `seen_s` are Unix
@@ -196,6 +196,24 @@ class Reading:
     checkpoint: str = ""
 
 
+class Source(Protocol):
+    """One thing that is read on each tick; opened once, kept, mends its own connection at the next read.
+
+    Never called from two threads at once. Every reason of a Failure is a code of `agent.catalog.reasons`.
+    """
+
+    name: str
+
+    def read(self, deadline_s: float) -> Reading:
+        """What the source gives within `deadline_s` seconds; what is missing is a Failure, never a zero.
+
+        Raises SourceError, with a reason that may leave, when it gave nothing at all.
+        """
+
+    def close(self) -> None:
+        """Let go of connections and children; reading again opens them again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tick:
     """One round over all sources, as stored. `taken_at` labels it; order is the store's own number.
@@ -209,7 +227,7 @@ class Tick:
     epochs: Mapping[str, str] = field(default_factory=dict)
     number: int = 0
     checkpoints: Mapping[str, str] = field(default_factory=dict)
-    turn: Turn | None = None
+    turn: ClusterTurn | None = None
 
 
 @dataclass(frozen=True, slots=True)

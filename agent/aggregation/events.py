@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 
 from agent.model import ConsentLevel, Hour, Sample, Series, Tick, Value
 from agent.store.audit import AuditEntry
-from agent.store.snapshots import Items, Key, Seen, Snapshot
+from agent.store.snapshots import Items, Key, ListState, Snapshot
 
 SOURCE = "events"
 JMX = "jmx"
@@ -54,7 +54,7 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
-class Watched:
+class WatchedList:
     """A list of the catalog whose changes are events: its metric, its count's metric, its tag, what tells a change."""
 
     metric: str
@@ -109,27 +109,27 @@ def _node_changes(before: Items, after: Items) -> Iterator[Change]:
 
 
 LISTS = (
-    Watched(
+    WatchedList(
         APPS,
         "app.installed.count",
         "pluginKey",
         lambda sample: ("" if sample.value == UNKNOWN else str(sample.value), _attribute(sample, "state")),
         _app_changes,
     ),
-    Watched("app.state", "app.state.count", "pluginKey", lambda sample: (str(sample.value),), _state_changes),
-    Watched("feature_flag.site", "feature_flag.site.count", "flag", lambda sample: (), _flag_changes),
-    Watched("cluster.node", "cluster.nodes", "node", lambda sample: (str(sample.value),), _node_changes),
+    WatchedList("app.state", "app.state.count", "pluginKey", lambda sample: (str(sample.value),), _state_changes),
+    WatchedList("feature_flag.site", "feature_flag.site.count", "flag", lambda sample: (), _flag_changes),
+    WatchedList("cluster.node", "cluster.nodes", "node", lambda sample: (str(sample.value),), _node_changes),
 )
 APP_LISTS = (APPS, "app.state")
 
 
-def list_of(metric: str) -> Watched | None:
+def list_of(metric: str) -> WatchedList | None:
     """How the list that a snapshot keeps by this name is watched; None when it is no list."""
     name = APPS if metric == APPS_BY_REST else metric
     return next((watched for watched in LISTS if watched.metric == name), None)
 
 
-ACTS = {
+AUDIT_EVENTS = {
     "link.made": "event.agent.linked",
     "link.removed": "event.agent.unlinked",
     "consent.set": "event.agent.consent_changed",
@@ -154,13 +154,13 @@ def watch(snapshot: Snapshot, ticks: Iterable[Tick]) -> tuple[tuple[Event, ...],
             items = _items(watched, by_metric)
             name = _name(seen, watched, by_metric) if items is not None else None
             if items is not None and name is not None:
-                events += _compare(seen, name, watched.tag, Seen(tick.taken_at, items), watched.changes)
+                events += _compare(seen, name, watched.tag, ListState(tick.taken_at, items), watched.changes)
         events += _product(seen, by_metric, tick.taken_at)
         events += _jvm(seen, tick)
     return tuple(events), replace(snapshot, seen=seen)
 
 
-def acts(snapshot: Snapshot, rows: Iterable[AuditEntry], hour: Hour) -> tuple[tuple[Event, ...], Snapshot]:
+def audit_events(snapshot: Snapshot, rows: Iterable[AuditEntry], hour: Hour) -> tuple[tuple[Event, ...], Snapshot]:
     """The events that the audit table tells up to the end of `hour`, and the snapshot after them.
 
     What was done while no hour was closed is told late rather than not at all; the first look goes back to the start
@@ -172,7 +172,7 @@ def acts(snapshot: Snapshot, rows: Iterable[AuditEntry], hour: Hour) -> tuple[tu
         if row.at >= hour.end or (snapshot.audit is not None and row.number <= snapshot.audit):
             continue
         last = row.number
-        metric = ACTS.get(row.event)
+        metric = AUDIT_EVENTS.get(row.event)
         if metric is None or (snapshot.audit is None and row.at < hour.start):
             continue
         level = row.detail.get("consent", row.detail.get("new"))
@@ -181,7 +181,7 @@ def acts(snapshot: Snapshot, rows: Iterable[AuditEntry], hour: Hour) -> tuple[tu
     return tuple(events), replace(snapshot, audit=last or 0)
 
 
-def _items(watched: Watched, by_metric: Mapping[str, Sequence[Sample]]) -> Items | None:
+def _items(watched: WatchedList, by_metric: Mapping[str, Sequence[Sample]]) -> Items | None:
     """The list as this tick read it; None when it was not read, or not completely."""
     counts = by_metric.get(watched.count, ())
     items = {_key(sample.series, watched.tag): watched.facts(sample) for sample in by_metric.get(watched.metric, ())}
@@ -192,7 +192,7 @@ def _key(series: Series, tag: str) -> Key:
     return Key(dict(series.tags).get(tag, ""), tag in series.hashed)
 
 
-def _name(seen: dict[str, Seen], watched: Watched, by_metric: Mapping[str, Sequence[Sample]]) -> str | None:
+def _name(seen: dict[str, ListState], watched: WatchedList, by_metric: Mapping[str, Sequence[Sample]]) -> str | None:
     """What this list is compared with; None: with nothing, and nothing is remembered of it.
 
     The app manager and the database know different apps, so their lists are never compared: a configuration that
@@ -212,13 +212,13 @@ def _name(seen: dict[str, Seen], watched: Watched, by_metric: Mapping[str, Seque
     return watched.metric
 
 
-def _forget(seen: dict[str, Seen], name: str) -> None:
+def _forget(seen: dict[str, ListState], name: str) -> None:
     for known in (name, APPS_BY_REST) if name == APPS else (name,):
         seen.pop(known, None)
 
 
 def _compare(
-    seen: dict[str, Seen], name: str, tag: str, now: Seen, changes: Callable[[Items, Items], Iterator[Change]]
+    seen: dict[str, ListState], name: str, tag: str, now: ListState, changes: Callable[[Items, Items], Iterator[Change]]
 ) -> Iterator[Event]:
     before = seen.get(name)
     seen[name] = now
@@ -228,7 +228,7 @@ def _compare(
             yield Event(metric, before.at, now.at, tags, attributes, hashed)
 
 
-def _product(seen: dict[str, Seen], by_metric: Mapping[str, Sequence[Sample]], at: datetime) -> Iterator[Event]:
+def _product(seen: dict[str, ListState], by_metric: Mapping[str, Sequence[Sample]], at: datetime) -> Iterator[Event]:
     """Another version or build. One that was not read this time keeps its last value."""
     before = seen.get(PRODUCT)
     facts = dict(before.items) if before is not None else {}
@@ -240,7 +240,7 @@ def _product(seen: dict[str, Seen], by_metric: Mapping[str, Sequence[Sample]], a
     if not found:
         return
     now = {**facts, **found}
-    seen[PRODUCT] = Seen(at, now)
+    seen[PRODUCT] = ListState(at, now)
     changed = [name for name in found if name in facts and facts[name] != found[name]]
     if before is not None and changed:
         attributes = tuple(
@@ -251,13 +251,13 @@ def _product(seen: dict[str, Seen], by_metric: Mapping[str, Sequence[Sample]], a
         yield Event("event.product.upgraded", before.at, at, (), attributes)
 
 
-def _jvm(seen: dict[str, Seen], tick: Tick) -> Iterator[Event]:
+def _jvm(seen: dict[str, ListState], tick: Tick) -> Iterator[Event]:
     """Another start time of the JVM. An epoch that was not read says nothing."""
     epoch = tick.epochs.get(JMX, "")
     if not epoch:
         return
     before = seen.get(JVM)
-    seen[JVM] = Seen(tick.taken_at, {Key("epoch"): (epoch,)})
+    seen[JVM] = ListState(tick.taken_at, {Key("epoch"): (epoch,)})
     if before is not None and before.items != seen[JVM].items:
         yield Event("event.jvm.restarted", before.at, tick.taken_at)
 

@@ -1,6 +1,6 @@
 """Guardrails against their published thresholds: what `status` and the report say about the product, not the agent.
 
-In:   the aggregates of one closed hour, the catalog's thresholds. Out: one `Standing` a metric that was counted.
+In:   the aggregates of one closed hour, the catalog's thresholds. Out: one `ThresholdStatus` a metric that was counted.
 A metric that was not counted in this hour has no standing in it; the store keeps the one of its last hour.
 """
 
@@ -10,10 +10,10 @@ from collections.abc import Iterable
 
 from agent.catalog import Catalog
 from agent.model import HourlyAggregate
-from agent.store.thresholds import Standing
+from agent.store.thresholds import ThresholdStatus
 
 
-def standings_of(aggregates: Iterable[HourlyAggregate], catalog: Catalog) -> list[Standing]:
+def threshold_statuses_of(aggregates: Iterable[HourlyAggregate], catalog: Catalog) -> list[ThresholdStatus]:
     """The last figure of each metric that has a threshold, with the numbers and the page they are from."""
     found = []
     for row in aggregates:
@@ -25,9 +25,9 @@ def standings_of(aggregates: Iterable[HourlyAggregate], catalog: Catalog) -> lis
             continue
         threshold = metric.threshold
         found.append(
-            Standing(
+            ThresholdStatus(
                 metric=metric.name,
-                level=threshold.level(value).value,
+                level=threshold.state(value).value,
                 value=value,
                 warn=threshold.warn,
                 limit=threshold.limit,

@@ -14,11 +14,11 @@ from agent.catalog.model import (
     FolderBinding,
     FolderFigure,
     HomeFact,
+    HomeFolder,
     JmxBinding,
     JoinedQuery,
     Merge,
     Metric,
-    Place,
     RestBinding,
     SqlBinding,
     TagRule,
@@ -235,7 +235,7 @@ def _folder(reader: Reader) -> FolderBinding | None:
         if found is None:
             folder.fault("places", "must be local: or shared: and a relative path")
         else:
-            places.append(Place(found[1], found[2]))
+            places.append(HomeFolder(found[1], found[2]))
     figure, files = FolderFigure(folder.choice("figure", FolderFigure)), folder.texts("files")
     if not folder.table.get("places"):
         folder.fault("places", "is missing")

@@ -59,7 +59,7 @@ class Merge(StrEnum):
     MAX = "max"
 
 
-class Level(StrEnum):
+class ThresholdState(StrEnum):
     """Where a figure stands against its threshold, in the words Atlassian uses for its guardrails."""
 
     OPTIMAL = "optimal"
@@ -75,11 +75,11 @@ class Threshold:
     source: str
     warn: float | None = None
 
-    def level(self, value: float) -> Level:
+    def state(self, value: float) -> ThresholdState:
         """From `warn` on it is approaching, above `limit` it is exceeding."""
         if value > self.limit:
-            return Level.EXCEEDING
-        return Level.APPROACHING if self.warn is not None and value >= self.warn else Level.OPTIMAL
+            return ThresholdState.EXCEEDING
+        return ThresholdState.APPROACHING if self.warn is not None and value >= self.warn else ThresholdState.OPTIMAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +188,7 @@ class FolderFigure(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class HomeFolder:
     """A folder below one of the product's homes: `home` is "local" or "shared"."""
 
     home: str
@@ -203,7 +203,7 @@ class FolderBinding:
     that do not belong to the size.
     """
 
-    places: tuple[Place, ...]
+    places: tuple[HomeFolder, ...]
     figure: FolderFigure
     files: tuple[str, ...] = ()
     without: tuple[str, ...] = ()

@@ -15,7 +15,7 @@ from agent.model import ConsentLevel
 
 if TYPE_CHECKING:
     from agent.cloud import CloudClient
-    from agent.link.flow import Place
+    from agent.link.flow import LinkFolder
     from agent.model import Scalar
     from agent.settings import Settings
     from agent.store import Store
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 LEVELS = (ConsentLevel.BASIC, ConsentLevel.EXTENDED)
 
 
-def place_for(settings: Settings) -> Place:
+def link_folder_for(settings: Settings) -> LinkFolder:
     """Where this instance's link lies; raises when `init` has not been run."""
-    from agent.link.flow import place_of
+    from agent.link.flow import link_folder_of
     from agent.product.instance.identity import read_instance
 
     facts = read_instance(settings.link_dir)
-    return place_of(settings.link_dir, settings.agent.state_dir, facts.instance_id)
+    return link_folder_of(settings.link_dir, settings.agent.state_dir, facts.instance_id)
 
 
 @contextmanager

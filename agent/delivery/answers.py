@@ -36,7 +36,7 @@ class Action(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class AnswerMeaning:
     """The action, what to tell a person, and how long the receiver wants to be left alone."""
 
     action: Action
@@ -74,32 +74,32 @@ ACTIONS: dict[int, tuple[Action, str, str]] = {
 }
 
 
-def judge(answer: CloudAnswer, batch: Batch, now: datetime) -> Verdict:
+def judge(answer: CloudAnswer, batch: Batch, now: datetime) -> AnswerMeaning:
     """What `answer` means for `batch`."""
     wait_s = retry_after_s(answer.headers.get("retry-after"), now)
     if answer.status in (200, 201, 202):
         if proves(answer.body, batch):
-            return Verdict(Action.ACKNOWLEDGE, f"{answer.status} acknowledged")
-        return Verdict(
+            return AnswerMeaning(Action.ACKNOWLEDGE, f"{answer.status} acknowledged")
+        return AnswerMeaning(
             Action.WAIT, f"{answer.status} without this batch's id and hash is not an acknowledgement", _PROXY, wait_s
         )
     if answer.status == 409:
         named = _named(answer.body)
         if proves(answer.body, batch):
-            return Verdict(Action.ACKNOWLEDGE, "409 the receiver had it already")
+            return AnswerMeaning(Action.ACKNOWLEDGE, "409 the receiver had it already")
         if named is not None and named[0] == batch.id:
-            return Verdict(
+            return AnswerMeaning(
                 Action.SET_ASIDE,
                 "409 the receiver holds other bytes under this id",
                 "Two agents may share one identity (a cloned machine?); see: portfolio-agent status",
             )
     if 300 <= answer.status < 400:
-        return Verdict(Action.WAIT, f"{answer.status} a redirect is never followed", _ADDRESS, wait_s)
+        return AnswerMeaning(Action.WAIT, f"{answer.status} a redirect is never followed", _ADDRESS, wait_s)
     action, why, do = ACTIONS.get(answer.status, (Action.WAIT, "an answer without meaning here", _PROXY))
-    return Verdict(action, f"{answer.status} {why}", do, wait_s)
+    return AnswerMeaning(action, f"{answer.status} {why}", do, wait_s)
 
 
-def problem_of(batch: Batch, verdict: Verdict) -> AgentError:
+def problem_of(batch: Batch, verdict: AnswerMeaning) -> AgentError:
     """The error whose type says what happens next."""
     if verdict.action is Action.WAIT:
         return PushDeferred(f"Batch {batch.id} waits on.", why=verdict.why, do=verdict.do, wait_s=verdict.wait_s)

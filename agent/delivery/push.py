@@ -34,7 +34,7 @@ from tenacity import (
 from tenacity.stop import stop_base
 
 from agent.cloud import CloudAnswer, CloudClient
-from agent.delivery.answers import Action, Verdict, judge, problem_of, said
+from agent.delivery.answers import Action, AnswerMeaning, judge, problem_of, said
 from agent.errors import (
     AgentError,
     BatchRefused,
@@ -120,7 +120,7 @@ def push_waiting(
     Never raises for what the receiver or the network does: that is the report's `problem`. StoreError and
     KeyUnreadable pass.
     """
-    run = _Run(store, client, key, clock, stopping, split, destination, permits, pace)
+    run = _PushRun(store, client, key, clock, stopping, split, destination, permits, pace)
     held = run.held()
     if held is not None:
         return held
@@ -136,7 +136,7 @@ def push_waiting(
     return run.report(PushOutcome.DELIVERED if run.requests else PushOutcome.NOTHING_WAITED, run.refusal)
 
 
-class _Run:
+class _PushRun:
     """One run over the outbox; counts what it did."""
 
     def __init__(
@@ -292,7 +292,7 @@ class _Run:
         self._not_taken(batch, entry, verdict, problem, now)
 
     def _acknowledge(
-        self, connection: sqlite3.Connection, batch: Batch, entry: int, verdict: Verdict, now: datetime
+        self, connection: sqlite3.Connection, batch: Batch, entry: int, verdict: AnswerMeaning, now: datetime
     ) -> None:
         ledger.complete(connection, entry, verdict.why)
         outbox.acknowledge(connection, batch.id, verdict.why, now)
@@ -300,7 +300,7 @@ class _Run:
         if self._disk_is_full:
             outbox.forget_settled(connection, now + timedelta(seconds=1))
 
-    def _not_taken(self, batch: Batch, entry: int, verdict: Verdict, problem: AgentError, now: datetime) -> None:
+    def _not_taken(self, batch: Batch, entry: int, verdict: AnswerMeaning, problem: AgentError, now: datetime) -> None:
         """The receiver is well but will not take this batch as it is: split it, count the refusal, or set it aside."""
         parts: list[Batch] = []
         if verdict.action is Action.SPLIT:
@@ -330,7 +330,7 @@ class _Run:
             self.refusal = problem
             log(LOG, logging.ERROR, "batch.refused", batch=batch.id, set_aside=aside, answer=verdict.why, do=problem.do)
 
-    def _hold(self, entry: int, verdict: Verdict, now: datetime) -> None:
+    def _hold(self, entry: int, verdict: AnswerMeaning, now: datetime) -> None:
         with self.store.transaction() as connection:
             state = delivery_state.load(self.store)
             ledger.complete(connection, entry, verdict.why)
@@ -391,7 +391,7 @@ class _Run:
 class _LongerThanLeft(stop_base):
     """Stop when the receiver asks for a longer wait than the run has left: the next run honours it."""
 
-    def __init__(self, run: _Run) -> None:
+    def __init__(self, run: _PushRun) -> None:
         self._run = run
 
     def __call__(self, retry_state: RetryCallState) -> bool:

@@ -50,7 +50,7 @@ class Stage:
 
 def diagnose(target: Target, deadline_s: float) -> list[Stage]:
     """Return what each stage of connecting to `target` came to, within `deadline_s` seconds in total."""
-    run = _Run(target, Deadline(deadline_s))
+    run = _Diagnosis(target, Deadline(deadline_s))
     try:
         run.all_stages()
     except JmxError as error:
@@ -60,7 +60,7 @@ def diagnose(target: Target, deadline_s: float) -> list[Stage]:
     return [run.stages.get(name, Stage(name)) for name in STAGES]
 
 
-class _Run:
+class _Diagnosis:
     def __init__(self, target: Target, deadline: Deadline) -> None:
         self.stages: dict[str, Stage] = {}
         self._target = target

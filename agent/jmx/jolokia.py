@@ -47,7 +47,7 @@ Answer = dict[str, Any] | JmxError
 Wanted = dict[str, tuple[str, ...]]
 
 
-class _Bean:
+class _JolokiaBean:
     """One bean of the plan: what to read, and the declared type of each attribute."""
 
     __slots__ = ("names", "types")
@@ -57,15 +57,15 @@ class _Bean:
         self.types = types
 
 
-class _Plan:
+class _ReadPlan:
     def __init__(self) -> None:
-        self.beans: dict[str, _Bean] = {}
+        self.beans: dict[str, _JolokiaBean] = {}
         self.failures: list[ReadFailure] = []
         self.cut: tuple[int, tuple[str, ...]] = (0, ())
         self.made_at = 0.0
 
 
-class _Conversation:
+class _JolokiaConversation:
     """The questions of one sample, over one connection; counts the halvings."""
 
     def __init__(self, http: JolokiaHttp) -> None:
@@ -130,7 +130,7 @@ class JolokiaTransport:
         self._clock = clock
         self._backoff = Backoff(clock)
         self._quarantine = Quarantine()
-        self._plan: _Plan | None = None
+        self._plan: _ReadPlan | None = None
         self._started_ms: int | None = None
         self._stale = False
 
@@ -147,7 +147,7 @@ class JolokiaTransport:
         deadline = Deadline(deadline_s)
         try:
             with JolokiaHttp(self._target, deadline) as http:
-                sample = self._sample(_Conversation(http))
+                sample = self._sample(_JolokiaConversation(http))
         except JmxError as error:
             self._backoff.failed(error)
             # the frames of an attempt hold the login: no traceback of them leaves here
@@ -159,11 +159,11 @@ class JolokiaTransport:
     def close(self) -> None:
         """Nothing stays open between samples."""
 
-    def _sample(self, talk: _Conversation) -> JmxSample:
+    def _sample(self, talk: _JolokiaConversation) -> JmxSample:
         self._quarantine.release(self._clock())
         if self._is_old():
             self._plan = self._make_plan(talk)
-        plan = self._plan or _Plan()
+        plan = self._plan or _ReadPlan()
         names = [name for name in plan.beans if plan.beans[name].names and (name, "") not in self._quarantine]
         requests = [_read(name, plan.beans[name].names) for name in names]
         head, *answers = talk.ask([_read(RUNTIME, ("StartTime",)), *requests])
@@ -196,8 +196,8 @@ class JolokiaTransport:
         age = self._clock() - self._plan.made_at
         return age >= REPLAN_S or (self._stale and age >= REPLAN_CHANGED_S)
 
-    def _make_plan(self, talk: _Conversation) -> _Plan:
-        plan = _Plan()
+    def _make_plan(self, talk: _JolokiaConversation) -> _ReadPlan:
+        plan = _ReadPlan()
         plan.made_at = self._clock()
         wanted = self._find(talk, plan.failures)
         names = sorted(wanted)
@@ -211,10 +211,10 @@ class JolokiaTransport:
             if declared is not None:
                 selection = select(declared, wanted[name])
                 plan.failures += [ReadFailure(name, attribute, reason) for attribute, reason in selection.left_out]
-                plan.beans[name] = _Bean(selection, {item.name: item.type_name for item in declared})
+                plan.beans[name] = _JolokiaBean(selection, {item.name: item.type_name for item in declared})
             elif _is_denied(answer) and wanted[name]:
                 # `list` may be forbidden where `read` is not: what was named can be read without its type
-                plan.beans[name] = _Bean(Selection(wanted[name]), {})
+                plan.beans[name] = _JolokiaBean(Selection(wanted[name]), {})
             else:
                 plan.failures.append(self._failure(name, answer))
                 refused = answer if isinstance(answer, JmxError) else refused
@@ -223,7 +223,7 @@ class JolokiaTransport:
         self._stale = False
         return plan
 
-    def _find(self, talk: _Conversation, failures: list[ReadFailure]) -> Wanted:
+    def _find(self, talk: _JolokiaConversation, failures: list[ReadFailure]) -> Wanted:
         # names without a wildcard as well: one question tells what is there, and which names Jolokia does not take
         asked = sorted({query.name for query in self._queries})
         found: dict[str, list[str]] = {}
@@ -263,7 +263,7 @@ class JolokiaTransport:
         return started_ms
 
     def _values(
-        self, name: str, bean: _Bean, answer: Answer, failures: list[ReadFailure]
+        self, name: str, bean: _JolokiaBean, answer: Answer, failures: list[ReadFailure]
     ) -> dict[str, JmxValue] | None:
         """The values of one bean; None, with a failure noted last, when it gave none."""
         raw = _value(answer, dict)

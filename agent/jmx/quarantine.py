@@ -14,7 +14,7 @@ MAX_ENTRIES = 10_000
 Key = tuple[str, str]  # bean, attribute; no attribute means the whole bean
 
 
-class _Entry(NamedTuple):
+class _QuarantinedRead(NamedTuple):
     reason: str
     detail: str
     until: float
@@ -24,7 +24,7 @@ class Quarantine:
     """Keeps names with the reason and the moment of the next try."""
 
     def __init__(self) -> None:
-        self._entries: dict[Key, _Entry] = {}
+        self._entries: dict[Key, _QuarantinedRead] = {}
 
     def __contains__(self, key: Key) -> bool:
         return key in self._entries
@@ -36,7 +36,7 @@ class Quarantine:
         """Leave a bean or attribute alone for an hour; beyond the limit the oldest is let go."""
         while len(self._entries) >= MAX_ENTRIES:
             del self._entries[next(iter(self._entries))]
-        self._entries[bean, attribute] = _Entry(reason, detail, now + RETRY_AFTER_S)
+        self._entries[bean, attribute] = _QuarantinedRead(reason, detail, now + RETRY_AFTER_S)
 
     def release(self, now: float) -> list[Key]:
         """Take out and return what may be tried again."""

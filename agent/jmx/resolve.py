@@ -12,11 +12,11 @@ from agent.jmx.errors import JmxError
 
 Address = tuple[socket.AddressFamily, tuple[str, int]]
 
-_asking: dict[str, _Question] = {}
+_asking: dict[str, _NameLookup] = {}
 _lock = threading.Lock()
 
 
-class _Question(threading.Thread):
+class _NameLookup(threading.Thread):
     def __init__(self, host: str) -> None:
         super().__init__(name="jmx-resolve", daemon=True)
         self.host = host
@@ -45,7 +45,7 @@ def addresses_of(host: str, port: int, wait_s: float) -> list[Address]:
     with _lock:
         question = _asking.get(host)
         if question is None:
-            question = _asking[host] = _Question(host)
+            question = _asking[host] = _NameLookup(host)
             question.start()
     question.join(max(wait_s, 0.0))
     if question.is_alive() or not question.found:

@@ -17,7 +17,7 @@ from agent.system.private_file import trusted_owners
 Stamp = tuple[int, int, int, int]
 
 
-class LinkLevel:
+class ConsentInForce:
     """Call it for the level now. Several sources may call it at once: what is kept is replaced as a whole."""
 
     def __init__(self, settings: Settings) -> None:

@@ -16,7 +16,7 @@ from agent.errors import ConfigError, KeyRejected, KeyUnreadable, NotDelivering,
 from agent.link.handshake import LinkRequest, link_instance, unlink_instance
 from agent.link.keyfile import ensure_master
 from agent.link.record import (
-    Candidate,
+    CandidateKey,
     LinkRecord,
     fingerprint_of,
     open_slot,
@@ -38,7 +38,7 @@ BY_HAND = (
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class LinkFolder:
     """Where one instance's link lies, whose it is, and which files are believed."""
 
     link_dir: Path
@@ -47,34 +47,34 @@ class Place:
     owners: frozenset[int]
 
 
-def place_of(link_dir: Path, state_dir: Path, instance_id: str) -> Place:
+def link_folder_of(link_dir: Path, state_dir: Path, instance_id: str) -> LinkFolder:
     """The place of an instance's link, with owners as the state folder tells."""
-    return Place(link_dir, instance_id, owner_of(state_dir), trusted_owners(state_dir))
+    return LinkFolder(link_dir, instance_id, owner_of(state_dir), trusted_owners(state_dir))
 
 
-def stage_key(place: Place, key: Secret, consent: Consent, now: datetime) -> LinkRecord:
+def stage_key(folder: LinkFolder, key: Secret, consent: Consent, now: datetime) -> LinkRecord:
     """Seal a pasted key into the second slot; durable on return. The link in force is not touched."""
     from agent.link.vault import associated_data, seal  # imports cryptography
 
-    make_folder(place.link_dir, place.owner)
-    master = ensure_master(place.link_dir, owner=place.owner, owners=place.owners)
-    candidate = Candidate(
-        sealed_key=seal(key, master, associated_data(place.instance_id)),
+    make_folder(folder.link_dir, folder.owner)
+    master = ensure_master(folder.link_dir, owner=folder.owner, owners=folder.owners)
+    candidate = CandidateKey(
+        sealed_key=seal(key, master, associated_data(folder.instance_id)),
         key_fingerprint=fingerprint_of(key),
         pasted_at=now,
         consent=consent,
     )
-    record = read_record(place.link_dir, owners=place.owners)
-    if record is None or record.instance_id != place.instance_id:
+    record = read_record(folder.link_dir, owners=folder.owners)
+    if record is None or record.instance_id != folder.instance_id:
         # Another instance's link is of no use here: its key does not open under our id.
-        record = LinkRecord(place.instance_id, consent)
+        record = LinkRecord(folder.instance_id, consent)
     record = replace(record, candidate=candidate)
-    save_record(place.link_dir, record, owner=place.owner, owners=place.owners)
+    save_record(folder.link_dir, record, owner=folder.owner, owners=folder.owners)
     return record
 
 
 def prove_key(
-    place: Place,
+    folder: LinkFolder,
     client: CloudClient,
     request_for: Callable[[Consent], LinkRequest],
     endpoint: str,
@@ -84,7 +84,7 @@ def prove_key(
 
     Raises what `link_instance` raises; after KeyRejected the candidate is gone, after all else it waits for `--resume`.
     """
-    record = read_record(place.link_dir, owners=place.owners)
+    record = read_record(folder.link_dir, owners=folder.owners)
     if record is None or record.candidate is None:
         raise UsageError(
             "No pasted key waits for the cloud's answer.",
@@ -92,18 +92,18 @@ def prove_key(
             do="Run without --resume and paste the key: portfolio-agent link",
         )
     candidate = record.candidate
-    key = open_slot(record, candidate.sealed_key, place.link_dir, place.instance_id, owners=place.owners)
+    key = open_slot(record, candidate.sealed_key, folder.link_dir, folder.instance_id, owners=folder.owners)
     try:
         answer = link_instance(client, key, request_for(candidate.consent), now)
     except KeyRejected:
-        drop_candidate(place, record)
+        drop_candidate(folder, record)
         raise
     except NotDelivering as error:
         error.do = f"{error.do} The pasted key is kept, sealed; try it again with: portfolio-agent link --resume"
         raise
     before = _continued(record, candidate.consent, endpoint, answer.organisation)
     linked = LinkRecord(
-        instance_id=place.instance_id,
+        instance_id=folder.instance_id,
         consent=before.consent,
         earlier=before.earlier,
         link_id=answer.link_id,
@@ -116,7 +116,7 @@ def prove_key(
         limits=answer.limits,
         sealed_key=candidate.sealed_key,
     )
-    save_record(place.link_dir, linked, owner=place.owner, owners=place.owners)
+    save_record(folder.link_dir, linked, owner=folder.owner, owners=folder.owners)
     return linked
 
 
@@ -132,31 +132,31 @@ def _continued(record: LinkRecord, consent: Consent, endpoint: str, organisation
     return record if unchanged else with_consent(record, consent)
 
 
-def drop_candidate(place: Place, record: LinkRecord) -> None:
+def drop_candidate(folder: LinkFolder, record: LinkRecord) -> None:
     """Forget the pasted key; the link in force, when there is one, stays. Without one no file of the link is left."""
     if record.linked:
-        save_record(place.link_dir, replace(record, candidate=None), owner=place.owner, owners=place.owners)
+        save_record(folder.link_dir, replace(record, candidate=None), owner=folder.owner, owners=folder.owners)
     else:
-        remove_link(place.link_dir)
+        remove_link(folder.link_dir)
 
 
-def revoke(place: Place, client: CloudClient) -> bool:
+def revoke(folder: LinkFolder, client: CloudClient) -> bool:
     """End the link in the cloud; False when the cloud did not know it any more. Nothing is removed here.
 
     Raises NotLinked, KeyUnreadable or NotDelivering, each naming `--local` as the way to go on without the cloud.
     """
-    record = linked_record(place)
+    record = linked_record(folder)
     try:
-        key = reveal_key(record, place.link_dir, place.instance_id, owners=place.owners)
+        key = reveal_key(record, folder.link_dir, folder.instance_id, owners=folder.owners)
         return unlink_instance(client, key)
     except (KeyUnreadable, NotDelivering) as error:
         error.do = f"{error.do} Nothing was removed. To remove it here only: portfolio-agent unlink --local"
         raise
 
 
-def linked_record(place: Place) -> LinkRecord:
+def linked_record(folder: LinkFolder) -> LinkRecord:
     """The link in force; raises NotLinked when there is none."""
-    record = read_record(place.link_dir, owners=place.owners)
+    record = read_record(folder.link_dir, owners=folder.owners)
     if record is not None and record.candidate is not None and not record.linked:
         raise NotLinked(
             "This instance is not linked yet.",
@@ -166,17 +166,19 @@ def linked_record(place: Place) -> LinkRecord:
     if record is None or not record.linked:
         raise NotLinked(
             "This instance is not linked.",
-            why=f"There is no confirmed link in {place.link_dir}.",
+            why=f"There is no confirmed link in {folder.link_dir}.",
             do="Link it: portfolio-agent link. Without a link, bundles can be made by hand: portfolio-agent bundle",
         )
     return record
 
 
-def set_consent(place: Place, level: ConsentLevel, field_list_version: str, now: datetime) -> tuple[Consent, Consent]:
+def set_consent(
+    folder: LinkFolder, level: ConsentLevel, field_list_version: str, now: datetime
+) -> tuple[Consent, Consent]:
     """Store another consent for the link in force; the old one and the new one. Nothing is transmitted."""
-    record = linked_record(place)
+    record = linked_record(folder)
     changed = with_consent(record, Consent(level, field_list_version, now))
-    save_record(place.link_dir, changed, owner=place.owner, owners=place.owners)
+    save_record(folder.link_dir, changed, owner=folder.owner, owners=folder.owners)
     return record.consent, changed.consent
 
 

@@ -32,7 +32,7 @@ EARLIER_KEPT = 100  # hours measured under a consent older than that many change
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class CandidateKey:
     """A pasted key that waits for the cloud's word."""
 
     sealed_key: str
@@ -60,7 +60,7 @@ class LinkRecord:
     linked_at: datetime | None = None
     limits: Mapping[str, int] = field(default_factory=dict)
     sealed_key: str = ""
-    candidate: Candidate | None = None
+    candidate: CandidateKey | None = None
     earlier: tuple[Consent, ...] = ()
 
     @property
@@ -250,7 +250,7 @@ def _parse(document: Any) -> LinkRecord:
             raise ValueError("a candidate without its time")
         record = replace(
             record,
-            candidate=Candidate(
+            candidate=CandidateKey(
                 sealed_key=_text(candidate["sealedKey"]),
                 key_fingerprint=_text(candidate["keyFingerprint"]),
                 pasted_at=pasted_at,

@@ -4,7 +4,7 @@ In:   the settings and the product's own files. Out: `HomeFacts`, `ProductFacts`
 `agent.product.database.engine` is imported by itself, and only by who connects: it brings SQLAlchemy.
 """
 
-from agent.product.database.credentials import read_login
+from agent.product.database.credentials import read_database_access
 from agent.product.database.errors import database_errors, map_database_error
 from agent.product.database.jdbc import BadUrl, DatabaseAddress, parse_jdbc_url
 from agent.product.homes.dispatch import HOME_READERS, product_of, read_home, read_product_database
@@ -29,9 +29,9 @@ __all__ = [
     "parse_jdbc_url",
     "parse_setenv",
     "product_of",
+    "read_database_access",
     "read_home",
     "read_instance",
-    "read_login",
     "read_product_database",
     "read_product_facts",
 ]

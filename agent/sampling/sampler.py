@@ -14,29 +14,14 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
 
 from agent.catalog.reasons import HARMLESS, OTHER_NODE
 from agent.errors import SourceError
-from agent.model import Failure, Outcome, Reading, Sample, SourceReport, Tick
+from agent.model import Failure, Outcome, Reading, Sample, Source, SourceReport, Tick
 
 BUSY = "busy"
 TIMEOUT = "timeout"
 BROKEN = "internal-error"
-
-
-class Source(Protocol):
-    """Something that is read on each tick."""
-
-    @property
-    def name(self) -> str:
-        """The word for it in the config file, in status and in each series."""
-
-    def read(self, deadline_s: float) -> Reading:
-        """All of the source once. Raises SourceError when it gave nothing."""
-
-    def close(self) -> None:
-        """Let go of connections and children."""
 
 
 @dataclass(slots=True)

@@ -28,7 +28,7 @@ HEADER = """\
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class SettingEntry:
     """One key of the file: path, value as typed, its text in TOML ("" when unset), whether it has its default."""
 
     path: str
@@ -50,12 +50,12 @@ def render_settings(settings: Settings) -> str:
     return "".join(parts)
 
 
-def entries(settings: Settings) -> Iterator[Entry]:
+def entries(settings: Settings) -> Iterator[SettingEntry]:
     """Every key of the schema in the order of the file, sub-sections after their section's own keys."""
     yield from _entries(settings, "")
 
 
-def _entries(section: Any, prefix: str) -> Iterator[Entry]:
+def _entries(section: Any, prefix: str) -> Iterator[SettingEntry]:
     inner: list[tuple[str, object]] = []
     for field in fields(section):
         value = getattr(section, field.name)
@@ -64,7 +64,7 @@ def _entries(section: Any, prefix: str) -> Iterator[Entry]:
             inner.append((path, value))
             continue
         text = "" if value is None else render_value(value, unit_of(field.name))
-        yield Entry(path, value, text, value == _default(field))
+        yield SettingEntry(path, value, text, value == _default(field))
     for path, value in inner:
         yield from _entries(value, f"{path}.")
 
@@ -73,7 +73,7 @@ def _default(field: Field[Any]) -> object:
     return field.default if field.default is not MISSING else MISSING
 
 
-def _line(entry: Entry, key: str) -> str:
+def _line(entry: SettingEntry, key: str) -> str:
     if entry.value is None:
         example = EXAMPLES[entry.path]
         return f"# {key} = {render_value(example, Unit.NONE)}"

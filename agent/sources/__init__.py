@@ -5,8 +5,7 @@ Out:  a `Reading`: Samples in the catalog's units, and a Failure with a code for
       A missing value stays missing, never zero. A source that gives nothing raises SourceError and costs only itself.
 """
 
-from agent.sources.base import Source
 from agent.sources.governor import CostGovernor, governor_of
 from agent.sources.registry import open_cluster_sources, open_sources
 
-__all__ = ["CostGovernor", "Source", "governor_of", "open_cluster_sources", "open_sources"]
+__all__ = ["CostGovernor", "governor_of", "open_cluster_sources", "open_sources"]

@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable
-from typing import Protocol
 from urllib.parse import urlsplit
 
-from agent.model import Failure, Reading
+from agent.model import Failure
 
 TEXT_LIMIT = 200  # characters of a text value or tag; longer ones are cut, nothing the catalog names is that long
 
@@ -24,24 +23,6 @@ class Quoted(str):
     """A text that was read from outside."""
 
     __slots__ = ()
-
-
-class Source(Protocol):
-    """One thing that is read on each tick; opened once, kept, mends its own connection at the next read.
-
-    Never called from two threads at once. Every reason of a Failure is a code of `agent.catalog.reasons`.
-    """
-
-    name: str
-
-    def read(self, deadline_s: float) -> Reading:
-        """What the source gives within `deadline_s` seconds; what is missing is a Failure, never a zero.
-
-        Raises SourceError, with a reason that may leave, when it gave nothing at all.
-        """
-
-    def close(self) -> None:
-        """Let go of connections and children; reading again opens them again."""
 
 
 def clean_text(text: str, limit: int = TEXT_LIMIT) -> str:

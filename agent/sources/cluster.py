@@ -12,15 +12,14 @@ from dataclasses import replace
 
 from agent.catalog import Catalog, Metric, is_cluster_wide
 from agent.catalog.reasons import OTHER_NODE
-from agent.model import Failure, Reading, Role, Turn
-from agent.sources.base import Source
+from agent.model import ClusterTurn, Failure, Reading, Role, Source
 
 
 class OncePerCluster:
     """One source behind the turn."""
 
     def __init__(
-        self, whole: Source, own: Source | None, metrics: Sequence[Metric], turn: Callable[[], Turn | None]
+        self, whole: Source, own: Source | None, metrics: Sequence[Metric], turn: Callable[[], ClusterTurn | None]
     ) -> None:
         self.name = whole.name
         self._whole = whole

@@ -24,7 +24,7 @@ ESTIMATE_FROM_S = 3600.0  # a count that may not run each hour would leave hours
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class QueryRun:
     """One run of a query: when it began, what it took, the reason when its table was missing or forbidden.
 
     `timeouts` counts the runs in a row that were ended for taking too long, this one included.
@@ -61,7 +61,7 @@ class CostGovernor:
         self._labels = labels or {}
         self._least_s = least_s
         self._estimable = estimable
-        self._runs: dict[str, Run] = {}
+        self._runs: dict[str, QueryRun] = {}
 
     def wait_s(self, query: str, now_s: float) -> float:
         """Seconds until `query` is due; 0 when it is due or never ran."""
@@ -88,9 +88,9 @@ class CostGovernor:
         """Learn from one run."""
         last = self._runs.get(query)
         timeouts = (last.timeouts if last is not None else 0) + 1 if timed_out else 0
-        self._runs[query] = Run(began_s, took_s, absent, timeouts)
+        self._runs[query] = QueryRun(began_s, took_s, absent, timeouts)
 
-    def last(self, query: str) -> Run | None:
+    def last(self, query: str) -> QueryRun | None:
         """The last run of `query`, None before the first."""
         return self._runs.get(query)
 
@@ -118,9 +118,9 @@ class CostGovernor:
         for cost in costs:
             if not cost.absent:
                 ago_s = max((now - cost.began_at).total_seconds(), 0.0)
-                self._runs[cost.query] = Run(now_s - ago_s, cost.took_s, "", cost.timeouts)
+                self._runs[cost.query] = QueryRun(now_s - ago_s, cost.took_s, "", cost.timeouts)
 
-    def _rest_s(self, query: str, last: Run) -> float:
+    def _rest_s(self, query: str, last: QueryRun) -> float:
         """The least time between two runs: by budget, doubled for each run in vain up to a day, and by class."""
         rest_s = last.took_s / self._share
         if last.timeouts > 1:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from agent.catalog import CLUSTER_SOURCES, Catalog
-from agent.model import ConsentLevel, Turn
+from agent.model import ClusterTurn, ConsentLevel, Source
 from agent.product.database.gate import Gate
 from agent.settings import Settings
-from agent.sources.base import Source
 from agent.sources.governor import CostGovernor
 
 APPS = "apps"
@@ -20,7 +19,7 @@ def open_cluster_sources(
     catalog: Catalog,
     level: Callable[[], ConsentLevel],
     governor: CostGovernor,
-    turn: Callable[[], Turn | None],
+    turn: Callable[[], ClusterTurn | None],
 ) -> list[Source]:
     """The same sources for a resident node: what a cluster has once is read only on this node's turn."""
     from agent.sources.cluster import OncePerCluster, each_node

@@ -12,7 +12,7 @@ from agent.catalog.reasons import NOT_PRESENT, PERMISSION_DENIED
 from agent.errors import SourceError
 
 
-class Narrowed:
+class RestrictedStatements:
     """What was learnt of one account."""
 
     def __init__(self) -> None:

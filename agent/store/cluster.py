@@ -28,7 +28,7 @@ import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from agent.model import Hour, Role, Turn
+from agent.model import ClusterTurn, Hour, Role
 from agent.store.database import Store
 from agent.store.meta import meta, set_meta
 
@@ -38,7 +38,7 @@ KEPT_TERMS = 200  # an hour older than that many takeovers is dropped rather tha
 
 
 @dataclass(frozen=True, slots=True)
-class Term:
+class LockHold:
     """One unbroken hold of the lock; Unix seconds by the database's clock."""
 
     session: str
@@ -52,10 +52,10 @@ class ClusterState:
 
     role: Role
     ahead_s: float
-    terms: tuple[Term, ...]
+    terms: tuple[LockHold, ...]
 
 
-def counts_for(terms: Iterable[Term], hour: Hour) -> bool:
+def counts_for(terms: Iterable[LockHold], hour: Hour) -> bool:
     """Whether the node with these terms keeps the cluster-wide rows of `hour` (the rule above)."""
     end_s = hour.end.timestamp()
     return any(term.since_s + MARGIN_S <= end_s <= term.seen_s for term in terms)
@@ -66,14 +66,14 @@ def cluster_state(store: Store) -> ClusterState | None:
     return _parsed(meta(store, KEY))
 
 
-def record_turn(connection: sqlite3.Connection, turn: Turn) -> None:
+def record_turn(connection: sqlite3.Connection, turn: ClusterTurn) -> None:
     """Keep the turn of one tick; part of the tick's transaction."""
     row = connection.execute("SELECT value FROM meta WHERE key = ?", (KEY,)).fetchone()
     state = _parsed(None if row is None else row["value"])
     terms = list(state.terms) if state is not None else []
     if turn.role is Role.COUNTING:
         terms = [term for term in terms if term.session != turn.session]
-        terms.append(Term(turn.session, turn.since_s, turn.seen_s))
+        terms.append(LockHold(turn.session, turn.since_s, turn.seen_s))
     rows = [[term.session, term.since_s, term.seen_s] for term in terms[-KEPT_TERMS:]]
     document = {"role": turn.role.value, "aheadS": turn.ahead_s, "terms": rows}
     set_meta(connection, KEY, json.dumps(document, separators=(",", ":")))
@@ -83,5 +83,5 @@ def _parsed(text: str | None) -> ClusterState | None:
     if text is None:
         return None
     document = json.loads(text)
-    terms = tuple(Term(session, since_s, seen_s) for session, since_s, seen_s in document["terms"])
+    terms = tuple(LockHold(session, since_s, seen_s) for session, since_s, seen_s in document["terms"])
     return ClusterState(Role(document["role"]), document["aheadS"], terms)

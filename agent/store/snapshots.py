@@ -31,7 +31,7 @@ Items = Mapping[Key, tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class ListState:
     """What one list held when it was last read completely: for each key the facts that may change."""
 
     at: datetime
@@ -42,7 +42,7 @@ class Seen:
 class Snapshot:
     """Every list as last read, and the number of the last audit row that became an event (None: none looked at)."""
 
-    seen: Mapping[str, Seen] = field(default_factory=dict)
+    seen: Mapping[str, ListState] = field(default_factory=dict)
     audit: int | None = None
 
 
@@ -64,7 +64,7 @@ def _parsed(body: bytes) -> Snapshot:
     try:
         document = json.loads(zlib.decompress(body))
         seen = {
-            name: Seen(from_ms(at_ms), {_key(key): tuple(facts) for key, facts in _pairs(items)})
+            name: ListState(from_ms(at_ms), {_key(key): tuple(facts) for key, facts in _pairs(items)})
             for name, (at_ms, items) in document["seen"].items()
         }
         return Snapshot(seen, document["audit"])

@@ -20,7 +20,7 @@ FORGOTTEN_AFTER = timedelta(days=3)
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ThresholdStatus:
     """One figure against its published numbers; `level` is a word of `agent.catalog.Level`, `hour` its hour's start."""
 
     metric: str
@@ -33,12 +33,12 @@ class Standing:
     method: str = "exact"
 
 
-def standings(store: Store) -> list[Standing]:
+def threshold_statuses(store: Store) -> list[ThresholdStatus]:
     """What is known, by metric; nothing when it cannot be read, the next closed hour brings it again."""
     try:
         rows = json.loads(meta(store, KEY) or "[]")
         return [
-            Standing(
+            ThresholdStatus(
                 metric=str(row["metric"]),
                 level=str(row["level"]),
                 value=row["value"],
@@ -54,9 +54,9 @@ def standings(store: Store) -> list[Standing]:
         return []
 
 
-def put_standings(store: Store, connection: sqlite3.Connection, found: Iterable[Standing]) -> None:
+def put_threshold_statuses(store: Store, connection: sqlite3.Connection, found: Iterable[ThresholdStatus]) -> None:
     """Add those of one closed hour to what is known; part of the caller's transaction. A later hour wins."""
-    kept = {item.metric: item for item in standings(store)}
+    kept = {item.metric: item for item in threshold_statuses(store)}
     for item in found:
         if item.metric not in kept or kept[item.metric].hour <= item.hour:
             kept[item.metric] = item

@@ -18,7 +18,7 @@ from agent.system.account import Account
 
 
 @dataclass(frozen=True, slots=True)
-class Barred:
+class AccessGaps:
     """What the account may not pass (folders) or read (files); all of it, not only the first on the way."""
 
     folders: tuple[Path, ...]
@@ -34,7 +34,7 @@ class Barred:
         )
 
 
-def barred(owner: Account, files: Iterable[Path], folders: Iterable[Path]) -> Barred:
+def access_gaps(owner: Account, files: Iterable[Path], folders: Iterable[Path]) -> AccessGaps:
     """What keeps `owner` from reading `files` and from passing through `folders`; what is missing is left out.
 
     Needs root. Each folder on the way is asked on its own, so that one answer names all of them.
@@ -49,7 +49,7 @@ def barred(owner: Account, files: Iterable[Path], folders: Iterable[Path]) -> Ba
         for handle in handles:
             os.close(handle)
     refused = [asked[number] for number, yes in enumerate(allowed) if not yes]
-    return Barred(
+    return AccessGaps(
         tuple(path for path, mode in refused if mode == os.X_OK),
         tuple(path for path, mode in refused if mode == os.R_OK),
     )

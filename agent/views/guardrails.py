@@ -10,7 +10,7 @@ from typing import Any
 
 from agent.store import Store
 from agent.store.costs import load_costs
-from agent.store.thresholds import standings
+from agent.store.thresholds import threshold_statuses
 
 OPTIMAL, EXCEEDING = "optimal", "exceeding"
 
@@ -29,7 +29,7 @@ def guardrails_against_thresholds(store: Store) -> list[dict[str, Any]]:
             "hour": item.hour,
             "method": item.method,
         }
-        for item in sorted(standings(store), key=lambda item: (order.get(item.level, 1), item.metric))
+        for item in sorted(threshold_statuses(store), key=lambda item: (order.get(item.level, 1), item.metric))
     ]
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from agent.catalog import Catalog, load_catalog
 from agent.consent import Pseudonyms, explain
 from agent.errors import StoreError
-from agent.link.consent_in_force import LinkLevel
+from agent.link.consent_in_force import ConsentInForce
 from agent.link.record import read_link
 from agent.log import printable
 from agent.model import ConsentLevel, Outcome, Tick
@@ -67,7 +67,7 @@ def read_once(settings: Settings) -> Taken:
     record = read_link(settings.link_dir, owners=trusted_owners(settings.agent.state_dir))
     level = record.consent.level if record is not None else ConsentLevel.BASIC
     pseudonyms = Pseudonyms(read_instance(settings.link_dir).pseudonym_key.reveal())
-    sampler = Sampler(open_sources(settings, catalog, LinkLevel(settings), _with_known_costs(settings, catalog)))
+    sampler = Sampler(open_sources(settings, catalog, ConsentInForce(settings), _with_known_costs(settings, catalog)))
     try:
         tick = sampler.take(datetime.now(UTC), settings.sampling.deadline_s)
     finally:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from agent.aggregation import Event, acts, aggregate, watch, with_events
+from agent.aggregation import Event, aggregate, audit_events, watch, with_events
 from agent.catalog import load_catalog
 from agent.model import Failure, Hour, Kind, Outcome, Sample, Series, SourceReport, Tick
 from agent.store.audit import AuditEntry
@@ -203,20 +203,20 @@ AUDIT = (
 
 def test_acts_of_the_owner() -> None:
     """Linked, unlinked and consent changed come from the audit table, each once, none from before the first look."""
-    first, snapshot = acts(Snapshot(), AUDIT, HOUR)
+    first, snapshot = audit_events(Snapshot(), AUDIT, HOUR)
     assert [(event.metric, event.attributes) for event in first] == [
         ("event.agent.consent_changed", (("level", "extended"),)),
         ("event.agent.unlinked", ()),
     ]
-    second, snapshot = acts(snapshot, AUDIT, Hour(HOUR.end))
+    second, snapshot = audit_events(snapshot, AUDIT, Hour(HOUR.end))
     assert [event.metric for event in second] == ["event.agent.linked"]
-    assert acts(snapshot, AUDIT, Hour(Hour(HOUR.end).end)) == ((), snapshot)
+    assert audit_events(snapshot, AUDIT, Hour(Hour(HOUR.end).end)) == ((), snapshot)
 
 
 def test_act_while_no_hour_was_closed_is_told_late() -> None:
     """A link made while the daemon stood still is told with its own time in the next hour that closes."""
-    _, snapshot = acts(Snapshot(), AUDIT[:1], HOUR)
-    (event, *_), _ = acts(snapshot, AUDIT, Hour(at(240)))
+    _, snapshot = audit_events(Snapshot(), AUDIT[:1], HOUR)
+    (event, *_), _ = audit_events(snapshot, AUDIT, Hour(at(240)))
     assert (event.metric, event.observed_from) == ("event.agent.consent_changed", at(10))
 
 

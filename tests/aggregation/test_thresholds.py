@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agent.aggregation.thresholds import standings_of
+from agent.aggregation.thresholds import threshold_statuses_of
 from agent.catalog import load_catalog
 from agent.model import HourlyAggregate, Series, Value
 from tests.support.ticks import HOUR, START
@@ -19,7 +19,7 @@ def test_levels_with_numbers_and_source() -> None:
         row("jira.guardrail.projects.active", last=5250),
         row("jira.guardrail.epics", last=100_000),
     ]
-    found = {item.metric: item for item in standings_of(rows, load_catalog("jira"))}
+    found = {item.metric: item for item in threshold_statuses_of(rows, load_catalog("jira"))}
     assert {name: item.level for name, item in found.items()} == {
         "jira.guardrail.users": "exceeding",
         "jira.guardrail.projects.active": "approaching",
@@ -44,4 +44,4 @@ def test_what_has_no_standing() -> None:
         row("jira.guardrail.unknown", last=5),
         row("jira.guardrail.epics", last="many"),
     ]
-    assert standings_of(rows, load_catalog("jira")) == []
+    assert threshold_statuses_of(rows, load_catalog("jira")) == []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent.catalog import DataType, Level, TagTreatment, Threshold, load_catalog, products
+from agent.catalog import DataType, TagTreatment, Threshold, ThresholdState, load_catalog, products
 from agent.model import ConsentLevel, EntryType
 
 # Tag names that may hold what a person typed: never kept as they are under Basic.
@@ -125,14 +125,20 @@ def test_jira_covers_its_apps() -> None:
 
 @pytest.mark.parametrize(
     ("value", "level"),
-    [(0, Level.OPTIMAL), (9, Level.OPTIMAL), (10, Level.APPROACHING), (20, Level.APPROACHING), (21, Level.EXCEEDING)],
+    [
+        (0, ThresholdState.OPTIMAL),
+        (9, ThresholdState.OPTIMAL),
+        (10, ThresholdState.APPROACHING),
+        (20, ThresholdState.APPROACHING),
+        (21, ThresholdState.EXCEEDING),
+    ],
 )
-def test_levels(value: float, level: Level) -> None:
+def test_levels(value: float, level: ThresholdState) -> None:
     """At the warning it approaches, at the limit still; only above it exceeds."""
-    assert Threshold(20, "https://example.com", 10).level(value) is level
+    assert Threshold(20, "https://example.com", 10).state(value) is level
 
 
 def test_without_a_warning_nothing_approaches() -> None:
     """Only a limit is published for some: up to it all is well."""
-    assert Threshold(0, "https://example.com").level(0) is Level.OPTIMAL
-    assert Threshold(0, "https://example.com").level(1) is Level.EXCEEDING
+    assert Threshold(0, "https://example.com").state(0) is ThresholdState.OPTIMAL
+    assert Threshold(0, "https://example.com").state(1) is ThresholdState.EXCEEDING

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from agent.batching import open_document
 from agent.consent.periods import consent_of, consent_throughout, covered
-from agent.link.flow import place_of, set_consent
+from agent.link.flow import link_folder_of, set_consent
 from agent.link.record import LinkRecord, remove_link, with_consent
 from agent.model import Consent, ConsentLevel, Hour, Tick
 from agent.product.instance.identity import read_instance
@@ -41,7 +41,7 @@ def agent(tmp_path: Path) -> Agent:
 def consent(agent: Agent, level: ConsentLevel, at: datetime) -> None:
     """`consent set` at this moment."""
     settings = agent.settings
-    place = place_of(settings.link_dir, settings.agent.state_dir, read_instance(settings.link_dir).instance_id)
+    place = link_folder_of(settings.link_dir, settings.agent.state_dir, read_instance(settings.link_dir).instance_id)
     set_consent(place, level, "fields", at)
 
 
@@ -199,12 +199,12 @@ def at_minute(minute: float) -> Tick:
     return Tick(NINE + timedelta(minutes=minute), (), (), {})
 
 
-acts = st.lists(
+audit_events = st.lists(
     st.tuples(st.integers(1, 89).map(lambda n: n + 0.5), st.sampled_from([*ConsentLevel, None])), max_size=8
 )
 
 
-@given(st.sampled_from([*ConsentLevel, None]), acts, st.integers(61, 90))
+@given(st.sampled_from([*ConsentLevel, None]), audit_events, st.integers(61, 90))
 def test_consent_covers_exactly_what_it_was_given_for(
     first: ConsentLevel | None, changes: list[tuple[float, ConsentLevel | None]], closing: int
 ) -> None:

@@ -22,7 +22,7 @@ from sqlalchemy import create_engine
 from agent.catalog import load_catalog
 from agent.sources.host.source import Host
 from tests.support.listings import jira_sqlite
-from tests.support.planted import Beans, Place, close_hour, leaks, left_behind, planted, run_daemon, two_ticks
+from tests.support.planted import Beans, LinkFolder, close_hour, leaks, left_behind, planted, run_daemon, two_ticks
 from tests.support.planting import FOUND, Plants, travelling_bytes
 from tests.support.servers import missing, require, require_root
 
@@ -41,7 +41,7 @@ def sqlite_place(folder: Path) -> tuple[str, Path]:
     return f'login = "own"\ndialect = "sqlite"\nname = "{path}"\n', path
 
 
-def assert_only_paths_are_told(place: Place, log: bytes) -> dict[str, bytes]:
+def assert_only_paths_are_told(place: LinkFolder, log: bytes) -> dict[str, bytes]:
     """Nothing that travels has anything planted; what the admin sees has names of folders only."""
     left = left_behind(place, log)
     travelling = {"store": b"\n".join(travelling_bytes(place.agent.settings.agent.state_dir))}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.link.consent_in_force import LinkLevel
+from agent.link.consent_in_force import ConsentInForce
 from agent.link.record import link_path, save_record
 from agent.model import Consent, ConsentLevel
 from agent.settings import AgentSettings, InstanceSettings, ProductType, Settings
@@ -23,13 +23,13 @@ def settings(tmp_path: Path) -> Settings:
 
 def test_no_link_is_basic(settings: Settings) -> None:
     """An instance that is not linked is read as under Basic."""
-    assert LinkLevel(settings)() is ConsentLevel.BASIC
+    assert ConsentInForce(settings)() is ConsentLevel.BASIC
 
 
 def test_level_follows_the_file(tmp_path: Path, settings: Settings) -> None:
     """Each change of link.json counts at the next call: linked, lowered, raised, removed."""
     place = make_place(tmp_path)
-    level = LinkLevel(settings)
+    level = ConsentInForce(settings)
     assert level() is ConsentLevel.BASIC
     record = make_link(place)
     assert level() is ConsentLevel.EXTENDED
@@ -45,7 +45,7 @@ def test_file_that_cannot_be_believed_is_basic(tmp_path: Path, settings: Setting
     """A damaged file, or one that others may write to, never gives more than Basic."""
     place = make_place(tmp_path)
     make_link(place)
-    level = LinkLevel(settings)
+    level = ConsentInForce(settings)
     assert level() is ConsentLevel.EXTENDED
     path = link_path(place.link_dir)
     path.chmod(0o666)

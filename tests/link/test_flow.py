@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from agent.errors import ConfigError, KeyRejected, KeyUnreadable, NotLinked, PushDeferred, UsageError
-from agent.link.flow import Place, check_can_link, prove_key, revoke, set_consent, stage_key
+from agent.link.flow import LinkFolder, check_can_link, prove_key, revoke, set_consent, stage_key
 from agent.link.handshake import LinkRequest
 from agent.link.keyfile import master_path
 from agent.link.record import LinkRecord, link_path, read_link, read_record, reveal_key, save_record
@@ -35,7 +35,7 @@ def cloud(tmp_path: Path) -> Iterator[Receiver]:
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Place:
+def folder(tmp_path: Path) -> LinkFolder:
     """A fresh shared home."""
     return make_place(tmp_path)
 
@@ -45,100 +45,100 @@ def request_for(consent: Consent) -> LinkRequest:
     return LinkRequest("instance-here", "jira", "10.3.2", "0.1.0", consent)
 
 
-def link(place: Place, cloud: Receiver, key: Secret, consent: Consent = BASIC) -> LinkRecord:
+def link(folder: LinkFolder, cloud: Receiver, key: Secret, consent: Consent = BASIC) -> LinkRecord:
     """Paste and prove."""
-    stage_key(place, key, consent, NOW)
-    return resume(place, cloud)
+    stage_key(folder, key, consent, NOW)
+    return resume(folder, cloud)
 
 
-def resume(place: Place, cloud: Receiver) -> LinkRecord:
+def resume(folder: LinkFolder, cloud: Receiver) -> LinkRecord:
     """Prove what was pasted."""
     with cloud.client() as client:
-        return prove_key(place, client, request_for, cloud.settings.endpoint or "", NOW)
+        return prove_key(folder, client, request_for, cloud.settings.endpoint or "", NOW)
 
 
-def key_of(place: Place) -> str:
+def key_of(folder: LinkFolder) -> str:
     """The key of the link in force."""
-    record = read_link(place.link_dir)
+    record = read_link(folder.link_dir)
     assert record is not None
-    return reveal_key(record, place.link_dir, place.instance_id).reveal()
+    return reveal_key(record, folder.link_dir, folder.instance_id).reveal()
 
 
-def test_proven_key_is_the_link(place: Place, cloud: Receiver) -> None:
+def test_proven_key_is_the_link(folder: LinkFolder, cloud: Receiver) -> None:
     """After the handshake the link is in force with the consent that was given, and no candidate is left."""
-    record = link(place, cloud, KEY, EXTENDED)
-    assert read_link(place.link_dir) == record
+    record = link(folder, cloud, KEY, EXTENDED)
+    assert read_link(folder.link_dir) == record
     assert record.consent == EXTENDED
     assert record.organisation == "Example Organisation"
     assert record.candidate is None
-    assert key_of(place) == KEY.reveal()
+    assert key_of(folder) == KEY.reveal()
 
 
-def test_new_key_takes_over_only_when_proven(place: Place, cloud: Receiver) -> None:
+def test_new_key_takes_over_only_when_proven(folder: LinkFolder, cloud: Receiver) -> None:
     """A new key replaces the old one after the handshake, not before it."""
-    link(place, cloud, KEY)
-    stage_key(place, SECOND_KEY, EXTENDED, NOW)
-    assert key_of(place) == KEY.reveal()
-    record = resume(place, cloud)
-    assert key_of(place) == SECOND_KEY.reveal()
+    link(folder, cloud, KEY)
+    stage_key(folder, SECOND_KEY, EXTENDED, NOW)
+    assert key_of(folder) == KEY.reveal()
+    record = resume(folder, cloud)
+    assert key_of(folder) == SECOND_KEY.reveal()
     assert record.consent == EXTENDED
 
 
-def test_the_same_consent_with_a_new_key_goes_on(place: Place, cloud: Receiver) -> None:
+def test_the_same_consent_with_a_new_key_goes_on(folder: LinkFolder, cloud: Receiver) -> None:
     """Renewing the key leaves no hour without consent; another level or list of fields begins anew."""
-    link(place, cloud, KEY)
+    link(folder, cloud, KEY)
     later = NOW + timedelta(days=29)
-    assert link(place, cloud, SECOND_KEY, replace(BASIC, granted_at=later)).consent.granted_at == NOW
+    assert link(folder, cloud, SECOND_KEY, replace(BASIC, granted_at=later)).consent.granted_at == NOW
     for other in (Consent(ConsentLevel.BASIC, "fields-2", later), Consent(ConsentLevel.EXTENDED, "fields-2", later)):
-        assert link(place, cloud, KEY, other).consent == other
+        assert link(folder, cloud, KEY, other).consent == other
 
 
-def test_rejected_key_leaves_the_old_link(place: Place, cloud: Receiver) -> None:
+def test_rejected_key_leaves_the_old_link(folder: LinkFolder, cloud: Receiver) -> None:
     """A key the cloud refuses is forgotten; the link in force and its consent stay as they were."""
-    before = link(place, cloud, KEY)
+    before = link(folder, cloud, KEY)
     with pytest.raises(KeyRejected):
-        link(place, cloud, BAD_KEY, EXTENDED)
-    assert read_record(place.link_dir) == before
-    assert key_of(place) == KEY.reveal()
+        link(folder, cloud, BAD_KEY, EXTENDED)
+    assert read_record(folder.link_dir) == before
+    assert key_of(folder) == KEY.reveal()
 
 
-def test_rejected_first_key_leaves_no_file(place: Place, cloud: Receiver) -> None:
+def test_rejected_first_key_leaves_no_file(folder: LinkFolder, cloud: Receiver) -> None:
     """A refused key on an unlinked instance leaves neither link.json nor master key."""
     with pytest.raises(KeyRejected):
-        link(place, cloud, BAD_KEY)
-    assert not link_path(place.link_dir).exists()
-    assert not master_path(place.link_dir).exists()
+        link(folder, cloud, BAD_KEY)
+    assert not link_path(folder.link_dir).exists()
+    assert not master_path(folder.link_dir).exists()
 
 
-def test_cloud_away_keeps_the_pasted_key_for_resume(place: Place, cloud: Receiver) -> None:
+def test_cloud_away_keeps_the_pasted_key_for_resume(folder: LinkFolder, cloud: Receiver) -> None:
     """The key is shown only once by the cloud, so a cloud that is away must not cost it: resuming links."""
     cloud.control(mode="503", times=1, calls=["link"])
     with pytest.raises(PushDeferred) as caught:
-        link(place, cloud, KEY)
+        link(folder, cloud, KEY)
     assert "--resume" in caught.value.do
-    assert read_link(place.link_dir) is None
-    resume(place, cloud)
-    assert key_of(place) == KEY.reveal()
+    assert read_link(folder.link_dir) is None
+    resume(folder, cloud)
+    assert key_of(folder) == KEY.reveal()
 
 
-def test_lost_answer_is_repaired_by_resume(place: Place, cloud: Receiver) -> None:
+def test_lost_answer_is_repaired_by_resume(folder: LinkFolder, cloud: Receiver) -> None:
     """When the cloud linked but its answer was lost, the old key still opens here and resuming finishes."""
-    link(place, cloud, SECOND_KEY)
+    link(folder, cloud, SECOND_KEY)
     cloud.control(mode="reset_mid", times=1, calls=["link"])
     with pytest.raises(PushDeferred):
-        link(place, cloud, KEY)
-    assert key_of(place) == SECOND_KEY.reveal()
-    resume(place, cloud)
-    assert key_of(place) == KEY.reveal()
+        link(folder, cloud, KEY)
+    assert key_of(folder) == SECOND_KEY.reveal()
+    resume(folder, cloud)
+    assert key_of(folder) == KEY.reveal()
 
 
-def test_nothing_to_resume_is_told(place: Place, cloud: Receiver) -> None:
+def test_nothing_to_resume_is_told(folder: LinkFolder, cloud: Receiver) -> None:
     """Resuming without a pasted key says so, before and after a link."""
     with pytest.raises(UsageError, match="No pasted key"):
-        resume(place, cloud)
-    link(place, cloud, KEY)
+        resume(folder, cloud)
+    link(folder, cloud, KEY)
     with pytest.raises(UsageError, match="No pasted key"):
-        resume(place, cloud)
+        resume(folder, cloud)
 
 
 def test_link_of_another_instance_is_replaced(tmp_path: Path, cloud: Receiver) -> None:
@@ -152,63 +152,63 @@ def test_link_of_another_instance_is_replaced(tmp_path: Path, cloud: Receiver) -
     assert key_of(here) == SECOND_KEY.reveal()
 
 
-def test_revoking_ends_the_link_in_the_cloud(place: Place, cloud: Receiver) -> None:
+def test_revoking_ends_the_link_in_the_cloud(folder: LinkFolder, cloud: Receiver) -> None:
     """Revoking tells the cloud once; a second time the cloud no longer knows it."""
-    link(place, cloud, KEY)
+    link(folder, cloud, KEY)
     with cloud.client() as client:
-        assert revoke(place, client) is True
-        assert revoke(place, client) is False
+        assert revoke(folder, client) is True
+        assert revoke(folder, client) is False
 
 
-def test_revoking_without_cloud_removes_nothing(place: Place, cloud: Receiver) -> None:
+def test_revoking_without_cloud_removes_nothing(folder: LinkFolder, cloud: Receiver) -> None:
     """When the cloud does not confirm, the link stays and `--local` is named."""
-    link(place, cloud, KEY)
+    link(folder, cloud, KEY)
     cloud.control(mode="503", calls=["link"])
     with cloud.client() as client, pytest.raises(PushDeferred) as caught:
-        revoke(place, client)
+        revoke(folder, client)
     assert "--local" in caught.value.do
-    assert key_of(place) == KEY.reveal()
+    assert key_of(folder) == KEY.reveal()
 
 
-def test_another_consent_keeps_the_ones_before_it(place: Place, cloud: Receiver) -> None:
+def test_another_consent_keeps_the_ones_before_it(folder: LinkFolder, cloud: Receiver) -> None:
     """Set or given with a new key for the same place, it follows the consent before it: no gap, and each is known."""
-    link(place, cloud, KEY)
-    set_consent(place, ConsentLevel.EXTENDED, "fields-1", NOW + timedelta(minutes=1))
+    link(folder, cloud, KEY)
+    set_consent(folder, ConsentLevel.EXTENDED, "fields-1", NOW + timedelta(minutes=1))
     later = Consent(ConsentLevel.BASIC, "fields-2", NOW + timedelta(minutes=2))
-    linked = link(place, cloud, SECOND_KEY, later)
+    linked = link(folder, cloud, SECOND_KEY, later)
     first, second = linked.earlier
     assert (first, second.level, linked.consent) == (BASIC, ConsentLevel.EXTENDED, later)
-    assert read_link(place.link_dir) == linked
+    assert read_link(folder.link_dir) == linked
 
 
 @pytest.mark.parametrize("way", ["another organisation", "none"])
-def test_a_consent_that_begins_anew_has_none_before_it(place: Place, cloud: Receiver, way: str) -> None:
+def test_a_consent_that_begins_anew_has_none_before_it(folder: LinkFolder, cloud: Receiver, way: str) -> None:
     """After `consent set none`, or for another organisation, what was agreed before covers nothing."""
-    record = link(place, cloud, KEY)
-    set_consent(place, ConsentLevel.EXTENDED, "fields-1", NOW)
+    record = link(folder, cloud, KEY)
+    set_consent(folder, ConsentLevel.EXTENDED, "fields-1", NOW)
     if way == "none":
-        set_consent(place, ConsentLevel.NONE, "fields-1", NOW)
-        set_consent(place, ConsentLevel.BASIC, "fields-1", NOW)
+        set_consent(folder, ConsentLevel.NONE, "fields-1", NOW)
+        set_consent(folder, ConsentLevel.BASIC, "fields-1", NOW)
     else:
-        kept = read_link(place.link_dir) or record
-        save_record(place.link_dir, replace(kept, organisation="Another"), owner=place.owner, owners=place.owners)
-        link(place, cloud, SECOND_KEY)
-    assert (read_link(place.link_dir) or record).earlier == ()
+        kept = read_link(folder.link_dir) or record
+        save_record(folder.link_dir, replace(kept, organisation="Another"), owner=folder.owner, owners=folder.owners)
+        link(folder, cloud, SECOND_KEY)
+    assert (read_link(folder.link_dir) or record).earlier == ()
 
 
-def test_changed_consent_is_stored_and_told_to_nobody(place: Place, cloud: Receiver) -> None:
+def test_changed_consent_is_stored_and_told_to_nobody(folder: LinkFolder, cloud: Receiver) -> None:
     """Changing consent writes link.json and makes no request; it needs a link."""
     with pytest.raises(NotLinked):
-        set_consent(place, ConsentLevel.BASIC, "fields-3", NOW)
-    link(place, cloud, KEY, EXTENDED)
+        set_consent(folder, ConsentLevel.BASIC, "fields-3", NOW)
+    link(folder, cloud, KEY, EXTENDED)
     requests = len(cloud.log())
     for level in (ConsentLevel.BASIC, ConsentLevel.NONE):
-        old, new = set_consent(place, level, "fields-3", NOW)
+        old, new = set_consent(folder, level, "fields-3", NOW)
         assert old.level is not new.level
-        record = read_link(place.link_dir)
+        record = read_link(folder.link_dir)
         assert record is not None
         assert record.consent == new == Consent(level, "fields-3", NOW)
-    assert key_of(place) == KEY.reveal()
+    assert key_of(folder) == KEY.reveal()
     assert len(cloud.log()) == requests
 
 

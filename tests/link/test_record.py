@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agent.errors import AgentError, KeyUnreadable, UsageError
-from agent.link.flow import Place, place_of, stage_key
+from agent.link.flow import LinkFolder, link_folder_of, stage_key
 from agent.link.keyfile import master_path
 from agent.link.record import (
     EARLIER_KEPT,
@@ -44,15 +44,15 @@ KEY = "planted-key." + "0123456789" * 4
 CONSENT = Consent(ConsentLevel.EXTENDED, "fields-1", NOW)
 
 
-def make_place(root: Path, instance_id: str = "instance-here") -> Place:
+def make_place(root: Path, instance_id: str = "instance-here") -> LinkFolder:
     """A shared home and a state folder as `init` leaves them."""
     state_dir, link_dir = root / "state", root / "home" / "portfolio-agent"
     state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     link_dir.parent.mkdir(exist_ok=True)
-    return place_of(link_dir, state_dir, instance_id)
+    return link_folder_of(link_dir, state_dir, instance_id)
 
 
-def make_link(place: Place, key: str = KEY) -> LinkRecord:
+def make_link(place: LinkFolder, key: str = KEY) -> LinkRecord:
     """A confirmed link with this key, on disk."""
     staged = stage_key(place, Secret(key), CONSENT, NOW)
     assert staged.candidate is not None
@@ -74,12 +74,12 @@ def make_link(place: Place, key: str = KEY) -> LinkRecord:
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Place:
+def place(tmp_path: Path) -> LinkFolder:
     """A fresh place."""
     return make_place(tmp_path)
 
 
-def edit(place: Place, change: Any) -> None:
+def edit(place: LinkFolder, change: Any) -> None:
     """Change link.json as an editor would."""
     path = link_path(place.link_dir)
     document = json.loads(path.read_text())
@@ -87,14 +87,14 @@ def edit(place: Place, change: Any) -> None:
     path.write_text(json.dumps(document))
 
 
-def refusal(place: Place, record: LinkRecord | None = None) -> KeyUnreadable:
+def refusal(place: LinkFolder, record: LinkRecord | None = None) -> KeyUnreadable:
     """The error that opening the key gives."""
     with pytest.raises(KeyUnreadable) as caught:
         reveal_key(record or read_link(place.link_dir) or pytest.fail("no link"), place.link_dir, place.instance_id)
     return caught.value
 
 
-def test_what_is_saved_is_read_back(place: Place) -> None:
+def test_what_is_saved_is_read_back(place: LinkFolder) -> None:
     """All facts of a link survive the file; the key opens; the file is 0600 in a 0700 folder and holds no key text."""
     record = make_link(place)
     assert read_link(place.link_dir) == record
@@ -111,7 +111,7 @@ def test_what_is_saved_is_read_back(place: Place) -> None:
 @pytest.mark.parametrize(
     "damage", [{"level": "none"}, {"level": "all"}, {"grantedAt": "yesterday"}, "extended", 7, None]
 )
-def test_earlier_consents_are_read_back_or_not_at_all(place: Place, damage: Any) -> None:
+def test_earlier_consents_are_read_back_or_not_at_all(place: LinkFolder, damage: Any) -> None:
     """What led to the consent in force survives the file; damage to any of it forgets all of it, and opens nothing."""
     record = make_link(place)
     earlier = (Consent(ConsentLevel.BASIC, "fields-0", NOW - timedelta(days=1)),)
@@ -127,7 +127,7 @@ def test_earlier_consents_are_read_back_or_not_at_all(place: Place, damage: Any)
     assert read_link(place.link_dir) == replace(record, earlier=())
 
 
-def test_many_changes_keep_the_newest(place: Place) -> None:
+def test_many_changes_keep_the_newest(place: LinkFolder) -> None:
     """The file does not grow for ever: beyond a hundred changes the oldest are forgotten."""
     record = make_link(place)
     for number in range(EARLIER_KEPT + 5):
@@ -138,14 +138,14 @@ def test_many_changes_keep_the_newest(place: Place) -> None:
     assert read_link(place.link_dir) == record
 
 
-def test_no_file_is_no_link(place: Place) -> None:
+def test_no_file_is_no_link(place: LinkFolder) -> None:
     """Without link.json, or without the whole folder, there is no link and no error."""
     assert read_link(place.link_dir) is None
     place.link_dir.mkdir(0o700)
     assert read_link(place.link_dir) is None
 
 
-def test_mere_candidate_is_no_link(place: Place) -> None:
+def test_mere_candidate_is_no_link(place: LinkFolder) -> None:
     """A pasted key that the cloud has not confirmed is not a link."""
     stage_key(place, Secret(KEY), CONSENT, NOW)
     assert read_link(place.link_dir) is None
@@ -154,7 +154,7 @@ def test_mere_candidate_is_no_link(place: Place) -> None:
     assert record.candidate is not None
 
 
-def test_pasting_a_new_key_leaves_the_link_in_force(place: Place) -> None:
+def test_pasting_a_new_key_leaves_the_link_in_force(place: LinkFolder) -> None:
     """While a new key waits in the second slot the old one still opens, with the old consent."""
     make_link(place)
     other = "other-key." + "9876543210" * 3
@@ -224,7 +224,7 @@ DAMAGES: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("name", DAMAGES)
-def test_unclear_consent_is_basic(place: Place, name: str) -> None:
+def test_unclear_consent_is_basic(place: LinkFolder, name: str) -> None:
     """Extended consent that is damaged in any part counts as Basic, with no field list agreed to."""
     make_link(place)
     edit(place, DAMAGES[name])
@@ -233,7 +233,7 @@ def test_unclear_consent_is_basic(place: Place, name: str) -> None:
     assert record.consent == Consent(ConsentLevel.BASIC, "", None)
 
 
-def test_withdrawn_consent_stays_withdrawn_when_damaged(place: Place) -> None:
+def test_withdrawn_consent_stays_withdrawn_when_damaged(place: LinkFolder) -> None:
     """None means none: a damaged date beside it does not open Basic again."""
     save_record(
         place.link_dir,
@@ -256,7 +256,7 @@ JSON = st.recursive(
 
 @given(data=st.data())
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_damaged_file_is_an_error_or_less_consent(place: Place, data: st.DataObject) -> None:
+def test_damaged_file_is_an_error_or_less_consent(place: LinkFolder, data: st.DataObject) -> None:
     """Whatever one field is replaced with, reading gives a record, no link or KeyUnreadable; consent never rises."""
     remove_link(place.link_dir)
     save_record(
@@ -283,7 +283,7 @@ def test_damaged_file_is_an_error_or_less_consent(place: Place, data: st.DataObj
     [b"", b"{", b"null", b"[]", b"\xff\xfe", b'{"format": 2}', b"[" * 60_000, b"x" * 70_000],
     ids=["empty", "cut", "null", "list", "bytes", "newer", "deep", "huge"],
 )
-def test_file_that_is_no_record_is_an_error(place: Place, content: bytes) -> None:
+def test_file_that_is_no_record_is_an_error(place: LinkFolder, content: bytes) -> None:
     """A link.json that is no record is an error with the file's name and a way on, never "not linked"."""
     make_link(place)
     link_path(place.link_dir).write_bytes(content)
@@ -293,7 +293,7 @@ def test_file_that_is_no_record_is_an_error(place: Place, content: bytes) -> Non
     assert "portfolio-agent link" in caught.value.do
 
 
-def test_link_that_others_could_write_is_refused(place: Place) -> None:
+def test_link_that_others_could_write_is_refused(place: LinkFolder) -> None:
     """link.json of another account or readable by others is refused: it decides where figures go."""
     require_root()
     make_link(place)
@@ -319,7 +319,7 @@ def test_root_links_for_the_service_account(tmp_path: Path) -> None:
     assert opened.reveal() == KEY
 
 
-def test_failed_save_keeps_the_old_file(place: Place) -> None:
+def test_failed_save_keeps_the_old_file(place: LinkFolder) -> None:
     """When the new file cannot be written the old link is still whole and nothing is left beside it."""
     record = make_link(place)
     link_path(place.link_dir).unlink()
@@ -360,7 +360,7 @@ def test_full_disk_keeps_the_old_file(tmp_path: Path) -> None:
         subprocess.run(["umount", "-l", str(disk)], check=True)
 
 
-def test_removal_leaves_no_file_of_the_link(place: Place) -> None:
+def test_removal_leaves_no_file_of_the_link(place: LinkFolder) -> None:
     """Removing takes link.json, leftovers of a broken write and the master key; doing it again removes nothing."""
     make_link(place)
     (place.link_dir / ".link.json.999").write_text("leftover")

@@ -9,7 +9,7 @@ import pytest
 
 from agent.catalog import CLUSTER_SOURCES, is_cluster_wide
 from agent.errors import SourceError
-from agent.model import ConsentLevel, Outcome, Role, Turn
+from agent.model import ClusterTurn, ConsentLevel, Outcome, Role, Source
 from agent.sampling import Sampler
 from agent.settings import (
     DatabaseLogin,
@@ -22,7 +22,6 @@ from agent.settings import (
     Settings,
 )
 from agent.sources import governor_of, open_cluster_sources
-from agent.sources.base import Source
 from agent.sources.cluster import OncePerCluster, each_node
 from tests.support.jira_database import fill_sqlite
 from tests.support.sources import catalog, guardrails_source
@@ -45,11 +44,11 @@ def settings(folder: Path) -> Settings:
     )
 
 
-def source(folder: Path, turn: Turn | None) -> Source:
+def source(folder: Path, turn: ClusterTurn | None) -> Source:
     return opened(folder, lambda: turn)["guardrails"]
 
 
-def opened(folder: Path, turn: Callable[[], Turn | None]) -> dict[str, Source]:
+def opened(folder: Path, turn: Callable[[], ClusterTurn | None]) -> dict[str, Source]:
     """Every source of that database, by name."""
     given = settings(folder)
     sources = open_cluster_sources(given, catalog(), lambda: ConsentLevel.BASIC, governor_of(given, catalog()), turn)
@@ -62,8 +61,8 @@ def test_there_is_something_of_each_kind() -> None:
     assert "product.version" in OWN
 
 
-@pytest.mark.parametrize("turn", [None, Turn(Role.COUNTING, "s")])
-def test_the_counting_node_reads_all(tmp_path: Path, turn: Turn | None) -> None:
+@pytest.mark.parametrize("turn", [None, ClusterTurn(Role.COUNTING, "s")])
+def test_the_counting_node_reads_all(tmp_path: Path, turn: ClusterTurn | None) -> None:
     """Outside a cluster and on this node's turn nothing is left out."""
     reading = source(tmp_path, turn).read(30)
     assert {sample.series.metric for sample in reading.samples} == WIDE | OWN
@@ -72,7 +71,7 @@ def test_the_counting_node_reads_all(tmp_path: Path, turn: Turn | None) -> None:
 
 def test_a_standby_reads_its_own_part(tmp_path: Path) -> None:
     """Every cluster-wide metric is missing with "other-node"; the source is well."""
-    sampler = Sampler([source(tmp_path, Turn(Role.STANDBY))])
+    sampler = Sampler([source(tmp_path, ClusterTurn(Role.STANDBY))])
     tick = sampler.take(START, 30)
     sampler.close()
     assert {sample.series.metric for sample in tick.samples} == OWN
@@ -85,7 +84,7 @@ def test_a_standby_without_an_own_part_is_not_due(tmp_path: Path) -> None:
     """Nothing is expected from this node: the outcome is not-due."""
     whole = guardrails_source(fill_sqlite(tmp_path / "jira.db"))
     metrics = [metric for metric in catalog().of_source("guardrails") if is_cluster_wide(metric)]
-    sampler = Sampler([OncePerCluster(whole, None, metrics, lambda: Turn(Role.STANDBY))])
+    sampler = Sampler([OncePerCluster(whole, None, metrics, lambda: ClusterTurn(Role.STANDBY))])
     tick = sampler.take(START, 30)
     sampler.close()
     assert (tick.samples, tick.reports[0].outcome) == ((), Outcome.NOT_DUE)
@@ -94,7 +93,7 @@ def test_a_standby_without_an_own_part_is_not_due(tmp_path: Path) -> None:
 def test_nothing_is_read_while_nobody_can_tell(tmp_path: Path) -> None:
     """The lock cannot be asked: the source fails with that reason, rather than risk a second count."""
 
-    def unknown() -> Turn | None:
+    def unknown() -> ClusterTurn | None:
         raise SourceError("refused", "The database does not accept connections.")
 
     for found in opened(tmp_path, unknown).values():
@@ -106,7 +105,7 @@ def test_nothing_is_read_while_nobody_can_tell(tmp_path: Path) -> None:
 def test_lists_are_read_by_the_counting_node_only(tmp_path: Path) -> None:
     """Apps, flags, links and nodes are the cluster's: all of them on one node, nothing on the others."""
     role = Role.STANDBY
-    sources = opened(tmp_path, lambda: Turn(role, "s"))
+    sources = opened(tmp_path, lambda: ClusterTurn(role, "s"))
     assert sources.keys() == CLUSTER_SOURCES
     lists = [sources[name] for name in sorted(CLUSTER_SOURCES - {"guardrails"})]
     assert all(not found.read(30).samples for found in lists)

@@ -12,9 +12,8 @@ from sqlalchemy import Engine
 from agent.catalog.reasons import REASONS
 from agent.errors import SourceError
 from agent.jmx import TransportName
-from agent.model import Kind
+from agent.model import Kind, Source
 from agent.settings import InstanceSettings, ProductType, Settings
-from agent.sources import Source
 from agent.sources.folders.source import Folders
 from agent.sources.home.source import open_home
 from agent.sources.host.source import Host

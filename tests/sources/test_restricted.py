@@ -6,7 +6,7 @@ import pytest
 
 from agent.catalog import SqlQuery
 from agent.errors import SourceError
-from agent.sources.restricted import Narrowed
+from agent.sources.restricted import RestrictedStatements
 
 QUERY = SqlQuery("q", {"": "select a"}, "", "S", "", restricted={"": "select b"})
 
@@ -14,7 +14,7 @@ QUERY = SqlQuery("q", {"": "select a"}, "", "S", "", restricted={"": "select b"}
 @pytest.mark.parametrize("reason", ["permission-denied", "not-present"])
 def test_the_restricted_text_is_tried_once_and_kept(reason: str) -> None:
     """After a lack of rights, or a column that a view does not show, the other text is used from then on."""
-    learnt, failed = Narrowed(), SourceError(reason, "first")
+    learnt, failed = RestrictedStatements(), SourceError(reason, "first")
     assert learnt.text(QUERY, "mysql") == "select a"
     assert learnt.asks_again(QUERY, "mysql", failed)
     assert learnt.text(QUERY, "mysql") == "select b"
@@ -23,7 +23,7 @@ def test_the_restricted_text_is_tried_once_and_kept(reason: str) -> None:
 
 def test_what_failed_first_is_told() -> None:
     """That the view is missing too is not what an admin must mend; afterwards the table itself is tried again."""
-    learnt, first = Narrowed(), SourceError("permission-denied", "first")
+    learnt, first = RestrictedStatements(), SourceError("permission-denied", "first")
     learnt.asks_again(QUERY, "mysql", first)
     assert learnt.told(QUERY, SourceError("not-present", "second")) is first
     assert learnt.text(QUERY, "mysql") == "select a"
@@ -31,7 +31,7 @@ def test_what_failed_first_is_told() -> None:
 
 def test_a_timeout_is_no_lack_of_rights() -> None:
     """A restricted text that took too long is told as that and stays in use."""
-    learnt, late = Narrowed(), SourceError("timeout", "late")
+    learnt, late = RestrictedStatements(), SourceError("timeout", "late")
     assert not learnt.asks_again(QUERY, "mysql", late)
     learnt.asks_again(QUERY, "mysql", SourceError("permission-denied", "first"))
     assert learnt.told(QUERY, late) is late
@@ -41,4 +41,4 @@ def test_a_timeout_is_no_lack_of_rights() -> None:
 def test_without_a_restricted_text_nothing_is_tried() -> None:
     """Most statements have none."""
     plain = SqlQuery("q", {"": "select a"}, "", "S", "")
-    assert not Narrowed().asks_again(plain, "mysql", SourceError("permission-denied", "first"))
+    assert not RestrictedStatements().asks_again(plain, "mysql", SourceError("permission-denied", "first"))

@@ -11,11 +11,11 @@ import pytest
 
 from agent.store import Store, open_store
 from agent.store.meta import set_meta
-from agent.store.thresholds import KEY, Standing, put_standings, standings
+from agent.store.thresholds import KEY, ThresholdStatus, put_threshold_statuses, threshold_statuses
 
 HOUR = datetime(2026, 11, 22, 19, 0, tzinfo=UTC)
-EPICS = Standing("jira.guardrail.epics", "exceeding", 100_001, None, 100_000, "https://example.com", HOUR)
-USERS = Standing(
+EPICS = ThresholdStatus("jira.guardrail.epics", "exceeding", 100_001, None, 100_000, "https://example.com", HOUR)
+USERS = ThresholdStatus(
     "jira.guardrail.users", "approaching", 80_000, 75_000, 100_000, "https://example.com", HOUR, "estimate"
 )
 
@@ -27,9 +27,9 @@ def store(tmp_path: Path) -> Iterator[Store]:
     opened.close()
 
 
-def put(store: Store, *found: Standing) -> None:
+def put(store: Store, *found: ThresholdStatus) -> None:
     with store.transaction() as connection:
-        put_standings(store, connection, found)
+        put_threshold_statuses(store, connection, found)
 
 
 def test_newest_hour_of_each_metric(store: Store) -> None:
@@ -38,14 +38,14 @@ def test_newest_hour_of_each_metric(store: Store) -> None:
     later = replace(EPICS, value=5, level="optimal", hour=HOUR + timedelta(hours=1))
     put(store, later)
     put(store, EPICS)
-    assert standings(store) == [later, USERS]
+    assert threshold_statuses(store) == [later, USERS]
 
 
 def test_forgotten_after_three_days(store: Store) -> None:
     """What was not counted for long says nothing of today."""
     put(store, USERS)
     put(store, replace(EPICS, hour=HOUR + timedelta(days=3)))
-    assert [item.metric for item in standings(store)] == ["jira.guardrail.epics"]
+    assert [item.metric for item in threshold_statuses(store)] == ["jira.guardrail.epics"]
 
 
 @pytest.mark.parametrize("text", ["{", "[1]", '[{"metric": "x"}]', "{}"])
@@ -53,6 +53,6 @@ def test_damage_is_nothing(store: Store, text: str) -> None:
     """Whatever stands there, status answers and the next hour mends it."""
     with store.transaction() as connection:
         set_meta(connection, KEY, text)
-    assert standings(store) == []
+    assert threshold_statuses(store) == []
     put(store, EPICS)
-    assert standings(store) == [EPICS]
+    assert threshold_statuses(store) == [EPICS]

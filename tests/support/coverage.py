@@ -10,7 +10,7 @@ from agent.catalog import Catalog, JmxBinding, load_catalog
 from agent.model import ConsentLevel, Reading
 from agent.product.homes.webapp import WEBAPPS
 from agent.settings import AgentSettings, ClientsideSettings, InstanceSettings, ProductType, Secret, Settings
-from agent.sources.apps.backoff import Pause
+from agent.sources.apps.backoff import LoginBackoff
 from agent.sources.apps.source import InstalledApps
 from agent.sources.apps.upm import AppManager
 from agent.sources.clientside import open_clientside
@@ -127,7 +127,7 @@ def _app_manager(catalog: Catalog, folder: Path) -> Reading:
     with app_manager(folder) as server:
         manager = AppManager(server.url, lambda: (None, Secret(TOKEN)), server.ca_file, True)
         return InstalledApps(
-            catalog, manager, Pause(folder / "pause.json", lambda: ""), _extended, now=lambda: START
+            catalog, manager, LoginBackoff(folder / "pause.json", lambda: ""), _extended, now=lambda: START
         ).read(30)
 
 

@@ -64,7 +64,7 @@ Beans = list[tuple[str, str, str]]
 
 
 @dataclass(frozen=True)
-class Place:
+class LinkFolder:
     """One product on disk with its planted texts."""
 
     agent: Agent
@@ -148,7 +148,7 @@ def apdex_line(page: str, number: int) -> str:
     return f"2026-11-22 10:00:00,123+0000 category: {page}, apdex: {{{counts}}}\n"
 
 
-def log_some(place: Place, number: int) -> None:
+def log_some(place: LinkFolder, number: int) -> None:
     """Twenty requests and, beside Jira, an hour of every page, with a line of no form in between."""
     product, plants = place.agent.settings.instance.product, place.plants
     lines = [log_line(PATTERNS[product], plants, number + step) for step in range(20)]
@@ -199,7 +199,7 @@ def planted(
     spoil: Callable[[Beans, Plants], Beans] = lambda beans, plants: beans,
     plants: Plants | None = None,
     inside: tuple[str, ...] = (),
-) -> Iterator[Place]:
+) -> Iterator[LinkFolder]:
     """The product in `folder`; `database` is the text of [database], `engine` may write there.
 
     `manager` is asked for the apps in place of the database; `more_jmx` is added to [jmx]; `spoil` changes the beans;
@@ -223,12 +223,12 @@ def planted(
         )
     config = folder / "agent.toml"
 
-    def place(port: int | None) -> Place:
+    def place(port: int | None) -> LinkFolder:
         told = f'host = "127.0.0.1"\nport = {port}\n{more_jmx}' if port else "enabled = false\n"
         config.write_text(f"{text}[jmx]\n{told}")
         settings = load_settings(config)
         ensure_instance(settings.link_dir)
-        return Place(Agent(config, settings, inside), plants, install, home)
+        return LinkFolder(Agent(config, settings, inside), plants, install, home)
 
     if not jmx:
         yield place(None)
@@ -240,7 +240,7 @@ def planted(
         yield place(jvm.port)
 
 
-def write_logs(place: Place, stopping: threading.Event) -> None:
+def write_logs(place: LinkFolder, stopping: threading.Event) -> None:
     """Append planted lines while the daemon reads."""
     number = 0
     while not stopping.wait(0.3):
@@ -248,7 +248,7 @@ def write_logs(place: Place, stopping: threading.Event) -> None:
         number += 20
 
 
-def run_daemon(place: Place, hours: int = 2) -> bytes:
+def run_daemon(place: LinkFolder, hours: int = 2) -> bytes:
     """The real daemon until it has closed some hours that have batches or a bundle; returns its log."""
     log_path = place.agent.config.with_name("daemon.log")
     stopping = threading.Event()
@@ -275,7 +275,7 @@ def run_daemon(place: Place, hours: int = 2) -> bytes:
 
 
 def two_ticks(
-    place: Place,
+    place: LinkFolder,
     conceal: bool = True,
     level: ConsentLevel = ConsentLevel.BASIC,
     *,
@@ -298,7 +298,7 @@ def two_ticks(
         store.close()
 
 
-def close_hour(place: Place) -> None:
+def close_hour(place: LinkFolder) -> None:
     """The real delivery run, as soon as the hour is over."""
     wait_until(lambda: place.agent.json("deliver")["hoursClosed"] > 0, 30)
 
@@ -306,7 +306,7 @@ def close_hour(place: Place) -> None:
 SHOWN = (["status", "--json"], ["status"], ["preview", "--json"], ["bundle", "--json"])
 
 
-def left_behind(place: Place, log: bytes) -> dict[str, bytes]:
+def left_behind(place: LinkFolder, log: bytes) -> dict[str, bytes]:
     """Everything that is stored, shown or would be sent, by where it is."""
     shown = {" ".join(command): place.agent.run(*command).stdout.encode() for command in SHOWN}
     assert b'"entries"' in shown["preview --json"], "nothing was closed"

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.catalog import load_catalog
-from agent.link.flow import place_of, stage_key
+from agent.link.flow import link_folder_of, stage_key
 from agent.link.record import LinkRecord, save_record
 from agent.model import Consent, ConsentLevel, Outcome, Sample, Series, SourceReport, Tick, hour_of
 from agent.product.instance.identity import ensure_instance, read_instance
@@ -65,7 +65,7 @@ class Agent:
 def link_as(agent: Agent, level: ConsentLevel, at: datetime = LONG_AGO) -> None:
     """A link with this consent as `link` leaves it on disk, given long ago or `at`; no cloud stands behind it."""
     settings = agent.settings
-    place = place_of(settings.link_dir, settings.agent.state_dir, read_instance(settings.link_dir).instance_id)
+    place = link_folder_of(settings.link_dir, settings.agent.state_dir, read_instance(settings.link_dir).instance_id)
     key = Secret("planted-link-key-0123456789abcdef")
     consent = Consent(level, load_catalog(settings.instance.product).field_list_version, at)
     staged = stage_key(place, key, consent, at)

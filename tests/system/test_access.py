@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.system.access import Barred, barred
+from agent.system.access import AccessGaps, access_gaps
 from agent.system.account import Account
 from tests.support.servers import require_root
 
@@ -32,8 +32,8 @@ def tree(tmp_path: Path) -> Path:
 
 def test_an_open_way_needs_nothing(tree: Path) -> None:
     """Where the account may pass and read, there is nothing to do."""
-    found = barred(OWNER, [tree / "dbconfig.xml"], [tree])
-    assert found == Barred((), ())
+    found = access_gaps(OWNER, [tree / "dbconfig.xml"], [tree])
+    assert found == AccessGaps((), ())
     assert found.commands("nobody") == ""
 
 
@@ -41,8 +41,8 @@ def test_everything_in_the_way_is_named_at_once(tree: Path) -> None:
     """A closed folder above does not hide that the folder and the file below it are closed as well."""
     for path, mode in ((tree / "dbconfig.xml", 0o600), (tree, 0o700), (tree.parent, 0o700)):
         path.chmod(mode)
-    found = barred(OWNER, [tree / "dbconfig.xml"], [tree])
-    assert found == Barred((tree.parent, tree), (tree / "dbconfig.xml",))
+    found = access_gaps(OWNER, [tree / "dbconfig.xml"], [tree])
+    assert found == AccessGaps((tree.parent, tree), (tree / "dbconfig.xml",))
     assert found.commands("agent").startswith(f"setfacl -m u:agent:x {tree.parent} {tree} && setfacl -m u:agent:r ")
 
 
@@ -50,14 +50,14 @@ def test_a_group_of_the_account_counts(tree: Path) -> None:
     """What the account may do through its group needs no access list."""
     os.chown(tree, 0, NOBODY.pw_gid)
     tree.chmod(0o750)
-    assert barred(OWNER, [], [tree]) == Barred((), ())
+    assert access_gaps(OWNER, [], [tree]) == AccessGaps((), ())
 
 
 def test_paths_with_blanks_are_quoted() -> None:
     """The commands can be pasted as they are."""
-    assert Barred((Path("/a b"),), ()).commands("x") == "setfacl -m u:x:x '/a b'"
+    assert AccessGaps((Path("/a b"),), ()).commands("x") == "setfacl -m u:x:x '/a b'"
 
 
 def test_what_is_missing_is_left_out(tree: Path) -> None:
     """A node outside a cluster has no cluster.properties; that bars nothing."""
-    assert barred(OWNER, [tree / "cluster.properties"], [tree / "absent"]) == Barred((), ())
+    assert access_gaps(OWNER, [tree / "cluster.properties"], [tree / "absent"]) == AccessGaps((), ())

@@ -14,14 +14,14 @@ from agent.runtime.resident.daemon import CostKeeper
 from agent.sources import CostGovernor
 from agent.store import Store, open_store
 from agent.store.costs import QueryCost, load_costs, save_costs
-from agent.store.thresholds import Standing, put_standings
+from agent.store.thresholds import ThresholdStatus, put_threshold_statuses
 from agent.store.ticks import TickWriter
 from agent.views.guardrails import guardrail_rows, guardrails_against_thresholds, slow_queries
 from tests.support.standing import standing
 
 NOW = datetime(2026, 11, 22, 19, 0, tzinfo=UTC)
 SOURCE = "https://example.com/guardrails"
-USERS = Standing("jira.guardrail.users", "approaching", 80_000, 75_000, 100_000, SOURCE, NOW)
+USERS = ThresholdStatus("jira.guardrail.users", "approaching", 80_000, 75_000, 100_000, SOURCE, NOW)
 COST = QueryCost("comments", "jira.guardrail.comments", NOW, 24.0, 2400.0)
 
 
@@ -39,7 +39,7 @@ def test_worst_first_and_nothing_about_what_is_well(store: Store) -> None:
     )
     well = replace(USERS, metric="jira.guardrail.projects.active", level="optimal", value=3)
     with store.transaction() as connection:
-        put_standings(store, connection, [USERS, well, epics])
+        put_threshold_statuses(store, connection, [USERS, well, epics])
     found = guardrails_against_thresholds(store)
     assert [item["level"] for item in found] == ["exceeding", "approaching", "optimal"]
     assert guardrail_rows(found, []) == [

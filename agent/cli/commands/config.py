@@ -49,9 +49,9 @@ def check(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
             raise
         print_json(_answer(error))
         raise typer.Exit(error.exit_code) from None
-    from agent.product.database.connect import login_report
+    from agent.product.database.connect import access_report
 
-    lines, facts = login_report(settings)
+    lines, facts = access_report(settings)
     if as_json:
         print_json({"ok": True, "mistakes": [], "databaseLogin": facts})
         return

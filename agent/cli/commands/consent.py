@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from agent.cli.linking import agree, note, open_audit, parse_level, place_for
+from agent.cli.linking import agree, link_folder_for, note, open_audit, parse_level
 from agent.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, print_json
 from agent.model import Consent, ConsentLevel
 
@@ -35,7 +35,7 @@ def show(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
     from agent.settings.load import load_settings
 
     settings = load_settings(config)
-    consent = linked_record(place_for(settings)).consent
+    consent = linked_record(link_folder_for(settings)).consent
     present = load_catalog(settings.instance.product).field_list_version
     if as_json:
         print_json({**_facts(consent), "presentFieldListVersion": present})
@@ -70,15 +70,15 @@ def set_level(
 
     wanted = parse_level(level, tuple(ConsentLevel))
     settings = load_settings(config)
-    place = place_for(settings)
-    record = linked_record(place)
+    folder = link_folder_for(settings)
+    record = linked_record(folder)
     catalog = load_catalog(settings.instance.product)
     with open_audit(settings) as store:
         if not record.consent.level.allows(wanted) and wanted is not ConsentLevel.NONE:
             text = consent_text(field_counts(catalog), endpoint=record.endpoint, location=record.location or None)
             typer.echo(text + "\n", err=True)
             agree(f"Agree that {wanted.value} data leaves as said above?", yes=yes)
-        old, new = set_consent(place, wanted, catalog.field_list_version, datetime.now(UTC))
+        old, new = set_consent(folder, wanted, catalog.field_list_version, datetime.now(UTC))
         note(store, "consent.set", old=old.level.value, new=new.level.value, field_list_version=new.field_list_version)
     if as_json:
         print_json({**_facts(new), "before": old.level.value})

@@ -74,10 +74,10 @@ def init(
             force=force,
         )
     )
-    from agent.product.database.connect import login_report
+    from agent.product.database.connect import access_report
     from agent.settings.load import load_settings
 
-    lines, facts = login_report(load_settings(output or config))
+    lines, facts = access_report(load_settings(output or config))
     if as_json:
         answer = {"found": dict(report.found), "written": report.written, "next": report.next_steps}
         print_json({**answer, "databaseLogin": facts})

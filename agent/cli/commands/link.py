@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from agent.cli.linking import agree, at_terminal, note, open_audit, open_cloud, parse_level, place_for
+from agent.cli.linking import agree, at_terminal, link_folder_for, note, open_audit, open_cloud, parse_level
 from agent.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, print_json
 from agent.errors import AgentError, UsageError
 
@@ -65,15 +65,15 @@ def _link(settings: Settings, level: str | None, *, yes: bool, resume: bool) -> 
     from agent.link.clone import adopt_machine, read_machine_id
     from agent.link.flow import prove_key, stage_key
 
-    place = place_for(settings)
+    folder = link_folder_for(settings)
     catalog = load_catalog(settings.instance.product)
     with open_audit(settings) as store, open_cloud(settings) as client:
         if not resume:
             consent = _agreed(settings, catalog, level, yes=yes)
-            stage_key(place, _read_key(), consent, datetime.now(UTC))
+            stage_key(folder, _read_key(), consent, datetime.now(UTC))
         try:
             record = prove_key(
-                place, client, _request_for(settings, place.instance_id), _endpoint(settings), datetime.now(UTC)
+                folder, client, _request_for(settings, folder.instance_id), _endpoint(settings), datetime.now(UTC)
             )
         except AgentError as error:
             note(store, "link.failed", endpoint=_endpoint(settings), reason=type(error).__name__)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from agent.cli.linking import agree, note, open_audit, open_cloud, place_for
+from agent.cli.linking import agree, link_folder_for, note, open_audit, open_cloud
 from agent.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, print_json
 
 
@@ -33,13 +33,13 @@ def unlink(
     from agent.settings.load import load_settings
 
     settings = load_settings(config)
-    place = place_for(settings)
+    folder = link_folder_for(settings)
     with open_audit(settings) as store:
         agree("End the link? A new key from the cloud is needed to link again.", yes=yes)
         known: bool | None = None
         if not local:
             with open_cloud(settings) as client:
-                known = revoke(place, client)
+                known = revoke(folder, client)
         removed = remove_link(settings.link_dir)
         note(store, "link.removed", way="local" if local else "cloud and local", known_to_cloud=known)
     if as_json:

@@ -15,12 +15,12 @@ from agent.product.database.proof import WriteProof, prove
 from agent.settings import Settings
 
 
-def login_report(settings: Settings) -> tuple[list[str], dict[str, object]]:
+def access_report(settings: Settings) -> tuple[list[str], dict[str, object]]:
     """What to print about the login, and the same as JSON; also when the database cannot be asked now."""
     if not settings.database.enabled:
         return ["The database is not read."], {"asked": False, "why": "disabled"}
     try:
-        proof = prove_login(settings)
+        proof = prove_access(settings)
     except SourceError as error:
         line = f"Whether the login can write was not asked: {error.what} {error.why}".rstrip()
         return [line], {"asked": False, "why": error.reason}
@@ -30,12 +30,12 @@ def login_report(settings: Settings) -> tuple[list[str], dict[str, object]]:
     return lines, {"asked": True, **proof.to_json()}
 
 
-def prove_login(settings: Settings, limit_s: float = 5.0) -> WriteProof:
+def prove_access(settings: Settings, limit_s: float = 5.0) -> WriteProof:
     """The proof for the login of this configuration, over one short connection. Raises SourceError."""
-    from agent.product.database.credentials import read_login
+    from agent.product.database.credentials import read_database_access
     from agent.product.database.engine import open_engine
 
-    engine = open_engine(read_login(settings), min(limit_s, settings.database.statement_timeout_s))
+    engine = open_engine(read_database_access(settings), min(limit_s, settings.database.statement_timeout_s))
     try:
         with database_errors(), engine.connect() as connection:
             return prove(connection)
@@ -48,11 +48,13 @@ def open_product_database(settings: Settings) -> Engine:
 
     Nothing is connected yet. Address, user and password are those of the moment of each connection.
     """
-    from agent.product.database.credentials import read_login
+    from agent.product.database.credentials import read_database_access
     from agent.product.database.engine import open_engine
 
     database = settings.database
-    engine = open_engine(read_login(settings), database.statement_timeout_s, lambda: read_login(settings))
+    engine = open_engine(
+        read_database_access(settings), database.statement_timeout_s, lambda: read_database_access(settings)
+    )
     return refuse_writable(engine) if database.refuses_writable_login else engine
 
 

@@ -19,7 +19,7 @@ OWN_ACCOUNT = (
 )
 
 
-def read_login(settings: Settings) -> DatabaseAccess:
+def read_database_access(settings: Settings) -> DatabaseAccess:
     """Address, user and password for one connection.
 
     Raises SourceError: `password-encrypted` when the product keeps its password encrypted, `login-unreadable` when

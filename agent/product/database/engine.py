@@ -76,10 +76,10 @@ def _limit_statements(engine: Engine, driver: Driver) -> None:
     if before is not None:
         event.listen(engine, "before_cursor_execute", lambda *_: before())
     if driver.cut_after_s is not None:
-        _Watch(driver.cut_after_s).attach(engine)
+        _StatementWatchdog(driver.cut_after_s).attach(engine)
 
 
-class _Watch:
+class _StatementWatchdog:
     """Cuts the socket under a statement that outlives the server's own limit: a server that hangs cannot end it.
 
     The driver then reports a lost connection; `DeadlinePassed` takes its place, because that is the reason.

@@ -1,6 +1,6 @@
 """One lock in the product's own database tells which node of a cluster counts: no further server, no right to write.
 
-In:   the instance's id, from which the lock's name is made; a read-only engine. Out: a `Turn` for each time asked.
+In:   the instance's id, from which the lock's name is made; a read-only engine. Out: a `ClusterTurn` each time asked.
 The holder keeps one connection of its own, in no transaction, and asks on it each tick whether it still holds; the
 others open one each tick, try, and close it. The database frees the lock when the session ends: at once when the
 process dies, after about a minute when the machine does (PostgreSQL: the keepalives asked for below; SQL Server: its
@@ -25,7 +25,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, text
 
 from agent.errors import SourceError
-from agent.model import Role, Turn
+from agent.model import ClusterTurn, Role
 from agent.product.database.errors import database_errors
 
 ORACLE_IDS = 1 << 30  # dbms_lock takes 0 .. 1073741823
@@ -121,9 +121,9 @@ class ClusterLock:
         self._mutex = threading.Lock()
         self._held: tuple[Connection, Engine] | None = None
         self._server_session = ""
-        self._turn = Turn(Role.UNKNOWN)
+        self._turn = ClusterTurn(Role.UNKNOWN)
 
-    def turn(self) -> Turn:
+    def turn(self) -> ClusterTurn:
         """Whether this node counts now: confirmed on the session that holds the lock, else tried for.
 
         Raises SourceError when the database cannot be asked; whatever was held counts as lost then.
@@ -150,7 +150,7 @@ class ClusterLock:
             finally:
                 self._mutex.release()
 
-    def _confirm(self, connection: Connection) -> Turn:
+    def _confirm(self, connection: Connection) -> ClusterTurn:
         with database_errors():
             session, holds, seconds = self._ask(connection)
         if not holds or session != self._server_session:
@@ -160,10 +160,12 @@ class ClusterLock:
                 why="The database session behind the connection is another one, or it was told to let go.",
                 do="Let the agent reach the database directly, not through a pooler in transaction mode.",
             )
-        self._turn = Turn(Role.COUNTING, self._turn.session, self._turn.since_s, seconds, self._clock() - seconds)
+        self._turn = ClusterTurn(
+            Role.COUNTING, self._turn.session, self._turn.since_s, seconds, self._clock() - seconds
+        )
         return self._turn
 
-    def _try(self) -> Turn:
+    def _try(self) -> ClusterTurn:
         engine = self._open_engine()
         try:
             with database_errors():
@@ -180,9 +182,9 @@ class ClusterLock:
         ahead_s = self._clock() - seconds
         if not (got and holds):
             self._let_go()
-            return Turn(Role.STANDBY, ahead_s=ahead_s)
+            return ClusterTurn(Role.STANDBY, ahead_s=ahead_s)
         self._server_session = session
-        self._turn = Turn(Role.COUNTING, uuid.uuid4().hex, seconds, seconds, ahead_s)
+        self._turn = ClusterTurn(Role.COUNTING, uuid.uuid4().hex, seconds, seconds, ahead_s)
         return self._turn
 
     def _settle(self, connection: Connection) -> None:
@@ -235,7 +237,7 @@ class ClusterLock:
 
     def _let_go(self) -> None:
         held, self._held = self._held, None
-        self._turn, self._server_session = Turn(Role.UNKNOWN), ""
+        self._turn, self._server_session = ClusterTurn(Role.UNKNOWN), ""
         if held is None:
             return
         connection, engine = held

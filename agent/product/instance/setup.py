@@ -39,7 +39,7 @@ from agent.settings import (
     shown,
 )
 from agent.settings.load import parse_settings
-from agent.system.access import barred
+from agent.system.access import access_gaps
 from agent.system.account import owner_of
 
 SERVICE_ACCOUNT = "portfolio-agent"
@@ -273,7 +273,7 @@ def _way_to_the_product(settings: Settings, home: HomeFacts) -> Iterator[str]:
     """What keeps the service from the product's files: its account's rights, and the folders the unit hides."""
     owner = owner_of(settings.agent.state_dir)
     if owner is not None and owner.uid != 0:
-        commands = barred(owner, home.files, (home.home, settings.link_dir)).commands(_name_of(owner.uid))
+        commands = access_gaps(owner, home.files, (home.home, settings.link_dir)).commands(_name_of(owner.uid))
         if commands:
             yield (
                 "Let the service account read the product's files, which it may not yet (setfacl: package acl): "

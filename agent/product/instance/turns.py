@@ -1,7 +1,8 @@
 """Whether this node stands in a cluster and, if so, whether it counts for all of it in this tick.
 
-In:   the product's home (clustered or not), the instance's id, the product's database. Out: a `Turn`, or None outside
-a cluster. Found out when first asked and not at start: the home may not be mounted yet when the machine boots.
+In:   the product's home (clustered or not), the instance's id, the product's database.
+Out:  a `ClusterTurn`, or None outside a cluster. Found out when first asked and not at start: the home may not be
+      mounted yet when the machine boots.
 Light: what connects is imported only in a cluster.
 """
 
@@ -13,7 +14,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from agent.errors import ConfigError, SourceError
-from agent.model import Role, Turn
+from agent.model import ClusterTurn, Role
 from agent.product.instance.facts import read_product_facts
 from agent.product.instance.identity import read_instance
 from agent.settings import Settings
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from agent.product.database.lock import ClusterLock
 
 
-class Turns:
+class TurnKeeper:
     """Asks for this node's turn; shared by all sources that a cluster has once, so that a tick asks once for all."""
 
     def __init__(self, settings: Settings, *, clock: Callable[[], float] = time.monotonic) -> None:
@@ -31,11 +32,11 @@ class Turns:
         self._mutex = threading.Lock()
         self._alone = not settings.database.enabled
         self._lock: ClusterLock | None = None
-        self._last: Turn | None = None
+        self._last: ClusterTurn | None = None
         self._refused: SourceError | None = None
         self._asked_s: float | None = None
 
-    def turn(self) -> Turn | None:
+    def turn(self) -> ClusterTurn | None:
         """This node's turn; None when there is no cluster. Raises SourceError when it cannot be told."""
         with self._mutex:
             # The sources of one tick ask at once; an answer or a refusal is good for all of them.
@@ -52,13 +53,13 @@ class Turns:
         try:
             lock = self._opened()
             if lock is not None:
-                self._last = Turn(Role.UNKNOWN)
+                self._last = ClusterTurn(Role.UNKNOWN)
                 self._last = lock.turn()
         except SourceError as error:
             self._refused = error.with_traceback(None)
 
     @property
-    def last(self) -> Turn | None:
+    def last(self) -> ClusterTurn | None:
         """The answer to the last question; None outside a cluster."""
         return self._last
 
@@ -80,12 +81,12 @@ class Turns:
 
 
 def _open_lock(settings: Settings) -> ClusterLock:
-    from agent.product.database.credentials import read_login
+    from agent.product.database.credentials import read_database_access
     from agent.product.database.engine import open_engine
     from agent.product.database.lock import ClusterLock
 
     return ClusterLock(
-        lambda: open_engine(read_login(settings), settings.database.statement_timeout_s),
+        lambda: open_engine(read_database_access(settings), settings.database.statement_timeout_s),
         read_instance(settings.link_dir).instance_id,
         interval_s=settings.sampling.interval_s,
     )

@@ -17,9 +17,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from agent.aggregation import Event, acts, aggregate, watch, with_events
+from agent.aggregation import Event, aggregate, audit_events, watch, with_events
 from agent.aggregation.cluster_rows import without_cluster_rows
-from agent.aggregation.thresholds import standings_of
+from agent.aggregation.thresholds import threshold_statuses_of
 from agent.consent.periods import consent_of, consent_throughout, covered, is_covered
 from agent.errors import AgentError, AlreadyRunning, StoreError
 from agent.log import log, logger
@@ -33,7 +33,7 @@ from agent.store.cluster import cluster_state, counts_for
 from agent.store.hours import ClosedHour, aggregates_of, closed_hours, hours_with_new_ticks, put_hour, remove_hours
 from agent.store.losses import count_loss
 from agent.store.snapshots import put_snapshot, remove_snapshots, snapshot_before
-from agent.store.thresholds import put_standings
+from agent.store.thresholds import put_threshold_statuses
 from agent.store.ticks import last_tick_before, remove_ticks, ticks_of
 
 LOG = logger("hourly")
@@ -96,7 +96,7 @@ def _close(pipeline: Pipeline, hour: Hour, revision: int, now: datetime, closed:
     consent = consent_of(pipeline.consents, stored)
     even = _even(pipeline, hour, stored, consent)
     changed, snapshot = watch(even.snapshot, even.ticks)
-    done, snapshot = acts(snapshot, audit.entries(pipeline.store), hour)
+    done, snapshot = audit_events(snapshot, audit.entries(pipeline.store), hour)
     events = (*changed, *done)
     if consent is not None:
         even, events = _counted(pipeline, even, events)
@@ -109,7 +109,7 @@ def _close(pipeline: Pipeline, hour: Hour, revision: int, now: datetime, closed:
     with pipeline.store.transaction() as connection:
         put_hour(connection, record, aggregates)
         put_snapshot(connection, hour, snapshot)
-        put_standings(pipeline.store, connection, standings_of(aggregates, pipeline.catalog))
+        put_threshold_statuses(pipeline.store, connection, threshold_statuses_of(aggregates, pipeline.catalog))
         for batch in batches:
             outbox.put(connection, batch)
         outbox.enforce_limit(connection, pipeline.settings.delivery.outbox_limit_bytes, now)

@@ -13,7 +13,7 @@ from agent.aggregation import list_of
 from agent.catalog import Catalog, TagTreatment
 from agent.consent import Concealer, Pseudonyms
 from agent.model import ConsentLevel, HourlyAggregate, Series, Tick
-from agent.store.snapshots import Key, Seen, Snapshot
+from agent.store.snapshots import Key, ListState, Snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,5 +96,5 @@ def snapshot_renamed(snapshot: Snapshot, catalog: Catalog, name: Callable[[Serie
             series = name(Series(entry.source, metric, ((watched.tag, key.text),), hashed))
             if series is not None and series.tags:
                 items[Key(series.tags[0][1], bool(series.hashed))] = facts
-        seen[metric] = Seen(before.at, items)
+        seen[metric] = ListState(before.at, items)
     return replace(snapshot, seen=seen)

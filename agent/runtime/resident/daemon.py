@@ -26,10 +26,10 @@ from types import FrameType
 from agent import __version__
 from agent.catalog import load_catalog
 from agent.errors import AgentError, StoreError
-from agent.link.consent_in_force import LinkLevel
+from agent.link.consent_in_force import ConsentInForce
 from agent.log import configure, log, logger
 from agent.model import Outcome, Role, Tick, hour_of
-from agent.product.instance.turns import Turns
+from agent.product.instance.turns import TurnKeeper
 from agent.runtime.resident.child import HourlyChild
 from agent.runtime.resident.concealing import TickConcealer
 from agent.runtime.resident.faults import FaultLog
@@ -97,8 +97,8 @@ def run(settings: Settings, config: Path, stopping: threading.Event) -> int:
         store = open_store(settings.agent.state_dir)
         governor = governor_of(settings, catalog)
         governor.recall(load_costs(store), time.monotonic(), datetime.now(UTC))
-        turns = Turns(settings)
-        level = LinkLevel(settings)
+        turns = TurnKeeper(settings)
+        level = ConsentInForce(settings)
         conceal = TickConcealer(settings, catalog, level)
         sampler = Sampler(open_cluster_sources(settings, catalog, level, governor, turns.turn), conceal)
         child = HourlyChild(config, settings.delivery.retry_for_s)
@@ -150,7 +150,7 @@ class Loop:
         sampler: Sampler,
         child: HourlyChild,
         notifier: Notifier,
-        turns: Turns,
+        turns: TurnKeeper,
         costs: CostKeeper,
     ) -> None:
         self._settings = settings

@@ -35,7 +35,7 @@ class Held:
     stamp: str
 
 
-class Pause:
+class LoginBackoff:
     """What one place of a login has been through."""
 
     def __init__(

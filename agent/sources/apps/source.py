@@ -19,11 +19,11 @@ from datetime import UTC, datetime
 from agent.catalog import Catalog, Metric
 from agent.catalog.reasons import DEADLINE, NOT_DUE, NOT_PRESENT, ROWS_CUT
 from agent.errors import ConfigError, SourceError
-from agent.model import ConsentLevel, Failure, Hour, Reading, Sample, Series, hour_of
+from agent.model import ConsentLevel, Failure, Hour, Reading, Sample, Series, Source, hour_of
 from agent.settings import AppsSettings, Settings, read_secret
-from agent.sources.apps.backoff import Pause, stamp_of
+from agent.sources.apps.backoff import LoginBackoff, stamp_of
 from agent.sources.apps.upm import AppList, AppManager, Login, read_apps
-from agent.sources.base import Source, once_each
+from agent.sources.base import once_each
 from agent.sources.row_series import series_of
 
 NAME = "apps"
@@ -42,7 +42,7 @@ class InstalledApps:
         self,
         catalog: Catalog,
         manager: AppManager,
-        pause: Pause,
+        pause: LoginBackoff,
         level: Callable[[], ConsentLevel],
         database: Source | None = None,
         *,
@@ -174,7 +174,7 @@ def open_apps(
     return InstalledApps(
         catalog,
         manager_of(settings.apps),
-        pause_of(settings),
+        backoff_of(settings),
         level,
         database,
         hour_length_s=settings.hour.length_s,
@@ -197,7 +197,7 @@ def manager_of(apps: AppsSettings) -> AppManager:
     return AppManager(apps.rest_url or "", login, apps.ca_file, apps.licences)
 
 
-def pause_of(settings: Settings) -> Pause:
+def backoff_of(settings: Settings) -> LoginBackoff:
     """What is remembered of failed attempts, shared by daemon, `sample` and `doctor`."""
     apps = settings.apps
     file = apps.token_file or apps.password_file
@@ -206,4 +206,4 @@ def pause_of(settings: Settings) -> Pause:
     def stamp() -> str:
         return f"{apps.rest_url} {apps.user} {stamp_of(file, credential)}"
 
-    return Pause(settings.agent.state_dir / PAUSE_FILE, stamp)
+    return LoginBackoff(settings.agent.state_dir / PAUSE_FILE, stamp)

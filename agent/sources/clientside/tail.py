@@ -45,7 +45,7 @@ class Position:
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class LogFile:
     """One file of the log as found in its folder."""
 
     path: Path
@@ -131,7 +131,7 @@ class Follower:
         self._forget_old()
         return progress
 
-    def _candidates(self) -> list[Candidate]:
+    def _candidates(self) -> list[LogFile]:
         followed = {(position.device, position.inode) for position in self._positions}
         found = []
         with os.scandir(self._folder) as entries:
@@ -142,13 +142,13 @@ class Follower:
                 recent = self._floor_ns is None or facts.st_mtime_ns >= self._floor_ns
                 if recent or (facts.st_dev, facts.st_ino) in followed:
                     path = self._folder / entry.name
-                    found.append(Candidate(path, facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns))
+                    found.append(LogFile(path, facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns))
         return sorted(found, key=lambda candidate: (candidate.changed_ns, candidate.path.name))
 
-    def _match(self, candidates: list[Candidate], progress: Progress) -> list[tuple[Position, Candidate]]:
+    def _match(self, candidates: list[LogFile], progress: Progress) -> list[tuple[Position, LogFile]]:
         """Which file is which position now; a file that is no known one and not empty begins at 0."""
         by_inode = {(position.device, position.inode): position for position in self._positions}
-        heads: dict[Candidate, bytes] = {}
+        heads: dict[LogFile, bytes] = {}
         for candidate in candidates:
             try:
                 heads[candidate] = self._head(candidate)
@@ -156,7 +156,7 @@ class Follower:
                 progress.denied += 1
             except (OSError, EOFError, zlib.error):
                 progress.finished = False
-        pairs: list[tuple[Position, Candidate]] = []
+        pairs: list[tuple[Position, LogFile]] = []
         taken: list[Position] = []
         others = []
         for candidate, head in heads.items():
@@ -187,7 +187,7 @@ class Follower:
         if copy not in self._copies:
             self._copies = [*self._copies[1 - KEPT_POSITIONS :], copy]
 
-    def _head(self, candidate: Candidate) -> bytes:
+    def _head(self, candidate: LogFile) -> bytes:
         """The first bytes of a file, unpacked; remembered while the file does not change."""
         key = (candidate.device, candidate.inode, candidate.size, candidate.changed_ns)
         if key not in self._heads:
@@ -201,7 +201,7 @@ class Follower:
                     self._heads[key] = os.pread(handle, HEAD_BYTES, 0)
         return self._heads[key]
 
-    def _at_end(self, candidate: Candidate) -> Position | None:
+    def _at_end(self, candidate: LogFile) -> Position | None:
         """A position behind the last complete line; None for an empty file or one that cannot be read."""
         try:
             with _opened(candidate) as handle:
@@ -220,7 +220,7 @@ class Follower:
         )
 
     def _read_plain(
-        self, position: Position, candidate: Candidate, consume: Consume, progress: Progress, ends_s: float
+        self, position: Position, candidate: LogFile, consume: Consume, progress: Progress, ends_s: float
     ) -> None:
         if candidate.size <= position.offset and position.head_length >= HEAD_BYTES:
             return
@@ -240,7 +240,7 @@ class Follower:
                     return
 
     def _read_compressed(
-        self, position: Position, candidate: Candidate, consume: Consume, progress: Progress, ends_s: float
+        self, position: Position, candidate: LogFile, consume: Consume, progress: Progress, ends_s: float
     ) -> None:
         """Read what is left of a file that was compressed meanwhile, from the same place in its unpacked bytes."""
         if position.compressed:
@@ -285,7 +285,7 @@ def _give(chunk: bytes, position: Position, consume: Consume) -> int:
 
 
 @contextmanager
-def _opened(candidate: Candidate) -> Iterator[int]:
+def _opened(candidate: LogFile) -> Iterator[int]:
     """The descriptor of a candidate's file; OSError when another file has taken its place."""
     handle = os.open(candidate.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
@@ -312,7 +312,7 @@ def _begins_alike(position: Position, head: bytes) -> bool:
     return 0 < length <= len(head) and _digest(head[:length]) == position.head
 
 
-def _is_same(position: Position, candidate: Candidate, head: bytes) -> bool:
+def _is_same(position: Position, candidate: LogFile, head: bytes) -> bool:
     if position.compressed or candidate.compressed:
         return candidate.compressed and _begins_alike(position, head)
     return candidate.size >= position.offset and _begins_alike(position, head)

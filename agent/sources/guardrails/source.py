@@ -41,7 +41,7 @@ from agent.sources.base import clean_text, clean_url, once_each
 from agent.sources.governor import CostGovernor, governor_of
 from agent.sources.guardrails import tables as presence
 from agent.sources.guardrails.estimates import Estimates
-from agent.sources.restricted import Narrowed
+from agent.sources.restricted import RestrictedStatements
 
 NAME = "guardrails"
 DIALECTS = {"mariadb": "mysql", "mssql": "sqlserver"}  # SQLAlchemy's word -> the catalog's
@@ -84,7 +84,7 @@ class Guardrails:
         self._governor = governor or CostGovernor()
         self._clock = clock
         self._estimates = Estimates(catalog.estimates, clock)
-        self._narrowed = Narrowed()
+        self._restricted = RestrictedStatements()
 
     def read(self, deadline_s: float) -> Reading:
         """The due queries, cheapest first, as far as `deadline_s` reaches; the others with what kept them."""
@@ -182,7 +182,7 @@ class Guardrails:
         Raises when the connection is lost.
         """
         dialect = DIALECTS.get(connection.dialect.name, connection.dialect.name)
-        sql = self._narrowed.text(query, dialect)
+        sql = self._restricted.text(query, dialect)
         if sql is None:
             return NOT_SUPPORTED, dialect
         began_s = self._clock()
@@ -193,9 +193,9 @@ class Guardrails:
         except (SQLAlchemyError, DeadlinePassed) as error:
             failed = map_database_error(error)
             took_s = self._clock() - began_s
-            if self._narrowed.asks_again(query, dialect, failed):
+            if self._restricted.asks_again(query, dialect, failed):
                 return self._ask(connection, query, samples, failures)
-            failed = self._narrowed.told(query, failed)
+            failed = self._restricted.told(query, failed)
             absent = failed.reason if failed.reason in (NOT_PRESENT, PERMISSION_DENIED) else ""
             self._governor.note(query.name, began_s, took_s, absent, timed_out=failed.reason == TIMEOUT)
             if connection.closed or connection.invalidated or isinstance(error, DeadlinePassed):

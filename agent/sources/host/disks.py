@@ -31,7 +31,7 @@ class Hung(Exception):
     """No answer in time, now or since an earlier question."""
 
 
-class Question:
+class DiskQuestion:
     """One question to a file system, asked again and again, never twice at once."""
 
     def __init__(self, work: Callable[[], Found]) -> None:
@@ -80,14 +80,14 @@ class Disks:
         self._writable = dict(writable)
         self._wait_s = wait_s
         self._clock = clock
-        self._space = {role: Question(_space_of(role, folder)) for role, folder in folders.items()}
+        self._space = {role: DiskQuestion(_space_of(role, folder)) for role, folder in folders.items()}
         home = folders.get(LOCAL_HOME)
-        self._latency = {role: Question(_latency_of(role, folder, home)) for role, folder in writable.items()}
+        self._latency = {role: DiskQuestion(_latency_of(role, folder, home)) for role, folder in writable.items()}
         self._due_s = clock()
 
     def read(self, deadline_s: float) -> tuple[Found, list[Failure]]:
         """Space of every folder; write latency when it is due. All are asked at once."""
-        asked: list[tuple[Question, tuple[str, ...], Path]]
+        asked: list[tuple[DiskQuestion, tuple[str, ...], Path]]
         asked = [(question, SPACE, self._folders[role]) for role, question in self._space.items()]
         failures: list[Failure] = []
         if self._latency and self._clock() >= self._due_s:

@@ -25,7 +25,7 @@ from agent.product.database.gate import Gate
 from agent.settings import Settings
 from agent.sources.base import once_each
 from agent.sources.listings.unpack import Unreadable, unpack
-from agent.sources.restricted import Narrowed
+from agent.sources.restricted import RestrictedStatements
 from agent.sources.row_series import APP_TAG, Found, Row, Tags, attributes_of, series_of, tags_of
 
 DIALECTS = {"mariadb": "mysql", "mssql": "sqlserver"}  # SQLAlchemy's word -> the catalog's
@@ -67,7 +67,7 @@ class Listing:
         self._now = now
         self._read_in: dict[str, Hour] = {}
         self._absent: dict[str, Failure] = {}
-        self._narrowed = Narrowed()
+        self._restricted = RestrictedStatements()
         self._extended = False
 
     def read(self, deadline_s: float) -> Reading:
@@ -186,7 +186,7 @@ class Listing:
     ) -> tuple[list[Row], str | None] | Failure:
         """The rows of one statement and, when there are more than it may give, what was cut."""
         dialect = connection.dialect.name
-        words = self._narrowed.text(query, DIALECTS.get(dialect, dialect))
+        words = self._restricted.text(query, DIALECTS.get(dialect, dialect))
         if words is None:
             return Failure("", NOT_SUPPORTED, dialect)
         # text() also doubles the per cent signs of LIKE for the drivers that count them as their own.
@@ -209,9 +209,9 @@ class Listing:
             if connection.closed or connection.invalidated or isinstance(error, DeadlinePassed):
                 raise
             failed = map_database_error(error)
-            if self._narrowed.asks_again(query, DIALECTS.get(dialect, dialect), failed):
+            if self._restricted.asks_again(query, DIALECTS.get(dialect, dialect), failed):
                 return self._ask(connection, query, keys)
-            failed = self._narrowed.told(query, failed)
+            failed = self._restricted.told(query, failed)
             return Failure("", failed.reason, failed.why)
         if len(rows) > query.rows:
             return rows[: query.rows], f"{query.name}: more than {query.rows} rows; only the first of them are taken"

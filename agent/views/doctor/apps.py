@@ -17,10 +17,10 @@ def examine_apps(settings: Settings, _now: datetime, limit_s: float) -> Iterator
     if settings.apps.rest_url is None:
         yield Check(Area.APPS, "apps", State.SKIPPED, "Off: [apps] rest_url is not set.")
         return
-    from agent.sources.apps.source import manager_of, pause_of
+    from agent.sources.apps.source import backoff_of, manager_of
     from agent.sources.apps.upm import read_apps
 
-    manager, pause = manager_of(settings.apps), pause_of(settings)
+    manager, pause = manager_of(settings.apps), backoff_of(settings)
     try:
         user, _ = manager.login()
     except SourceError as error:

@@ -29,10 +29,10 @@ def examine_database(settings: Settings, _now: datetime, _limit_s: float) -> Ite
     if not settings.database.enabled:
         yield Check(Area.DATABASE, "database", State.SKIPPED, "Switched off: [database] enabled = false.")
         return
-    from agent.product.database.credentials import read_login
+    from agent.product.database.credentials import read_database_access
 
     try:
-        login = read_login(settings)
+        login = read_database_access(settings)
     except SourceError as error:
         yield failed_by(Area.DATABASE, "address", error)
         yield from _skipped(NAMES[1:])
@@ -47,7 +47,7 @@ def _session(settings: Settings, dialect: Dialect) -> Iterator[Check]:
     from sqlalchemy import text
     from sqlalchemy.exc import SQLAlchemyError
 
-    from agent.product.database.credentials import read_login
+    from agent.product.database.credentials import read_database_access
     from agent.product.database.engine import open_engine
     from agent.product.database.errors import map_database_error
     from agent.product.database.proof import prove
@@ -56,7 +56,7 @@ def _session(settings: Settings, dialect: Dialect) -> Iterator[Check]:
     began = time.monotonic()
     stage = "login"
     try:
-        engine = open_engine(read_login(settings), limit_s, lambda: read_login(settings))
+        engine = open_engine(read_database_access(settings), limit_s, lambda: read_database_access(settings))
         try:
             with engine.connect() as connection:
                 connection.execute(text(CONSTANT.get(dialect, "SELECT 1")))

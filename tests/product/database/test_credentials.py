@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from agent.errors import SourceError
-from agent.product import read_login
+from agent.product import read_database_access
 from agent.settings import (
     DatabaseLogin,
     DatabaseSettings,
@@ -29,13 +29,13 @@ def test_products_login_is_read_each_time(tmp_path: Path) -> None:
     """A password that the product changes is the one used next."""
     home = write_home(tmp_path)
     settings = settings_for(home)
-    login = read_login(settings)
+    login = read_database_access(settings)
     assert (login.user, login.schema, login.address.host) == ("jira_user", "public", "db.example.com")
     assert login.password is not None
     assert login.password.reveal() == "pl4in-Pass"
     path = home / "dbconfig.xml"
     path.write_text(path.read_text().replace("pl4in-Pass", "next-Pass"))
-    renewed = read_login(settings).password
+    renewed = read_database_access(settings).password
     assert renewed is not None
     assert renewed.reveal() == "next-Pass"
     assert "Pass" not in repr(login)
@@ -44,7 +44,7 @@ def test_products_login_is_read_each_time(tmp_path: Path) -> None:
 def test_encrypted_password_leads_to_an_own_account(tmp_path: Path) -> None:
     """An encrypted password costs the database's samples and says exactly what to set up."""
     with pytest.raises(SourceError) as caught:
-        read_login(settings_for(write_home(tmp_path, password="{ATL_SECURED}")))
+        read_database_access(settings_for(write_home(tmp_path, password="{ATL_SECURED}")))
     assert caught.value.reason == "password-encrypted"
     assert 'login = "own"' in caught.value.do
 
@@ -52,7 +52,7 @@ def test_encrypted_password_leads_to_an_own_account(tmp_path: Path) -> None:
 def test_unreadable_home_is_a_source_error(tmp_path: Path) -> None:
     """A home that went away costs one source, not the daemon."""
     with pytest.raises(SourceError) as caught:
-        read_login(settings_for(tmp_path / "gone"))
+        read_database_access(settings_for(tmp_path / "gone"))
     assert caught.value.reason == "login-unreadable"
     assert "dbconfig.xml" in caught.value.why
 
@@ -71,14 +71,14 @@ def test_own_login(tmp_path: Path) -> None:
         user="portfolio_agent",
         password_file=secret,
     )
-    login = read_login(settings_for(tmp_path, own))
+    login = read_database_access(settings_for(tmp_path, own))
     assert (login.address.service, login.address.port, login.schema) == ("JIRA", 1521, "JIRAOWNER")
     assert login.password is not None
     assert login.password.reveal() == "own$$\\pw"
     secret.chmod(0o644)
     with pytest.raises(SourceError) as caught:
-        read_login(settings_for(tmp_path, own))
+        read_database_access(settings_for(tmp_path, own))
     assert caught.value.reason == "login-unreadable"
     assert "own$$" not in str(caught.value)
     lite = replace(own, dialect=Dialect.SQLITE, name="/srv/demo.db", password_file=None, user=None, host=None)
-    assert read_login(settings_for(tmp_path, lite)).address.name == "/srv/demo.db"
+    assert read_database_access(settings_for(tmp_path, lite)).address.name == "/srv/demo.db"

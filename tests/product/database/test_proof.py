@@ -14,7 +14,7 @@ import pytest
 
 from agent.catalog import load_catalog
 from agent.errors import SourceError
-from agent.product.database.connect import login_report, refuse_writable
+from agent.product.database.connect import access_report, refuse_writable
 from agent.product.database.engine import open_engine
 from agent.product.database.jdbc import DatabaseAddress
 from agent.product.database.proof import (
@@ -383,13 +383,13 @@ def test_the_report_says_what_and_how_to_mend_it(postgres: PostgresServer, datab
     url = f"jdbc:postgresql://{postgres.host}:{postgres.port}/{database}"
     home = write_home(tmp_path, url=url, user=postgres.superuser, password=postgres.password)
     settings = Settings(InstanceSettings(ProductType.JIRA, home, home / "shared"))
-    lines, facts = login_report(settings)
+    lines, facts = access_report(settings)
     assert (facts["asked"], facts["canWrite"]) == (True, True)
     assert lines[0].startswith("The login MAY WRITE")
     assert any("config/database/postgresql.sql" in line for line in lines)
     assert postgres.password not in "\n".join(lines)
     away = write_home(tmp_path / "away", url="jdbc:postgresql://127.0.0.1:1/none")
-    lines, facts = login_report(Settings(InstanceSettings(ProductType.JIRA, away, away / "shared")))
+    lines, facts = access_report(Settings(InstanceSettings(ProductType.JIRA, away, away / "shared")))
     assert facts == {"asked": False, "why": "refused"}
     assert "was not asked" in lines[0]
 

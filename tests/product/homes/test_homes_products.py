@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from agent.errors import ConfigError, SourceError
-from agent.product import read_home, read_login, read_product_facts
+from agent.product import read_database_access, read_home, read_product_facts
 from agent.settings import InstanceSettings, ProductType, Settings
 from tests.support.folders import open_to_all
 from tests.support.product_homes import FILES, PASSWORD, SECRETS, hibernate_file, write_product_home
@@ -78,7 +78,7 @@ def test_encrypted_password_is_recognised(tmp_path: Path, product: ProductType, 
     database = read_home(product, home).database
     assert (database.encrypted, database.password) == (True, None)
     with pytest.raises(SourceError) as caught:
-        read_login(settings_for(product, home))
+        read_database_access(settings_for(product, home))
     assert caught.value.reason == "password-encrypted"
 
 
@@ -89,7 +89,7 @@ def test_login_is_read_anew_each_time(tmp_path: Path, product: ProductType) -> N
     path = home / FILES[product]
     for word in ("first-Word", "second-Word"):
         path.write_text(path.read_text().replace("first-Word", word))
-        login = read_login(settings_for(product, home))
+        login = read_database_access(settings_for(product, home))
         assert login.password is not None
         assert (login.user, login.password.reveal()) == ("product_user", word)
 
@@ -224,7 +224,7 @@ def test_bitbucket_cluster(tmp_path: Path) -> None:
     shared = (home / "shared").rename(tmp_path / "elsewhere")
     assert "no folder" in refused(ProductType.BITBUCKET, home)
     assert read_home(ProductType.BITBUCKET, home, shared).shared_home == shared
-    assert read_login(settings_for(ProductType.BITBUCKET, home, shared)).user == "product_user"
+    assert read_database_access(settings_for(ProductType.BITBUCKET, home, shared)).user == "product_user"
 
 
 def test_crowd_before_3(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from agent.errors import SourceError
 from agent.model import Role
 from agent.product.instance.identity import ensure_instance
-from agent.product.instance.turns import Turns
+from agent.product.instance.turns import TurnKeeper
 from agent.settings import DatabaseLogin, DatabaseSettings, Dialect, InstanceSettings, ProductType, Settings
 from tests.support.homes import write_home
 from tests.support.jira_database import fill_sqlite
@@ -40,7 +40,7 @@ def test_one_answer_serves_a_tick(given: Settings, tmp_path: Path) -> None:
     """Several sources ask in one tick: the database hears one question; the next tick asks anew."""
     fill_sqlite(tmp_path / "jira.db")
     clock = Clock()
-    turns = Turns(given, clock=clock)
+    turns = TurnKeeper(given, clock=clock)
     first = turns.turn()
     assert first is not None
     assert first.role is Role.COUNTING
@@ -53,7 +53,7 @@ def test_one_answer_serves_a_tick(given: Settings, tmp_path: Path) -> None:
 def test_one_refusal_serves_a_tick(given: Settings, tmp_path: Path) -> None:
     """A database that does not answer is not asked again by each source of that tick, but at the next tick it is."""
     clock = Clock()
-    turns = Turns(given, clock=clock)
+    turns = TurnKeeper(given, clock=clock)
     with pytest.raises(SourceError) as first:
         turns.turn()
     fill_sqlite(tmp_path / "jira.db")
@@ -71,6 +71,6 @@ def test_one_refusal_serves_a_tick(given: Settings, tmp_path: Path) -> None:
 def test_outside_a_cluster_there_is_no_turn(tmp_path: Path) -> None:
     """A single node has no turn, and no lock is taken."""
     home = write_home(tmp_path)
-    turns = Turns(Settings(InstanceSettings(ProductType.JIRA, home, home / "shared")))
+    turns = TurnKeeper(Settings(InstanceSettings(ProductType.JIRA, home, home / "shared")))
     assert turns.turn() is None
     assert turns.last is None

@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from agent.aggregation.cluster_rows import without_cluster_rows
-from agent.model import Outcome, Role, Sample, Series, SourceReport, Tick, Turn, hour_of
+from agent.model import ClusterTurn, Outcome, Role, Sample, Series, SourceReport, Tick, hour_of
 from agent.runtime.hourly.close import close_hours
 from agent.runtime.pipeline import open_pipeline
 from agent.settings import HourSettings
@@ -25,7 +25,7 @@ GONE = Series("guardrails", "jira.guardrail.of_an_older_agent")
 END = hour_of(START).end.timestamp()
 
 
-def close(folder: Path, turn: Turn | None, *, clustered: bool = True) -> tuple[set[str], dict[str, int]]:
+def close(folder: Path, turn: ClusterTurn | None, *, clustered: bool = True) -> tuple[set[str], dict[str, int]]:
     """The metrics that one hour keeps after one tick under `turn`, and the losses that were counted."""
     agent = standing(folder, mode="offline")
     samples = (Sample(HEAP, 5), Sample(PROJECTS, 12), Sample(VERSION, "9.12.4"), Sample(GONE, 1))
@@ -51,12 +51,12 @@ def test_a_node_alone_keeps_everything(tmp_path: Path) -> None:
 
 def test_the_holder_at_the_end_keeps_everything(tmp_path: Path) -> None:
     """One unbroken hold over the hour's end."""
-    assert close(tmp_path, Turn(Role.COUNTING, "s", END - 60, END + 1)) == (EVERYTHING, {})
+    assert close(tmp_path, ClusterTurn(Role.COUNTING, "s", END - 60, END + 1)) == (EVERYTHING, {})
 
 
 def test_who_did_not_hold_at_the_end_keeps_its_own(tmp_path: Path) -> None:
     """The cluster's rows are dropped before they are stored, and counted; a metric the catalog forgot goes too."""
-    kept, lost = close(tmp_path, Turn(Role.COUNTING, "s", END - 60, END - 1))
+    kept, lost = close(tmp_path, ClusterTurn(Role.COUNTING, "s", END - 60, END - 1))
     assert kept == {HEAP.metric, VERSION.metric}
     assert lost == {"counted-by-another-node": 2}
 

@@ -14,11 +14,10 @@ from starlette.responses import Response
 
 from agent.catalog import load_catalog
 from agent.errors import SourceError
-from agent.model import ConsentLevel
+from agent.model import ConsentLevel, Source
 from agent.settings import AgentSettings, AppsSettings, InstanceSettings, ProductType, Settings
-from agent.sources import Source
-from agent.sources.apps.backoff import Pause
-from agent.sources.apps.source import InstalledApps, manager_of, pause_of
+from agent.sources.apps.backoff import LoginBackoff
+from agent.sources.apps.source import InstalledApps, backoff_of, manager_of
 from agent.sources.registry import open_sources
 from tests.support.app_manager import ENDS, PASSWORD, SEN, TOKEN, USER, AppManagerServer, app, app_manager, many
 from tests.support.jvm import write_secret
@@ -63,8 +62,8 @@ class Bench:
     def source(self, database: Source | None = None, settings: Settings | None = None) -> InstalledApps:
         """Opened anew, as after a restart of the agent."""
         settings = settings or self.settings
-        shared = pause_of(settings)
-        pause = Pause(shared._file, shared._stamp, clock=self.clock, now=lambda: self.now[0])
+        shared = backoff_of(settings)
+        pause = LoginBackoff(shared._file, shared._stamp, clock=self.clock, now=lambda: self.now[0])
         return InstalledApps(
             load_catalog(self.product),
             manager_of(settings.apps),
