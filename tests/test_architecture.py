@@ -30,7 +30,7 @@ FLOORS: tuple[frozenset[str], ...] = (
 )
 # Lies on a floor like any other, and knows even less of it: the wire could be a library of its own.
 LESS: dict[str, frozenset[str]] = {
-    "jmx": frozenset({"net"}),
+    "jmx": frozenset({"net", "system"}),
     "model": frozenset(),
     "errors": frozenset(),
     "secret": frozenset(),
@@ -126,6 +126,33 @@ def imported_at_once(path: Path, graph: Mapping[str, Path]) -> Iterator[str]:
                     yield node.module
         elif isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if alias.name in graph)
+
+
+TIME_CALLS = {
+    *(f"time.{name}" for name in ("time", "time_ns", "monotonic", "monotonic_ns", "perf_counter", "clock_gettime")),
+    *("datetime.now", "datetime.utcnow", "datetime.today", "date.today"),
+}
+
+
+def test_only_the_system_is_asked_for_the_time() -> None:
+    """No file outside system/ reads a clock nor names one as a default: it is told, or asks `system.clock`."""
+    wrong = {
+        f"{path.relative_to(AGENT)}:{node.lineno} {node.value.id}.{node.attr}"
+        for path in modules()
+        if part_of(path) != "system"
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and f"{node.value.id}.{node.attr}" in TIME_CALLS
+    }
+    wrong |= {
+        f"{path.relative_to(AGENT)} imports {name} from time"
+        for path in modules()
+        if part_of(path) != "system"
+        for module, name in imports(path)
+        if module == "time" and f"time.{name}" in TIME_CALLS
+    }
+    assert sorted(wrong) == []
 
 
 def calls_of(name: str) -> dict[str, int]:

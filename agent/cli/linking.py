@@ -5,13 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import typer
 
 from agent.errors import UsageError
 from agent.model import ConsentLevel
+from agent.system.clock import utc_now
 
 if TYPE_CHECKING:
     from agent.cloud import CloudClient
@@ -60,7 +60,7 @@ def note(store: Store, event: str, **detail: Scalar) -> None:
     """Write who did what into the audit table; never a secret."""
     from agent.store.audit import current_actor, record
 
-    record(store, datetime.now(UTC), current_actor(), event, detail)
+    record(store, utc_now(), current_actor(), event, detail)
 
 
 def at_terminal() -> bool:

@@ -14,7 +14,6 @@ import hashlib
 import logging
 import sqlite3
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -49,6 +48,7 @@ from agent.model import Batch
 from agent.settings import Secret
 from agent.store import Store, delivery_state, ledger, outbox, reserve
 from agent.store.delivery_state import DeliveryState
+from agent.system.clock import monotonic_s
 
 LOG = logger("push")
 T = TypeVar("T")
@@ -350,7 +350,7 @@ class _PushRun:
     def _deferred(self, entry: int, error: PushDeferred) -> None:
         now = self.clock()
         if self._failing_since is None:
-            self._failing_since = time.monotonic()
+            self._failing_since = monotonic_s()
         not_before = None
         if error.wait_s is not None and error.wait_s >= REMEMBER_WAITS_FROM_S:
             not_before = now + timedelta(seconds=error.wait_s)
@@ -372,10 +372,10 @@ class _PushRun:
             delivery_state.save(connection, fresh)
 
     def _keep_pace(self) -> None:
-        wait_s = self._next_request - time.monotonic()
+        wait_s = self._next_request - monotonic_s()
         if wait_s > 0 and self.stopping.wait(wait_s):
             raise PushDeferred("Stopped before the next batch.", do="Nothing: the next run goes on.", sent=False)
-        self._next_request = time.monotonic() + self.pace.pace_s
+        self._next_request = monotonic_s() + self.pace.pace_s
 
     def _wait(self, attempt: RetryCallState) -> float:
         jitter = wait_random_exponential(multiplier=self.pace.first_wait_s, max=self.pace.longest_wait_s)(attempt)
@@ -385,7 +385,7 @@ class _PushRun:
         """How long this run may go on with failing tries."""
         if self._failing_since is None:
             return self.pace.retry_for_s
-        return self.pace.retry_for_s - (time.monotonic() - self._failing_since)
+        return self.pace.retry_for_s - (monotonic_s() - self._failing_since)
 
 
 class _LongerThanLeft(stop_base):

@@ -11,13 +11,13 @@ import select
 import socket
 import ssl
 import threading
-import time
 from collections.abc import Iterable
 from typing import Any
 
 import httpcore
 
 from agent.delivery import tls
+from agent.system.clock import monotonic_s
 
 Address = tuple[Any, ...]
 
@@ -39,13 +39,13 @@ class InFlight:
 
     def start(self, seconds: float) -> None:
         """Begin the time of one request."""
-        self._ends = time.monotonic() + seconds
+        self._ends = monotonic_s() + seconds
         self.wrote_request = False
         self.cause = None
 
     def left_s(self) -> float:
         """Seconds left; raises TimeoutError when none are."""
-        left = self._ends - time.monotonic()
+        left = self._ends - monotonic_s()
         if self.aborted or left <= 0:
             raise TimeoutError("the request's time is over")
         return left

@@ -12,7 +12,6 @@ Safe: read, list and search are the only commands this module can write.
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -25,6 +24,7 @@ from agent.jmx.names import is_pattern, matches, parse_object_name
 from agent.jmx.plan import MAX_ATTRIBUTES, MAX_CUT_NAMES, Declared, Selection, select
 from agent.jmx.quarantine import Quarantine
 from agent.jmx.rmi_transport import Backoff
+from agent.system.clock import monotonic_s
 
 if TYPE_CHECKING:
     from agent.jmx.jolokia_http import JolokiaHttp
@@ -112,7 +112,7 @@ class JolokiaTransport:
     """Reads one JVM through its Jolokia agent. Raises ValueError at once for queries whose names are malformed."""
 
     def __init__(
-        self, target: Target, queries: Sequence[BeanQuery], *, clock: Callable[[], float] = time.monotonic
+        self, target: Target, queries: Sequence[BeanQuery], *, clock: Callable[[], float] = monotonic_s
     ) -> None:
         parts = urlsplit(target.url or "")
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.password:

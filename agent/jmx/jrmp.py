@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import errno
 import socket
-import time
 from collections.abc import Iterable, Sequence
 
 from agent.jmx import tls
@@ -20,6 +19,7 @@ from agent.jmx.model import TlsOptions
 from agent.jmx.replies import Return, read_return
 from agent.jmx.resolve import Address, addresses_of
 from agent.jmx.serial import StreamReader
+from agent.system.clock import monotonic_s
 
 HANDSHAKE = b"JRMI\x00\x02\x4b"
 CLIENT_ENDPOINT = bytes(6)  # an empty host name and port 0, as the server makes no use of them
@@ -35,11 +35,11 @@ class Deadline:
     __slots__ = ("_at",)
 
     def __init__(self, within_s: float) -> None:
-        self._at = time.monotonic() + within_s
+        self._at = monotonic_s() + within_s
 
     def left_s(self) -> float:
         """Return the seconds left, possibly negative."""
-        return self._at - time.monotonic()
+        return self._at - monotonic_s()
 
     def part(self, share: float) -> Deadline:
         """Return an earlier deadline that leaves only a share of the time."""
@@ -47,7 +47,7 @@ class Deadline:
 
     def need_s(self, doing: str) -> float:
         """Return the seconds left. Raises JmxError `timeout` when there are none."""
-        left = self._at - time.monotonic()
+        left = self._at - monotonic_s()
         if left <= 0:
             raise timed_out(doing)
         return left

@@ -8,7 +8,6 @@ How:  one bulk read per bean; a bean whose bulk reply breaks is read attribute b
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -21,6 +20,7 @@ from agent.jmx.quarantine import Quarantine
 from agent.jmx.sampler import Outcome, Request
 from agent.jmx.templates import TemplateSet
 from agent.jmx.values import Opaque
+from agent.system.clock import monotonic_s
 
 REPLAN_S = 3600.0
 REPLAN_CHANGED_S = 300.0  # at most this often when beans come and go all the time
@@ -71,9 +71,7 @@ class _Take:
 class BeanReader:
     """Holds the plan of one target over many samples and connections."""
 
-    def __init__(
-        self, queries: Sequence[BeanQuery], max_beans: int, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, queries: Sequence[BeanQuery], max_beans: int, clock: Callable[[], float] = monotonic_s) -> None:
         self._clock = clock
         self._discovery = Discovery(queries, max_beans)
         self._quarantine = Quarantine()

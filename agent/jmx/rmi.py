@@ -11,7 +11,6 @@ Time:  a lease is renewed at half of what was granted; getDefaultDomain is calle
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -24,6 +23,7 @@ from agent.jmx.nodes import JavaObject, Node
 from agent.jmx.replies import Return
 from agent.jmx.serial import NeedMore, StreamReader
 from agent.jmx.values import is_a
+from agent.system.clock import monotonic_s
 
 REGISTRY_NAME = "jmxrmi"
 TLS_FACTORY = "javax.rmi.ssl.SslRMIClientSocketFactory"
@@ -182,7 +182,7 @@ def permission_denied(failure: RemoteFailure) -> JmxError:
 class Session:
     """Holds stub, connection object and channel of one target, and makes anew what was lost. Not safe for threads."""
 
-    def __init__(self, target: Target, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, target: Target, clock: Callable[[], float] = monotonic_s) -> None:
         self._target = target
         self._clock = clock
         self._holder = VirtualMachineId()

@@ -9,7 +9,6 @@ Backoff: after a failure the next attempts wait, at most 10 s, so that a product
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Sequence
 
 from agent.jmx.errors import JmxError, RemoteFailure
@@ -18,6 +17,7 @@ from agent.jmx.model import BeanQuery, JmxSample, ReadFailure, Target
 from agent.jmx.reader import BeanReader
 from agent.jmx.rmi import CLOSE_WITHIN_S, Session, permission_denied
 from agent.jmx.sampler import Accept, Request, ask_all
+from agent.system.clock import monotonic_s
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 10.0
 FIRST_LOGIN_WAIT_S, LONGEST_LOGIN_WAIT_S = 10.0, 300.0
@@ -60,7 +60,7 @@ class RmiTransport:
     """Reads one JVM over RMI. Raises ValueError at once for queries whose names are malformed."""
 
     def __init__(
-        self, target: Target, queries: Sequence[BeanQuery], *, clock: Callable[[], float] = time.monotonic
+        self, target: Target, queries: Sequence[BeanQuery], *, clock: Callable[[], float] = monotonic_s
     ) -> None:
         self._lock = threading.Lock()
         self._session = Session(target, clock)

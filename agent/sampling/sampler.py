@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import queue
 import threading
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -18,6 +17,7 @@ from datetime import datetime
 from agent.catalog.reasons import HARMLESS, OTHER_NODE
 from agent.errors import SourceError
 from agent.model import Failure, Outcome, Reading, Sample, Source, SourceReport, Tick
+from agent.system.clock import monotonic_s
 
 BUSY = "busy"
 TIMEOUT = "timeout"
@@ -62,12 +62,12 @@ class _Worker:
 
     def _work(self) -> None:
         while (call := self._calls.get()) is not None:
-            started = time.monotonic()
+            started = monotonic_s()
             try:
                 call.reading = self.source.read(call.deadline_s)
             except Exception as error:  # a source's fault, of whatever kind, must cost that source only
                 call.error = error
-            call.took_s = time.monotonic() - started
+            call.took_s = monotonic_s() - started
             call.done.set()
         self.source.close()
 
@@ -82,7 +82,7 @@ class Sampler:
 
     def take(self, now: datetime, deadline_s: float, stopping: threading.Event | None = None) -> Tick:
         """One tick labelled `now`, at the latest after `deadline_s` seconds; earlier when `stopping` is set."""
-        ends = time.monotonic() + deadline_s
+        ends = monotonic_s() + deadline_s
         calls = [(worker, None if worker.busy() else worker.start(deadline_s)) for worker in self._workers]
         samples: list[Sample] = []
         reports = []
@@ -103,15 +103,15 @@ class Sampler:
 
     def close(self, wait_s: float = 2.0) -> None:
         """Close every source; a hung one is left behind after `wait_s` seconds over all."""
-        ends = time.monotonic() + wait_s
+        ends = monotonic_s() + wait_s
         for worker in self._workers:
-            worker.stop(max(ends - time.monotonic(), 0.0))
+            worker.stop(max(ends - monotonic_s(), 0.0))
 
 
 def _wait(call: _Call, ends: float, stopping: threading.Event | None) -> None:
     """Wait for the call, the deadline, or the wish to stop, whichever is first."""
     while not call.done.is_set() and (stopping is None or not stopping.is_set()):
-        left = ends - time.monotonic()
+        left = ends - monotonic_s()
         # A stop is noticed within a second; the usual case is woken by the call itself.
         if left <= 0 or call.done.wait(min(left, 1.0)):
             return

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from agent.catalog import Catalog, load_catalog
@@ -21,6 +19,7 @@ from agent.settings import Settings
 from agent.sources import CostGovernor, governor_of, open_sources
 from agent.store import open_store
 from agent.store.costs import load_costs
+from agent.system.clock import monotonic_s, utc_now
 from agent.system.private_file import trusted_owners
 
 
@@ -69,7 +68,7 @@ def read_once(settings: Settings) -> Taken:
     pseudonyms = Pseudonyms(read_instance(settings.link_dir).pseudonym_key.reveal())
     sampler = Sampler(open_sources(settings, catalog, ConsentInForce(settings), _with_known_costs(settings, catalog)))
     try:
-        tick = sampler.take(datetime.now(UTC), settings.sampling.deadline_s)
+        tick = sampler.take(utc_now(), settings.sampling.deadline_s)
     finally:
         sampler.close()
     rows = []
@@ -104,7 +103,7 @@ def _with_known_costs(settings: Settings, catalog: Catalog) -> CostGovernor:
             slow = [cost for cost in load_costs(store) if cost.every_s > settings.sampling.interval_s]
         finally:
             store.close()
-        governor.recall(slow, time.monotonic(), datetime.now(UTC))
+        governor.recall(slow, monotonic_s(), utc_now())
     return governor
 
 

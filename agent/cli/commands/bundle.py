@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from agent.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, print_json
+from agent.system.clock import utc_now
 
 
 def bundle(
@@ -33,7 +33,7 @@ def bundle(
 
     settings = load_settings(config)
     act_as_owner(settings.agent.state_dir)
-    path = write_bundle_by_hand(settings, output or settings.bundle_folder, datetime.now(UTC))
+    path = write_bundle_by_hand(settings, output or settings.bundle_folder, utc_now())
     if as_json:
         print_json({"bundle": str(path), "sizeBytes": path.stat().st_size})
     else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
@@ -10,6 +9,7 @@ import typer
 from agent.cli.linking import agree, link_folder_for, note, open_audit, parse_level
 from agent.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, print_json
 from agent.model import Consent, ConsentLevel
+from agent.system.clock import utc_now
 
 commands = typer.Typer(
     name="consent", help="Show or change what may leave this host.", no_args_is_help=True, rich_markup_mode=None
@@ -78,7 +78,7 @@ def set_level(
             text = consent_text(field_counts(catalog), endpoint=record.endpoint, location=record.location or None)
             typer.echo(text + "\n", err=True)
             agree(f"Agree that {wanted.value} data leaves as said above?", yes=yes)
-        old, new = set_consent(folder, wanted, catalog.field_list_version, datetime.now(UTC))
+        old, new = set_consent(folder, wanted, catalog.field_list_version, utc_now())
         note(store, "consent.set", old=old.level.value, new=new.level.value, field_list_version=new.field_list_version)
     if as_json:
         print_json({**_facts(new), "before": old.level.value})

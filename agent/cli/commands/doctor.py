@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 import typer
 
 from agent.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, print_json
+from agent.system.clock import utc_now
 
 
 def doctor(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
@@ -24,7 +23,7 @@ def doctor(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None
 
     settings = load_settings(config)
     act_as_owner(settings.agent.state_dir)
-    report = examine(settings, datetime.now(UTC))
+    report = examine(settings, utc_now())
     if as_json:
         print_json(report.to_json())
     else:

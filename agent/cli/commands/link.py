@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -11,6 +10,7 @@ import typer
 from agent.cli.linking import agree, at_terminal, link_folder_for, note, open_audit, open_cloud, parse_level
 from agent.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, print_json
 from agent.errors import AgentError, UsageError
+from agent.system.clock import utc_now
 
 if TYPE_CHECKING:
     from agent.catalog import Catalog
@@ -70,10 +70,10 @@ def _link(settings: Settings, level: str | None, *, yes: bool, resume: bool) -> 
     with open_audit(settings) as store, open_cloud(settings) as client:
         if not resume:
             consent = _agreed(settings, catalog, level, yes=yes)
-            stage_key(folder, _read_key(), consent, datetime.now(UTC))
+            stage_key(folder, _read_key(), consent, utc_now())
         try:
             record = prove_key(
-                folder, client, _request_for(settings, folder.instance_id), _endpoint(settings), datetime.now(UTC)
+                folder, client, _request_for(settings, folder.instance_id), _endpoint(settings), utc_now()
             )
         except AgentError as error:
             note(store, "link.failed", endpoint=_endpoint(settings), reason=type(error).__name__)
@@ -109,7 +109,7 @@ def _agreed(settings: Settings, catalog: Catalog, level: str | None, *, yes: boo
     if chosen is None:
         chosen = parse_level(typer.prompt("Consent to which level (basic or extended)?", err=True))
     agree(f"Agree that {chosen.value} data leaves as said above?", yes=yes)
-    return Consent(chosen, catalog.field_list_version, datetime.now(UTC))
+    return Consent(chosen, catalog.field_list_version, utc_now())
 
 
 def _read_key() -> Secret:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
 from agent.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, print_json
 from agent.errors import UsageError
+from agent.system.clock import utc_now
 
 
 def preview(
@@ -34,7 +34,7 @@ def preview(
 
     if level not in (None, ConsentLevel.BASIC, ConsentLevel.EXTENDED):
         raise UsageError(f"There is no consent level {level!r}.", do="Use --level basic or --level extended.")
-    settings, now = load_settings(config), datetime.now(UTC)
+    settings, now = load_settings(config), utc_now()
     act_as_owner(settings.agent.state_dir)
     if diff:
         lines = read_difference(settings, now)

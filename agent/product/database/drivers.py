@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import os
 import sqlite3
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,6 +18,7 @@ from agent.errors import SourceError
 from agent.product.database.jdbc import DatabaseAddress
 from agent.product.model import DatabaseAccess
 from agent.settings import Dialect
+from agent.system.clock import monotonic_s
 
 APPLICATION = "portfolio-agent"
 LOCK_WAIT_S = 2
@@ -236,11 +236,11 @@ def _sqlite(login: DatabaseAccess, timeout_s: float) -> Driver:
         )
         connection.execute("PRAGMA query_only = ON")
         connection.execute("PRAGMA trusted_schema = OFF")
-        connection.set_progress_handler(lambda: time.monotonic() > ends[0], PROGRESS_STEPS)
+        connection.set_progress_handler(lambda: monotonic_s() > ends[0], PROGRESS_STEPS)
         return connection
 
     def before_statement() -> None:
-        ends[0] = time.monotonic() + timeout_s
+        ends[0] = monotonic_s() + timeout_s
 
     return Driver("sqlite+pysqlite", creator=connect, before_statement=before_statement)
 

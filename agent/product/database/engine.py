@@ -11,7 +11,6 @@ import contextlib
 import os
 import socket
 import threading
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -23,6 +22,7 @@ from sqlalchemy.pool import NullPool
 from agent.product.database.drivers import Driver, driver_for
 from agent.product.database.errors import DeadlinePassed, driver_missing
 from agent.product.model import DatabaseAccess
+from agent.system.clock import monotonic_s
 
 WATCH = "statement-watch"  # the thread's name
 
@@ -102,7 +102,7 @@ class _StatementWatchdog:
         event.listen(engine, "close", self._close)
 
     def _start(self, connection: Connection, *_: object) -> None:
-        ends_s = time.monotonic() + self.cut_after_s
+        ends_s = monotonic_s() + self.cut_after_s
         with self.closed:
             self.running[id(connection)] = ends_s, connection.connection.dbapi_connection
             if self.thread is None:
@@ -120,7 +120,7 @@ class _StatementWatchdog:
     def _watch(self) -> None:
         with self.closed:
             while True:
-                now_s = time.monotonic()
+                now_s = monotonic_s()
                 for name, (ends_s, driver_connection) in list(self.running.items()):
                     if ends_s <= now_s:
                         del self.running[name]

@@ -16,7 +16,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import threading
-import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,6 +26,7 @@ from sqlalchemy import Connection, Engine, text
 from agent.errors import SourceError
 from agent.model import ClusterTurn, Role
 from agent.product.database.errors import database_errors
+from agent.system.clock import unix_s
 
 ORACLE_IDS = 1 << 30  # dbms_lock takes 0 .. 1073741823
 ORACLE_GRANT = "As an administrator: grant execute on dbms_lock to the agent's account (config/database/oracle.sql)."
@@ -113,7 +113,7 @@ class ClusterLock:
         instance_id: str,
         *,
         interval_s: float = 120.0,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] = unix_s,
     ) -> None:
         self._open_engine = open_engine
         self._values = LockName.of(instance_id).values(max(round(interval_s * 1.5) + 10, 30))

@@ -9,7 +9,6 @@ Light: what connects is imported only in a cluster.
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -18,6 +17,7 @@ from agent.model import ClusterTurn, Role
 from agent.product.instance.facts import read_product_facts
 from agent.product.instance.identity import read_instance
 from agent.settings import Settings
+from agent.system.clock import monotonic_s
 
 if TYPE_CHECKING:
     from agent.product.database.lock import ClusterLock
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 class TurnKeeper:
     """Asks for this node's turn; shared by all sources that a cluster has once, so that a tick asks once for all."""
 
-    def __init__(self, settings: Settings, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, settings: Settings, *, clock: Callable[[], float] = monotonic_s) -> None:
         self._settings = settings
         self._clock = clock
         self._mutex = threading.Lock()

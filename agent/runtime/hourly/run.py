@@ -11,7 +11,7 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from agent import __version__
@@ -32,6 +32,7 @@ from agent.store import Store, audit, delivery_state, ledger, outbox
 from agent.store.hours import aggregates_of, closed_hours
 from agent.store.meta import meta, set_meta
 from agent.store.outbox import BatchState
+from agent.system.clock import utc_now
 from agent.system.private_file import trusted_owners
 from agent.system.process import die_with_parent, refuse_dumps
 from agent.system.stopping import on_stop
@@ -69,7 +70,7 @@ def run_hourly(settings: Settings, now: datetime, *, push: bool, stopping: threa
         try:
             return _run_once(settings, now, push=push, stopping=stopping)
         except ConsentChanged:
-            now = datetime.now(UTC)
+            now = utc_now()
 
 
 def _run_once(settings: Settings, now: datetime, *, push: bool, stopping: threading.Event) -> HourlyReport:
@@ -151,7 +152,7 @@ def _push(pipeline: Pipeline, stopping: threading.Event, report: HourlyReport) -
             pipeline.store,
             client,
             key,
-            clock=lambda: datetime.now(UTC),
+            clock=utc_now,
             stopping=stopping,
             split=split,
             destination=record.endpoint,

@@ -15,7 +15,6 @@ import logging
 import signal
 import sys
 import threading
-import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
@@ -45,6 +44,7 @@ from agent.store.database import disk_full
 from agent.store.losses import count_loss
 from agent.store.ticks import TickWriter
 from agent.system.account import act_as_owner
+from agent.system.clock import monotonic_s, utc_now
 
 LOG = logger("daemon")
 LONGEST_SPREAD_S = 600.0  # many sites, one receiver: their hourly pushes are spread over ten minutes
@@ -96,7 +96,7 @@ def run(settings: Settings, config: Path, stopping: threading.Event) -> int:
         catalog = load_catalog(settings.instance.product)
         store = open_store(settings.agent.state_dir)
         governor = governor_of(settings, catalog)
-        governor.recall(load_costs(store), time.monotonic(), datetime.now(UTC))
+        governor.recall(load_costs(store), monotonic_s(), utc_now())
         turns = TurnKeeper(settings)
         level = ConsentInForce(settings)
         conceal = TickConcealer(settings, catalog, level)
@@ -173,30 +173,30 @@ class Loop:
     def run(self, stopping: threading.Event) -> None:
         """Tick until `stopping` is set."""
         interval_s = self._settings.sampling.interval_s
-        next_tick = time.monotonic()
+        next_tick = monotonic_s()
         while not stopping.is_set():
             # If a tick ever hangs outside every deadline, write all stacks once and exit; systemd starts us again.
             faulthandler.dump_traceback_later(STUCK_AFTER_INTERVALS * interval_s + 60, exit=True)
             self._notifier.alive()
-            now_s = time.monotonic()
+            now_s = monotonic_s()
             if now_s >= next_tick:
                 self._tick(stopping)
-                next_tick = following_tick(next_tick, time.monotonic(), interval_s)
-            self._deliver_if_due(datetime.now(UTC))
+                next_tick = following_tick(next_tick, monotonic_s(), interval_s)
+            self._deliver_if_due(utc_now())
             stopping.wait(self._sleep_s(next_tick))
         faulthandler.cancel_dump_traceback_later()
         self._notifier.stopping()
         self._store_waiting(stopping=True)
 
     def _tick(self, stopping: threading.Event) -> None:
-        started = time.monotonic()
-        tick = self._sampler.take(datetime.now(UTC), self._settings.sampling.deadline_s, stopping)
+        started = monotonic_s()
+        tick = self._sampler.take(utc_now(), self._settings.sampling.deadline_s, stopping)
         if stopping.is_set():
             return  # cut short: what is missing from it failed for no fault of the sources
         self._waiting.append(replace(tick, turn=self._turns.last))
         self._tell_turn()
         stored = self._store_waiting()
-        now_s = time.monotonic()
+        now_s = monotonic_s()
         failed = 0
         for report in tick.reports:
             if report.outcome is Outcome.FAILED:
@@ -237,39 +237,39 @@ class Loop:
                 self._stored = self._writer.append(self._waiting[0])
                 self._waiting.popleft()
             self._count_dropped()
-            self._costs.save_if_due(time.monotonic(), datetime.now(UTC), stopping=stopping)
+            self._costs.save_if_due(monotonic_s(), utc_now(), stopping=stopping)
         except StoreError as error:
             self._writer.forget_layout()
-            self._faults.failed("store", error.why, time.monotonic(), why=f"{error.what} {error.why}", do=error.do)
+            self._faults.failed("store", error.why, monotonic_s(), why=f"{error.what} {error.why}", do=error.do)
             while len(self._waiting) > BUFFERED_TICKS:
                 self._waiting.popleft()
                 self._dropped += 1
             return False
-        self._faults.works("store", time.monotonic())
+        self._faults.works("store", monotonic_s())
         return True
 
     def _count_dropped(self) -> None:
         if self._dropped:
             with self._store.transaction() as connection:
-                count_loss(connection, "tick-not-stored", self._dropped, datetime.now(UTC))
+                count_loss(connection, "tick-not-stored", self._dropped, utc_now())
             self._dropped = 0
 
     def _deliver_if_due(self, now: datetime) -> None:
         """Start the hourly child once for each hour that is over, and once at start for what is left from before."""
-        self._child.watch(time.monotonic())
+        self._child.watch(monotonic_s())
         due = hour_of(datetime.fromtimestamp(now.timestamp() - self._delay_s(), UTC), self._settings.hour.length_s)
         if due.start != self._hour_done and self._ready and not self._child.running():
-            self._child.start(time.monotonic())
+            self._child.start(monotonic_s())
             self._hour_done = due.start
 
     def _delay_s(self) -> float:
         return closes_after_s(self._settings, clustered=self._turns.last is not None) + self._spread_s
 
     def _sleep_s(self, next_tick: float) -> float:
-        now = datetime.now(UTC)
+        now = utc_now()
         length_s = self._settings.hour.length_s
         until_due = length_s - (now.timestamp() - self._delay_s()) % length_s
-        waits = [next_tick - time.monotonic(), until_due + 0.01]
+        waits = [next_tick - monotonic_s(), until_due + 0.01]
         if self._child.running():
             waits.append(5.0)  # only while the child runs, a minute an hour: its end is noticed soon
         if self._notifier.feed_every_s is not None:

@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 from agent.errors import ConfigError, SourceError
 from agent.settings.credentials import credential_file
 from agent.sources.apps.upm import REFUSED, Refused
+from agent.system.clock import monotonic_s, utc_now
 from agent.system.files import open_regular
 
 FIRST_WAIT_S = 300.0
@@ -43,8 +43,8 @@ class LoginBackoff:
         file: Path,
         stamp: Callable[[], str],
         *,
-        clock: Callable[[], float] = time.monotonic,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        clock: Callable[[], float] = monotonic_s,
+        now: Callable[[], datetime] = utc_now,
     ) -> None:
         self._file = file
         self._stamp = stamp

@@ -11,10 +11,9 @@ anything else the pause doubles from five minutes to an hour.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 
 from agent.catalog import Catalog, Metric
 from agent.catalog.reasons import DEADLINE, NOT_DUE, NOT_PRESENT, ROWS_CUT
@@ -25,6 +24,7 @@ from agent.sources.apps.backoff import LoginBackoff, stamp_of
 from agent.sources.apps.upm import AppList, AppManager, Login, read_apps
 from agent.sources.base import once_each
 from agent.sources.row_series import series_of
+from agent.system.clock import monotonic_s, utc_now
 
 NAME = "apps"
 READ_FROM = "read_from"
@@ -47,7 +47,7 @@ class InstalledApps:
         database: Source | None = None,
         *,
         hour_length_s: int = 3600,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        now: Callable[[], datetime] = utc_now,
     ) -> None:
         self._catalog = catalog
         self._metrics = catalog.of_source(NAME)
@@ -68,7 +68,7 @@ class InstalledApps:
         window = hour_of(self._now(), self._hour_length_s)
         if self._told == window:
             return Reading((), tuple(Failure(metric.name, NOT_DUE) for metric in self._metrics))
-        ends = time.monotonic() + deadline_s
+        ends = monotonic_s() + deadline_s
         if self._failed is None or self._replaced != window:
             try:
                 listed = self._ask(deadline_s * (SHARE if self._database is not None else 0.9))
@@ -79,7 +79,7 @@ class InstalledApps:
                 return self._reading(listed)
         if self._database is None:
             raise self._failed
-        return self._instead(self._database, self._failed, ends - time.monotonic(), window)
+        return self._instead(self._database, self._failed, ends - monotonic_s(), window)
 
     def close(self) -> None:
         """Let go of the database's connection; nothing stays open to the app manager."""

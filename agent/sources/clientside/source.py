@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import secrets
-import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -29,6 +28,7 @@ from agent.sources.clientside.tomcat import read_valve, stamps_of
 from agent.store import open_store
 from agent.store.database import FILE_NAME as STORE_NAME
 from agent.store.ticks import checkpoint_of
+from agent.system.clock import monotonic_s, unix_s
 
 NAME = "clientside"
 FORMAT = 2  # of the checkpoint
@@ -175,7 +175,7 @@ class ClientSide:
         catalog: Catalog,
         open_logs: Callable[[], Mapping[str, AccessLog | ApdexLog]],
         load_checkpoint: Callable[[], str],
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] = unix_s,
     ) -> None:
         self._metrics = {metric.name: metric for metric in catalog.of_source(NAME)}
         self._open_logs = open_logs
@@ -188,7 +188,7 @@ class ClientSide:
     def read(self, deadline_s: float) -> Reading:
         """What was written to the logs since the last read, as counters that go on; raises SourceError when neither
         log can be read."""
-        ends_s = time.monotonic() + deadline_s * SHARE_OF_DEADLINE
+        ends_s = monotonic_s() + deadline_s * SHARE_OF_DEADLINE
         if not self._epoch:
             self._resume()
         now_s = self._clock()

@@ -13,13 +13,14 @@ import gzip
 import hashlib
 import os
 import stat
-import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+from agent.system.clock import monotonic_s, unix_s
 
 CHUNK_BYTES = 256 * 1024
 HEAD_BYTES = 1024
@@ -100,7 +101,7 @@ class Follower:
         if self._floor_ns is not None:
             unread = sum(max(0, c.size - offsets.get((c.device, c.inode), 0)) for c in candidates if not c.compressed)
         plain = [candidate for candidate in candidates if not candidate.compressed]
-        newest_ns = max((candidate.changed_ns for candidate in plain), default=time.time_ns() - START_SLACK_NS)
+        newest_ns = max((candidate.changed_ns for candidate in plain), default=int(unix_s() * 1e9) - START_SLACK_NS)
         # Older files too: a writer may still hold the one that was rotated away a moment ago.
         ends = (self._at_end(candidate) for candidate in plain[-KEPT_POSITIONS:])
         self._positions = [position for position in ends if position is not None]
@@ -117,7 +118,7 @@ class Follower:
             self.skip_to_end()
         matched = self._match(self._candidates(), progress)
         for position, candidate in sorted(matched, key=lambda pair: (pair[1].changed_ns, pair[1].path.name)):
-            if time.monotonic() >= ends_s:
+            if monotonic_s() >= ends_s:
                 progress.finished = False
                 break
             read = self._read_compressed if candidate.compressed else self._read_plain
@@ -235,7 +236,7 @@ class Follower:
                     return
                 position.offset += used
                 progress.read_bytes += used
-                if time.monotonic() >= ends_s:
+                if monotonic_s() >= ends_s:
                     progress.finished = False
                     return
 
@@ -256,7 +257,7 @@ class Follower:
                 position.offset += used
                 progress.read_bytes += used
                 rest = rest[used:]
-                if time.monotonic() >= ends_s:
+                if monotonic_s() >= ends_s:
                     progress.finished = False
                     return
         position.compressed = True

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import fnmatch
 import os
-import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from agent.model import Failure, Reading, Sample, Series
 from agent.settings import Settings
 from agent.sources.base import once_each
 from agent.sources.governor import CostGovernor
+from agent.system.clock import monotonic_s, unix_s
 
 NAME = "folders"
 EVERY_S = 3600.0
@@ -37,8 +37,8 @@ class Folders:
         catalog: Catalog,
         homes: Mapping[str, Path],
         *,
-        clock: Callable[[], float] = time.monotonic,
-        now_s: Callable[[], float] = time.time,
+        clock: Callable[[], float] = monotonic_s,
+        now_s: Callable[[], float] = unix_s,
     ) -> None:
         self._bound = [(metric, metric.folder) for metric in catalog.of_source(NAME) if metric.folder is not None]
         self._homes = dict(homes)

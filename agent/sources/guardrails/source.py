@@ -12,7 +12,6 @@ Out:  Samples, whole numbers wherever the database gave one. Each query has its 
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -42,6 +41,7 @@ from agent.sources.governor import CostGovernor, governor_of
 from agent.sources.guardrails import tables as presence
 from agent.sources.guardrails.estimates import Estimates
 from agent.sources.restricted import RestrictedStatements
+from agent.system.clock import monotonic_s
 
 NAME = "guardrails"
 DIALECTS = {"mariadb": "mysql", "mssql": "sqlserver"}  # SQLAlchemy's word -> the catalog's
@@ -72,7 +72,7 @@ class Guardrails:
         *,
         governor: CostGovernor | None = None,
         gate: Gate | None = None,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = monotonic_s,
     ) -> None:
         self._metrics: dict[str, list[Metric]] = {}
         for metric in catalog.of_source(NAME):

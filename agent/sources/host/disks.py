@@ -10,13 +10,13 @@ from __future__ import annotations
 import errno
 import os
 import threading
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from agent.catalog.reasons import HUNG, NOT_DUE, NOT_PRESENT, PERMISSION_DENIED
 from agent.model import Failure, Value
 from agent.sources.host.write_latency import write_latency_ms
+from agent.system.clock import monotonic_s
 
 Found = list[tuple[str, Value, tuple[tuple[str, str], ...]]]
 SPACE = ("host.disk.total", "host.disk.free", "host.disk.inodes.free")
@@ -57,7 +57,7 @@ class DiskQuestion:
     def answer(self, ends_s: float) -> Found:
         """The answer, at the latest when the monotonic clock shows `ends_s`; raises Hung or OSError."""
         if self._thread is not None:
-            self._thread.join(max(ends_s - time.monotonic(), 0.0))
+            self._thread.join(max(ends_s - monotonic_s(), 0.0))
         if self._answer is None:
             raise Hung
         if isinstance(self._answer, OSError):
@@ -74,7 +74,7 @@ class Disks:
         writable: Mapping[str, Path],
         *,
         wait_s: float = WAIT_S,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = monotonic_s,
     ) -> None:
         self._folders = dict(folders)
         self._writable = dict(writable)
@@ -95,7 +95,7 @@ class Disks:
             asked += [(one, (WRITE_LATENCY,), self._writable[role]) for role, one in self._latency.items()]
         elif self._latency:
             failures.append(Failure(WRITE_LATENCY, NOT_DUE, f"due in {self._due_s - self._clock():.0f} s"))
-        ends_s = time.monotonic() + min(self._wait_s, deadline_s / 2)
+        ends_s = monotonic_s() + min(self._wait_s, deadline_s / 2)
         for question, _, _ in asked:
             question.ask()
         found: Found = []

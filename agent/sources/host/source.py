@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import os
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -25,6 +24,7 @@ from agent.sources.host.container import limits
 from agent.sources.host.disks import WAIT_S, Disks, Found
 from agent.sources.host.hardware import cores, read_hardware
 from agent.sources.host.network import connections, traffic
+from agent.system.clock import unix_s
 
 NAME = "host"
 FILE_COUNTS = Path("/proc/sys/fs/file-nr")
@@ -150,4 +150,4 @@ def _swap() -> Found:
 
 
 def _uptime() -> Found:
-    return [("host.uptime", max(0.0, time.time() - psutil.boot_time()), ())]
+    return [("host.uptime", max(0.0, unix_s() - psutil.boot_time()), ())]

@@ -10,7 +10,7 @@ Out:  Samples tagged from the columns the catalog names; text is cleaned and cut
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import islice
 
 from sqlalchemy import Connection, Engine, bindparam, text
@@ -27,6 +27,7 @@ from agent.sources.base import once_each
 from agent.sources.listings.unpack import Unreadable, unpack
 from agent.sources.restricted import RestrictedStatements
 from agent.sources.row_series import APP_TAG, Found, Row, Tags, attributes_of, series_of, tags_of
+from agent.system.clock import utc_now
 
 DIALECTS = {"mariadb": "mysql", "mssql": "sqlserver"}  # SQLAlchemy's word -> the catalog's
 PUBLIC_APPS = "public_apps"
@@ -48,7 +49,7 @@ class Listing:
         *,
         gate: Gate | None = None,
         hour_length_s: int = 3600,
-        now: Clock = lambda: datetime.now(UTC),
+        now: Clock = utc_now,
     ) -> None:
         self.name = name
         self._catalog = catalog

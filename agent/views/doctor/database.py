@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from agent.errors import SourceError
 from agent.settings import DatabaseLogin, DatabaseSettings, Dialect, Settings
+from agent.system.clock import monotonic_s
 from agent.views.doctor.checks import Area, Check, State, failed_by
 
 if TYPE_CHECKING:
@@ -53,14 +53,14 @@ def _session(settings: Settings, dialect: Dialect) -> Iterator[Check]:
     from agent.product.database.proof import prove
 
     limit_s = settings.database.statement_timeout_s
-    began = time.monotonic()
+    began = monotonic_s()
     stage = "login"
     try:
         engine = open_engine(read_database_access(settings), limit_s, lambda: read_database_access(settings))
         try:
             with engine.connect() as connection:
                 connection.execute(text(CONSTANT.get(dialect, "SELECT 1")))
-                took_ms = (time.monotonic() - began) * 1000
+                took_ms = (monotonic_s() - began) * 1000
                 yield Check(Area.DATABASE, stage, State.OK, f"Login accepted, first answer after {took_ms:.0f} ms.")
                 stage = "read-only"
                 question, wanted = READ_ONLY.get(dialect, ("", ()))

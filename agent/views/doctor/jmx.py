@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
@@ -19,6 +18,7 @@ from agent.jmx import BeanQuery, JmxError, Target, TransportName
 from agent.jmx.diagnose import FAILED, diagnose
 from agent.settings import Settings
 from agent.sources.jmx.target import target_of
+from agent.system.clock import monotonic_s
 from agent.views.doctor.checks import Area, Check, State
 
 STAGES_S = 12.0
@@ -31,7 +31,7 @@ def examine_jmx(settings: Settings, _now: datetime, limit_s: float) -> Iterator[
     if not settings.jmx.enabled:
         yield Check(Area.JMX, "jmx", State.SKIPPED, "Switched off: [jmx] enabled = false.")
         return
-    ends = time.monotonic() + limit_s
+    ends = monotonic_s() + limit_s
     target = target_of(settings)
     works: list[TransportName] = []
     configured = target.transport
@@ -44,7 +44,7 @@ def examine_jmx(settings: Settings, _now: datetime, limit_s: float) -> Iterator[
     for name, refused in _to_try(target):
         if works and name is not configured:
             continue
-        check = refused or _try(target, name, min(TRY_S, ends - time.monotonic()))
+        check = refused or _try(target, name, min(TRY_S, ends - monotonic_s()))
         if check.state is State.OK:
             works.append(name)
         elif name is not configured:
