@@ -5,7 +5,8 @@ from __future__ import annotations
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-from agent.catalog.load import CatalogError, load_catalog, products
+from agent.catalog.compiled import load_catalog, products
+from agent.catalog.errors import CatalogError
 from agent.errors import Mistake
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from agent.catalog import Catalog, Metric, SqlQuery, TagRule
-from agent.catalog.queries import RESTRICTED, file_name
+from agent.catalog.model import RESTRICTED, file_name
 from agent.consent.explain import explain_metric, figures_of
 from agent.model import ConsentLevel
 

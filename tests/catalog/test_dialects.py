@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from agent.catalog import load_catalog, products
-from agent.catalog.queries import DIALECTS
+from agent.catalog.model import DIALECTS
 
 QUOTED = re.compile(r'"[^"]*"|`[^`]*`')
 TEXT = re.compile(r"'[^']*'")

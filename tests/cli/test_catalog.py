@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from agent.catalog import load_catalog, products
-from agent.catalog.queries import file_name
+from agent.catalog.model import file_name
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
