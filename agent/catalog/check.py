@@ -21,5 +21,8 @@ def check_all(root: Traversable | Path | None = None) -> tuple[dict[str, int], t
         try:
             counts[product] = len(load_catalog(product, root).metrics)
         except CatalogError as error:
-            faults.update(dict.fromkeys(error.mistakes))
+            whole = Mistake(
+                product, "", " ".join(str(error).split())
+            )  # no file of it is at fault, but what became of it
+            faults.update(dict.fromkeys(error.mistakes or (whole,)))
     return counts, tuple(faults)

@@ -9,6 +9,7 @@ Only the build imports this: sqlglot is no package of the running agent.
 from __future__ import annotations
 
 import fnmatch
+import functools
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -52,6 +53,15 @@ KNOWN: frozenset[type[exp.Expr]] = frozenset(
         *(exp.Lower, exp.Upper, exp.Length, exp.Substring, exp.StrPosition, exp.Replace),
     }
 )
+# What Oracle's own V$RESERVED_WORDS calls reserved, as far as it could be the name of a column or table.
+_ORACLE_WORDS = (
+    "access add audit char check cluster column comment compress connect current date decimal default exclusive "
+    "file float for grant group identified immediate increment index initial integer level lock long maxextents "
+    "mode modify noaudit nocompress nowait number of offline online option order pctfree prior public raw rename "
+    "resource revoke row rowid rownum rows session set share size smallint start successful synonym sysdate table "
+    "then to trigger uid unique user validate values varchar varchar2 view whenever"
+)
+ORACLE_WORDS = frozenset(_ORACLE_WORDS.split())
 # A text without a length is a CLOB on Oracle, which it can neither compare nor group.
 CASTS = ("BIGINT", "INT", "DECIMAL", "VARCHAR")
 CONDITIONS = (exp.Predicate, exp.And, exp.Or, exp.Not, exp.Boolean)
@@ -73,6 +83,9 @@ class Tables:
     spelling: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     long_text: Mapping[str, int] = field(default_factory=dict)
     keys: Mapping[str, str] = field(default_factory=dict)
+
+    def __hash__(self) -> int:
+        return hash(repr(self))
 
 
 def read_tables(file: Traversable | Path, where: str, faults: Faults) -> Tables:
@@ -98,6 +111,7 @@ def read_tables(file: Traversable | Path, where: str, faults: Faults) -> Tables:
     return Tables(spelling, long_text, document.get("keys", {}))
 
 
+@functools.lru_cache(maxsize=4096)  # products share statements, and a test reads a catalog a hundred times
 def translated(text: str, dialect: str, tables: Tables, whole: str = "") -> str | None:
     """The statement for `dialect`; None when `text` is it, word for word. `whole` is a column that must not be cut.
 
@@ -119,6 +133,7 @@ def parsed(text: str, dialect: str) -> exp.Expr:
         raise Strange(f"is no statement of {dialect}: {' '.join(str(error).split())[:200]}") from error
 
 
+@functools.lru_cache(maxsize=4096)
 def columns_given(text: str, dialect: str) -> tuple[str, ...]:
     """The names of the columns that a statement gives, in order."""
     return tuple(_given(parsed(text, dialect)))
@@ -135,10 +150,10 @@ def columns_read(text: str, dialect: str = OWN) -> dict[str, set[str]]:
         for source in scope.sources.values():
             if isinstance(source, exp.Table):
                 found.setdefault(_name(source.this), set())
-        for column in scope.columns:
+        for column in _columns(scope):
             table = _owner(column, scope)
             if table is not None:
-                found[table].add(_name(column.this))
+                found.setdefault(table, set()).add(_name(column.this))
     return found
 
 
@@ -207,6 +222,14 @@ def _something_to_select_from(tree: exp.Expr, tables: Tables, whole: str) -> exp
     return tree
 
 
+def _no_word_of_oracle(tree: exp.Expr, tables: Tables, whole: str) -> exp.Expr:
+    """A column that is named with such a word has another name on Oracle, and which one no rule can tell."""
+    for identifier in tree.find_all(exp.Identifier):
+        if not identifier.quoted and identifier.name.lower() in ORACLE_WORDS:
+            raise Strange(f"names {identifier.name}, a word that Oracle keeps for itself")
+    return tree
+
+
 def _null_for_empty(tree: exp.Expr, tables: Tables, whole: str) -> exp.Expr:
     """To Oracle '' is NULL, and nothing is ever equal to it."""
     for node in list(tree.find_all(exp.EQ, exp.NEQ)):
@@ -233,7 +256,7 @@ def _cut(tree: exp.Expr, tables: Tables, whole: str, cut: Callable[[exp.Expr, in
     places = [
         (column, most)
         for scope in traverse_scope(tree)
-        for column in scope.columns
+        for column in _columns(scope)
         if (most := tables.long_text.get(f"{_owner(column, scope)}.{_name(column.this)}")) is not None
     ]
     for column, most in places:
@@ -283,7 +306,7 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
         _spelt("sqlserver"),
     ),
     "oracle": (
-        *(_cases_for_filters, _numbers_for_booleans, _null_for_empty, _cut_for_oracle),
+        *(_no_word_of_oracle, _cases_for_filters, _numbers_for_booleans, _null_for_empty, _cut_for_oracle),
         *(_something_to_select_from, _spelt("oracle")),
     ),
 }
@@ -378,6 +401,13 @@ def _owner(column: exp.Column, scope: Scope) -> str | None:
     if len(tables) == 1 and len(sources) == 1:
         return _name(tables[0].this)
     raise Strange(f"does not say of which table {column.name} is")
+
+
+def _columns(scope: Scope) -> list[exp.Column]:
+    """Those of this SELECT itself; sqlglot counts a bare name below it as one of its own too."""
+    return [
+        column for column in scope.columns if column.find_ancestor(exp.Select, exp.SetOperation) is scope.expression
+    ]
 
 
 def _outwards(scope: Scope) -> Iterator[Scope]:
