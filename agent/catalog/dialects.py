@@ -77,7 +77,8 @@ class Tables:
 
     `spelling`: by dialect, patterns of table names and the case they have there; the last that fits counts.
     `long_text`: columns (table.column) without a length limit, and how many characters of them are wanted at most.
-    `keys`: by table, a column that each version has, where rows are counted and none is named; else it is `id`.
+    `keys`: by table, a column that each version has, or some where versions differ: what an account must be able to
+    read where rows are counted and no column is named; without one it is `id`.
     """
 
     spelling: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
