@@ -211,8 +211,9 @@ def test_a_checkout_of_somebody_else(tree: Path) -> None:
     )
     with tempfile.TemporaryDirectory() as folder:  # pytest's own is closed to others
         shared = Path(folder) / "checkout"
-        os.chmod(folder, 0o755)
         shutil.copytree(tree, shared)
+        for place in (Path(folder), shared):
+            place.chmod(0o755)
         assert python(shared, other + UNIT).stdout == "ms\n"
         assert not compiled(shared).exists()
         assert python(shared, UNIT).stdout == "ms\n"
