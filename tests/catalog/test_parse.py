@@ -154,9 +154,47 @@ def test_all_faults_at_once(root: Path) -> None:
         ("projects.restricted.db2.sql", "select 1 as total", "must be NAME[.restricted][.DIALECT].sql"),
         (
             "projects.restricted.sql",
-            "-- counts: x\n-- cost: S\n-- versions: all\nselect 1 as n",
+            "-- why: x\nselect 1 as n",
             "projects.restricted.sql gives no column named total",
         ),
+        ("projects.restricted.sql", "select 1 as total", "does not say 'why:' this cannot be made from NAME.sql"),
+        ("projects.mysql.sql", "select 1 as total", "does not say 'why:' this cannot be made from NAME.sql"),
+        ("projects.mysql.sql", "-- why: x\n-- cost: L\nselect 1 as total", "differs from the other variant"),
+        ("projects.mysql.sql", "-- why: x\nselect 1 as n", "projects.mysql.sql gives no column named total"),
+        ("projects.mysql.sql", "-- why: x\nselect `x as total", "is no statement of mysql"),
+        ("projects.sql", "-- why: x\n-- counts: x\n-- cost: S\n-- versions: all\nselect 1 as total", "'why:' is not a"),
+        ("new.mysql.sql", "-- why: x\n-- counts: x\n-- cost: S\n-- versions: all\nselect 1 as n", "no new.oracle.sql"),
+        (
+            "projects.sql",
+            "-- counts: x\n-- cost: S\n-- versions: all\nselect max(now()) as total from project",
+            "say it otherwise, or write projects.mysql.sql with a header 'why:'",
+        ),
+        (
+            "projects.sql",
+            "-- counts: x\n-- cost: S\n-- versions: all\nselect max(level) as total from project",
+            "write projects.oracle.sql",
+        ),
+        (
+            "projects.sql",
+            "-- counts: x\n-- cost: S\n-- versions: all\nselect 'a;b' as total",
+            "must be one SELECT",
+        ),
+        (
+            "projects.sql",
+            "-- counts: x\n-- cost: S\n-- versions: all\n-- planned: total\nselect count(*) as total from project",
+            "planned: it counts all rows as total",
+        ),
+        (
+            "projects.sql",
+            "-- counts: x\n-- cost: S\n-- versions: all\n-- planned: n\nselect count(*) as total from project",
+            "planned: it has no column n",
+        ),
+        ("../tables.toml", "spelling = { db2 = { x = 'upper' } }", "for a known dialect"),
+        ("../tables.toml", "spelling = { mysql = { x = 'mixed' } }", "upper or lower"),
+        ("../tables.toml", "long_text = { x = 10 }", "must be table.column"),
+        ("../tables.toml", "long_text = { 'a.b' = 4000 }", "a number from 1 to 1000"),
+        ("../tables.toml", "sizes = {}", "is not a known table"),
+        ("../tables.toml", "[", "cannot be read"),
         (
             "projects.sql",
             "-- counts: x\n-- cost: S\n-- versions: all\n-- estimate: project\nselect 1 as total",
@@ -176,6 +214,32 @@ def test_statements_are_checked(root: Path, file: str, text: str, words: str) ->
     """A statement without entry, column, header or harmlessness is a fault."""
     (root / "jira" / "guardrails" / file).write_text(text)
     assert any(words in fault for fault in faults(root))
+
+
+def test_a_twin_stands_in_for_its_dialect_alone(root: Path) -> None:
+    """With its reason it is taken as it is; the other dialects are still made from the one statement."""
+    folder = root / "jira" / "guardrails"
+    (folder / "projects.sql").write_text(
+        "-- counts: x\n-- cost: S\n-- versions: all\nselect count(*) filter (where id > 1) as total from project"
+    )
+    (folder / "projects.mysql.sql").write_text("-- why: a test\nselect 1 as total")
+    texts = load_catalog("jira", root).queries["projects"].texts
+    assert set(texts) == {"", "mysql", "oracle", "sqlserver"}
+    assert texts["mysql"] == "select 1 as total"
+    assert "case when id > 1 then 1 end" in texts["oracle"]
+
+
+def test_what_a_product_says_of_its_tables_is_used(root: Path) -> None:
+    """Spelling and length of `tables.toml`, in every statement of the product."""
+    (root / "jira" / "tables.toml").write_text(
+        "[spelling.mysql]\nproject = 'upper'\n[long_text]\n'project.lead' = 20\n"
+    )
+    (root / "jira" / "guardrails" / "projects.sql").write_text(
+        "-- counts: x\n-- cost: S\n-- versions: all\nselect max(lead) as total from project"
+    )
+    texts = load_catalog("jira", root).queries["projects"].texts
+    assert "from PROJECT" in texts["mysql"]
+    assert "max(to_char(substr(lead, 1, 20)))" in " ".join(texts["oracle"].split())
 
 
 def test_unknown_product() -> None:
