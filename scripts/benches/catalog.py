@@ -1,4 +1,4 @@
-"""What a start spends on its catalog: CPU to load each product's, of a checkout and of a wheel; parsing stands beside it.
+"""What a start spends on its catalog: CPU to load each product's, in a checkout and from a wheel, beside parsing it.
 
 Each figure is the median of fresh processes, by the CPU clock of the process, imports of `agent.catalog` not counted.
 """

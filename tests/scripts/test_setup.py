@@ -33,7 +33,8 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
         shutil.copytree(REPOSITORY / name, checkout / name, ignore=fresh)
     shutil.copy(REPOSITORY / "pyproject.toml", checkout)
     house = make_wheelhouse(tmp_path_factory.mktemp("wheelhouse"))
-    build = tmp_path_factory.mktemp("build")
+    build = tmp_path_factory.mktemp("build") / "wheels"
+    build.mkdir()  # mode 0755: mktemp makes a folder that only its owner may enter
     fetch = ["-m", "pip", "download", "-q", "--require-hashes", "-r", REPOSITORY / "requirements" / "build.txt"]
     subprocess.run([sys.executable, *fetch, "--only-binary", ":all:", "--dest", build], check=True, timeout=300)
     with Machine({checkout: "/mnt/checkout", house: "/mnt/house", build: "/mnt/build"}) as booted:
