@@ -36,7 +36,7 @@ LESS: dict[str, frozenset[str]] = {
     "secret": frozenset(),
     "pseudonym": frozenset(),
 }
-HEAVY = ("httpx", "cryptography", "typer", "rich", "jinja2")
+HEAVY = ("httpx", "cryptography", "typer", "rich", "jinja2", "sqlglot")
 
 
 def modules() -> list[Path]:

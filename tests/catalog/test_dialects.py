@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlglot import exp
 
 from agent import catalog
 from agent.catalog import load_catalog, products
@@ -131,6 +132,14 @@ def test_oracle_selects_from_something() -> None:
         while (shorter := re.sub(r"\([^()]*\)", "", outer)) != outer:
             outer = shorter
         assert re.search(r"\bfrom\b", outer, re.IGNORECASE), name
+
+
+def test_names_are_short_enough_for_oracle() -> None:
+    """Before 12.2 a name has at most 30 characters: of tables, of columns, and of what a statement calls them."""
+    for dialect, name, text in texts():
+        if dialect == "oracle":
+            names = {found.name for found in parsed(text, dialect).find_all(exp.Identifier)}
+            assert max(map(len, names)) <= 30, name
 
 
 def test_functions_of_one_database_only() -> None:
