@@ -18,7 +18,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"log"}),
     frozenset({"system"}),
     frozenset({"settings"}),
-    frozenset({"cloud", "net"}),
+    frozenset({"net"}),
     frozenset({"jmx"}),
     frozenset({"catalog"}),
     frozenset({"store"}),

@@ -13,10 +13,10 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
 
-from agent.cloud import CloudAnswer
 from agent.errors import AgentError, BatchRefused, KeyRejected, PushDeferred
 from agent.log import printable
 from agent.model import Batch
+from agent.net.cloud import CloudAnswer
 from agent.settings import Secret
 
 LONGEST_RETRY_AFTER_S = 3600.0

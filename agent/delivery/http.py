@@ -22,10 +22,10 @@ import httpcore
 import httpx
 
 import agent
-from agent.cloud import CloudAnswer
-from agent.delivery import tls
-from agent.delivery.wire import CheckedBackend, InFlight
 from agent.errors import AgentError, ConfigError, KeyUnreadable, PushDeferred
+from agent.net import tls
+from agent.net.cloud import CloudAnswer
+from agent.net.wire import CheckedBackend, InFlight
 from agent.settings import CloudSettings, Secret
 
 REQUEST_S = 60.0

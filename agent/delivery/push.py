@@ -32,7 +32,6 @@ from tenacity import (
 )
 from tenacity.stop import stop_base
 
-from agent.cloud import CloudAnswer, CloudClient
 from agent.delivery.answers import Action, AnswerMeaning, judge, problem_of, said
 from agent.errors import (
     AgentError,
@@ -45,6 +44,7 @@ from agent.errors import (
 )
 from agent.log import log, logger
 from agent.model import Batch
+from agent.net.cloud import CloudAnswer, CloudClient
 from agent.settings import Secret
 from agent.store import Store, delivery_state, ledger, outbox, reserve
 from agent.store.delivery_state import DeliveryState

@@ -6,7 +6,7 @@ import base64
 from collections.abc import Iterator
 from urllib.parse import quote
 
-from agent.cloud import CloudAnswer
+from agent.net.cloud import CloudAnswer
 from agent.settings import Secret
 
 SAID_LIMIT = 200  # characters of an answer that a message may quote

@@ -14,10 +14,10 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from agent.cloud import CloudAnswer, CloudClient
 from agent.errors import ConfigError, KeyRejected, NotDelivering, PushDeferred
 from agent.link.answer_text import said
 from agent.model import Consent
+from agent.net.cloud import CloudAnswer, CloudClient
 from agent.settings import Secret
 
 PATH = "/v1/link"

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.cloud import CloudAnswer
 from agent.delivery.answers import ACTIONS, Action, judge, proves, retry_after_s, said
+from agent.net.cloud import CloudAnswer
 from tests.support.batches import SEALED_AT, batch
 from tests.support.cloud import KEY
 

@@ -347,6 +347,6 @@ def test_one_module_speaks_http() -> None:
     }
     assert {name: used for name, used in found.items() if used} == {
         "agent/delivery/http.py": {"httpx", "httpcore"},
-        "agent/delivery/wire.py": {"httpcore"},
+        "agent/net/wire.py": {"httpcore"},
         "agent/jmx/http.py": {"httpx", "httpcore"},
     }

@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.cloud import CloudAnswer
 from agent.errors import AgentError, ConfigError, KeyRejected, NotDelivering, PushDeferred
 from agent.link.answer_text import SAID_LIMIT, forms_of, said
 from agent.link.handshake import LinkRequest, link_instance, look_at_link, unlink_instance
 from agent.model import Consent, ConsentLevel
+from agent.net.cloud import CloudAnswer
 from agent.settings import Secret
 from tests.support.cloud import KEY, Receiver, receiver
 from tests.support.outcome import outcome_of

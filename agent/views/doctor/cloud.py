@@ -9,8 +9,8 @@ from datetime import datetime
 from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
-from agent.cloud import CloudAnswer
 from agent.errors import AgentError, PushDeferred
+from agent.net.cloud import CloudAnswer
 from agent.settings import Mode, Settings
 from agent.views.doctor.checks import Area, Check, State, failed_by
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import httpcore
 
-from agent.delivery import tls
+from agent.net import tls
 from agent.system.clock import monotonic_s
 
 Address = tuple[Any, ...]

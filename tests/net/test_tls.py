@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from agent.delivery import tls
 from agent.delivery.http import HttpClient, open_client
 from agent.errors import ConfigError, PushDeferred
+from agent.net import tls
 from agent.settings import CloudSettings
 from tests.support import tls as make
 from tests.support.cloud import KEY, ROOT
@@ -154,7 +154,7 @@ def client_hello(interpreter: str, ca: make.Issued, tmp_path: Path) -> str:
     program = """
         import socket, sys, ssl
         from pathlib import Path
-        from agent.delivery.tls import client_context
+        from agent.net.tls import client_context
         context = client_context(Path(sys.argv[2]))
         with socket.create_connection(("127.0.0.1", int(sys.argv[1]))) as raw:
             with context.wrap_socket(raw, server_hostname="localhost") as secured:
@@ -199,7 +199,7 @@ def test_system_python_refuses_what_its_defaults_accept(ca: make.Issued, tmp_pat
     program = """
         import socket, sys, ssl
         from pathlib import Path
-        from agent.delivery.tls import client_context
+        from agent.net.tls import client_context
         for context in (ssl.create_default_context(cafile=sys.argv[2]), client_context(Path(sys.argv[2]))):
             try:
                 with socket.create_connection(("127.0.0.1", int(sys.argv[1]))) as raw:
