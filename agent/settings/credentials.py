@@ -1,11 +1,13 @@
 """Reads one password: from a systemd credential or from a file that only its owner can read.
 
 In:   the place of the secret, from the settings. Out: a `Secret`, read anew each time and kept by nobody here.
-One newline at the end is not part of the secret; every printable character is, unchanged. Nothing is expanded.
+One newline at the end and a byte order mark in front are not part of the secret; every printable character is,
+unchanged. Nothing is expanded.
 """
 
 from __future__ import annotations
 
+import codecs
 import os
 import re
 import stat
@@ -81,6 +83,8 @@ def _read(path: Path, *, private: bool) -> bytes:
 def _secret_in(octets: bytes, path: Path) -> Secret:
     if len(octets) > SIZE_LIMIT_BYTES:
         raise _refused(path, f"It is larger than {SIZE_LIMIT_BYTES:,} bytes.", "Put only the password there.")
+    # Editors of other systems put a byte order mark in front, which nobody typed.
+    octets = octets.removeprefix(codecs.BOM_UTF8)
     line = octets.removesuffix(b"\n")
     line = line.removesuffix(b"\r") if line != octets else line
     try:

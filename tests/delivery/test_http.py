@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.delivery.http import LIBRARY_LOGGERS, open_client
+from agent.delivery.http import open_client
 from agent.errors import ConfigError, KeyUnreadable, PushDeferred
 from agent.settings import CloudSettings, Secret
 from tests.support.cloud import KEY, ROOT, Receiver

@@ -12,11 +12,11 @@ import pytest
 
 from agent.jmx.calls import Method
 from agent.jmx.errors import JmxError
-from agent.jmx.jrmp import Deadline
 from agent.jmx.model import BeanQuery, JmxSample, Target, TransportName
 from agent.jmx.rmi import KEEP_ALIVE_S
 from agent.jmx.rmi_transport import RmiTransport
 from agent.jmx.transport import open_transport
+from agent.net.deadline import Deadline
 from tests.jmx.conftest import AGENT, Jvm, free_port
 from tests.jmx.double import DIRTY_REPLY, GONE, REFUSED_LOGIN, Double, hang
 from tests.jmx.vectors import EXPECTED, reply

@@ -10,7 +10,7 @@ from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
 from agent.errors import AgentError, PushDeferred
-from agent.net.cloud import CloudAnswer
+from agent.net.answer import HttpAnswer
 from agent.settings import Mode, Settings
 from agent.views.doctor.checks import Area, Check, State, failed_by
 
@@ -98,7 +98,7 @@ def _request(settings: Settings, now: datetime, limit_s: float) -> Iterator[Chec
     yield _clock(answer, now)
 
 
-def _clock(answer: CloudAnswer, now: datetime) -> Check:
+def _clock(answer: HttpAnswer, now: datetime) -> Check:
     """Offset of this host's clock to the Date header, which counts in seconds."""
     try:
         said = parsedate_to_datetime(answer.headers.get("date", ""))
