@@ -37,7 +37,7 @@ LESS: dict[str, frozenset[str]] = {
     "secret": frozenset(),
     "pseudonym": frozenset(),
 }
-HEAVY = ("h11", "httpx", "cryptography", "typer", "rich", "jinja2")
+HEAVY = ("h11", "cryptography", "typer", "rich", "jinja2")
 
 
 def modules() -> list[Path]:

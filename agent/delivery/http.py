@@ -59,6 +59,7 @@ class CloudConnection:
 
     def __init__(self, origin: str, http: HttpClient, request_s: float) -> None:
         self.origin = origin
+        self.host = http.host
         self._base = urlsplit(origin).path.rstrip("/")
         self._http = http
         self._request_s = request_s
@@ -103,7 +104,7 @@ class CloudConnection:
                 method, self._base + path, Deadline(self._request_s), headers={**headers, **login}, body=body
             )
         except NetError as error:
-            raise _deferred(error, self._http.host) from None
+            raise _deferred(error, self.host) from None
 
 
 def _deferred(error: NetError, host: str) -> PushDeferred:

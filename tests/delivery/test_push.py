@@ -213,7 +213,9 @@ def test_single_entry_too_large_is_set_aside(store: Store, cloud: Receiver, clie
 
 @pytest.mark.fault(75)
 @pytest.mark.parametrize("mode", ["400", "422"])
-def test_poison_is_set_aside_after_three_refusals(mode: str, store: Store, cloud: Receiver, client: CloudConnection) -> None:
+def test_poison_is_set_aside_after_three_refusals(
+    mode: str, store: Store, cloud: Receiver, client: CloudConnection
+) -> None:
     """A batch the receiver cannot read is tried in three runs, never blocks the next, and is kept (Q13)."""
     put(store, batch(0), batch(1))
     for number in range(3):

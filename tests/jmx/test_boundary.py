@@ -36,8 +36,7 @@ def test_it_imports_nothing_of_the_product(path: Path) -> None:
     foreign = {
         name
         for name in imported(path)
-        if name.split(".")[0] not in allowed
-        and not any(name == part or name.startswith(f"{part}.") for part in BELOW)
+        if name.split(".")[0] not in allowed and not any(name == part or name.startswith(f"{part}.") for part in BELOW)
     }
     assert foreign == set()
 
@@ -60,7 +59,7 @@ def test_what_is_listed_is_there() -> None:
 
 
 def test_the_http_library_is_imported_in_one_place_and_late() -> None:
-    """net.http is imported by jolokia_http.py, that by jolokia.py, and there inside the function that takes a sample."""
+    """net.http is imported by jolokia_http.py, that by jolokia.py, there in the function that takes a sample."""
     for name, importer in (("agent.net.http", "jolokia_http"), ("agent.jmx.jolokia_http", "jolokia")):
         assert {path.stem for path in MODULES if name in imported(path)} == {importer}
     program = "import sys, agent.jmx.jolokia; print(sorted(set(sys.modules) & {'h11', 'ssl'}))"

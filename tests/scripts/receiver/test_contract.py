@@ -91,7 +91,9 @@ def ask(client: CloudConnection, method: str, path: str, template: str, **reques
     return answer.status, body
 
 
-def put(client: CloudConnection, item_id: str, body: bytes, *, kind: str = "batches", **headers: str) -> tuple[int, Any]:
+def put(
+    client: CloudConnection, item_id: str, body: bytes, *, kind: str = "batches", **headers: str
+) -> tuple[int, Any]:
     sent = {"Content-Encoding": "gzip", "Content-SHA256": hashlib.sha256(body).hexdigest(), **headers}
     return ask(client, "PUT", f"/v1/{kind}/{item_id}", f"/v1/{kind}/{{id}}", body=body, headers=sent)
 
