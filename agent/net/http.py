@@ -236,8 +236,8 @@ class HttpClient:
             self._flight.wrote_request = True
             connection.send_head(method, quote(target, safe=_TARGET_SAFE), headers)
             connection.send_body(body)
-        except h11.LocalProtocolError:
-            # Its text holds the header, and a header may hold a key.
+        except (h11.LocalProtocolError, UnicodeEncodeError):
+            # Both hold the header, and a header may hold a key.
             raise ValueError("a header of this request cannot be sent") from None
         except TimeoutError:
             raise
