@@ -192,14 +192,14 @@ def open_tcp(host: str, port: int, side: str, deadline: Deadline) -> socket.sock
     """Return a connected socket, not a byte sent. Raises JmxError `unknown-host`, `refused` or `unreachable`."""
     try:
         return connect_tcp(host, port, deadline)
-    except OutOfTime:
-        raise timed_out(f"connecting to the {side}") from None
     except NetError as error:
         raise _not_connected(error, host, port, side) from error
 
 
 def _not_connected(error: NetError, host: str, port: int, side: str) -> JmxError:
     silent = isinstance(error.cause, TimeoutError)
+    if error.fault is Fault.TIMEOUT:
+        return timed_out(f"connecting to the {side}")
     if error.fault is Fault.NAME:
         why = "The resolver does not answer." if silent else f"Resolver: {error.why}."
         return JmxError("unknown-host", f"The host name {host} cannot be resolved.", why=why, do="Check host and DNS.")

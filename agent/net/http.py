@@ -23,7 +23,7 @@ import h11
 from agent.net import tls
 from agent.net.answer import HttpAnswer
 from agent.net.connect import open_tcp
-from agent.net.deadline import Deadline, OutOfTime
+from agent.net.deadline import Deadline
 from agent.net.error import Fault, NetError, Step
 from agent.net.options import HttpLimits, OptionNames, Proxy, TlsTrust
 from agent.net.stream import Flight, Stream, TcpStream, TlsStream
@@ -260,9 +260,7 @@ class HttpClient:
         if isinstance(error, h11.ProtocolError):
             return NetError(Fault.NOT_HTTP, step=step)
         if isinstance(error, TimeoutError):
-            return NetError(
-                Fault.TIMEOUT, step=Step(error.doing) if isinstance(error, OutOfTime) else step, cause=error
-            )
+            return NetError(Fault.TIMEOUT, step=step, cause=error)
         late = isinstance(error, ssl.SSLError) and tls.fault_of(error, self._trust) is Fault.CERTIFICATE_WANTED
         return NetError(Fault.CERTIFICATE_WANTED if late else Fault.LOST, step=step, cause=error)
 

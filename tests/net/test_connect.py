@@ -7,7 +7,7 @@ import socket
 import pytest
 
 from agent.net.connect import open_tcp
-from agent.net.deadline import Deadline, OutOfTime
+from agent.net.deadline import Deadline
 from agent.net.error import Fault, NetError
 from tests.net.conftest import Scripted
 
@@ -51,8 +51,9 @@ def test_a_full_backlog_is_no_answer() -> None:
 
 def test_no_time_left_connects_nowhere(server: Scripted) -> None:
     """A deadline that is over is said before a packet leaves."""
-    with pytest.raises(OutOfTime):
+    with pytest.raises(NetError) as caught:
         open_tcp("127.0.0.1", server.port, Deadline(0.0))
+    assert caught.value.fault is Fault.TIMEOUT
     assert server.connections == 0
 
 
