@@ -471,4 +471,4 @@ def test_one_module_speaks_http() -> None:
         str(path.relative_to(ROOT)): set(clients.findall(path.read_text("utf-8")))
         for path in (ROOT / "agent").rglob("*.py")
     }
-    assert {name: used for name, used in found.items() if used} == {"agent/net/http.py": {"h11"}}
+    assert {name: used for name, used in found.items() if used} == {"agent/net/conversation.py": {"h11"}}

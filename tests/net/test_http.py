@@ -9,9 +9,10 @@ from collections.abc import Iterable
 
 import pytest
 
+from agent.net.conversation import MOST_HEAD_BYTES
 from agent.net.deadline import Deadline
 from agent.net.error import Fault, NetError, Step
-from agent.net.http import MOST_HEAD_BYTES, HttpClient
+from agent.net.http import HttpClient
 from agent.net.options import HttpLimits, OptionNames
 from tests.net.conftest import Scripted
 
