@@ -20,7 +20,7 @@ from agent.net.error import Fault, NetError, Step
 from agent.net.http import HttpClient
 from agent.net.options import HttpLimits, OptionNames, Proxy, TlsTrust
 from agent.settings import CloudSettings, Secret, read_secret
-from agent.settings.address import PROXY_FORM, parse_proxy
+from agent.settings.address import PROXY_FORM, parse_proxy, web_address_problem
 
 REQUEST_S = 60.0
 LARGEST_ANSWER = 1024 * 1024
@@ -139,14 +139,15 @@ def _checked(key: Secret) -> str:
 
 
 def _origin(endpoint: str | None) -> str:
-    parts = urlsplit(endpoint or "")
-    if parts.scheme != "https" or not parts.hostname or parts.username or parts.password or parts.query:
+    """The address as the settings' own check takes it, without a slash at its end."""
+    problem = "is missing" if endpoint is None else web_address_problem(endpoint, ("https",))
+    if endpoint is None or problem is not None:
         raise ConfigError(
             "The cloud's address cannot be used.",
-            why="cloud.endpoint is missing, or is not of the form https://HOST[:PORT][/PATH] without login or query.",
-            do="Set cloud.endpoint in agent.toml.",
+            why=f"cloud.endpoint {problem}.",
+            do="Set cloud.endpoint in agent.toml; its form is https://HOST[:PORT][/PATH].",
         )
-    return (endpoint or "").rstrip("/")
+    return endpoint.rstrip("/")
 
 
 def _proxy(cloud: CloudSettings) -> Proxy | None:

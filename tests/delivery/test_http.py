@@ -398,12 +398,17 @@ def test_key_of_wrong_shape_never_reaches_a_library(text: str, cloud: Receiver) 
 
 
 @pytest.mark.parametrize(
-    "endpoint", [None, "", "http://localhost", "https://", "https://user:pw@localhost", "ftp://localhost", "localhost"]
+    "endpoint",
+    [
+        *(None, "", "http://localhost", "https://", "https://user:pw@localhost", "https://user@localhost"),
+        *("ftp://localhost", "localhost", "https://localhost:0", "https://localhost:99999", "https://localhost?a"),
+    ],
 )
 def test_endpoint_must_be_https(endpoint: str | None) -> None:
     """Anything but https without a login is refused before a socket is opened."""
-    with pytest.raises(ConfigError, match=r"cloud\.endpoint"):
+    with pytest.raises(ConfigError, match=r"cloud\.endpoint") as caught:
         open_client(CloudSettings(endpoint=endpoint))
+    assert "pw" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

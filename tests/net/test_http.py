@@ -31,6 +31,9 @@ def problem_of(server: Scripted, *, within_s: float = 5.0, limits: HttpLimits = 
         ask(server, within_s=within_s, limits=limits)
     assert caught.value.why
     assert caught.value.do
+    # what a library raised may hold the request, and that may hold a key
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__
     return caught.value
 
 

@@ -25,6 +25,7 @@ from agent.settings import SecretBytes
 from agent.system.account import Account
 from agent.system.atomic import remove_leftovers, sync_folder, write_whole
 from agent.system.careful import Flaw, Unfit, read_checked
+from agent.system.private_file import trusted_owners
 
 KEY_BYTES = 32
 SIZE_LIMIT_BYTES = 16 * 1024
@@ -62,7 +63,7 @@ def ensure_instance(link_dir: Path, owner: Account | None = None) -> InstanceFac
 def read_instance(link_dir: Path) -> InstanceFacts:
     """The instance's identity; raises ConfigError when it is absent, damaged or not private."""
     id_file, key_file = _id_file(link_dir), _key_file(link_dir)
-    owners = {0, os.geteuid(), _folder_owner(link_dir)} if os.geteuid() == 0 else {0, os.geteuid()}
+    owners = trusted_owners(link_dir)
     document = _read(id_file, owners)
     key = _read(key_file, owners)
     try:
@@ -119,7 +120,7 @@ def _create(path: Path, content: bytes, mode: int, owner: Account | None) -> Non
         write_whole(path, content, mode=mode, owner=owner, replace=False)
 
 
-def _read(path: Path, owners: set[int]) -> bytes:
+def _read(path: Path, owners: frozenset[int]) -> bytes:
     try:
         return read_checked(path, limit=SIZE_LIMIT_BYTES, owners=owners, may_be_empty=True)
     except FileNotFoundError:
@@ -144,13 +145,6 @@ def _why(unfit: Unfit) -> str:
     if unfit.flaw is Flaw.KIND:
         return f"It is {unfit.kind}, not a file."
     return f"It cannot be opened: {unfit.error.strerror} (uid {os.geteuid()})."
-
-
-def _folder_owner(folder: Path) -> int:
-    try:
-        return folder.lstat().st_uid
-    except OSError:
-        return 0
 
 
 def _damaged(path: Path, why: str) -> ConfigError:
