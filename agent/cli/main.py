@@ -13,7 +13,7 @@ import sys
 import typer
 
 import agent.cli.commands
-from agent.errors import AgentError
+from agent.cli.failure import run_for_people, run_for_scripts, wants_json
 
 EXIT_CODES = (
     "Exit codes: 0 ok, 1 degraded or partial, 2 usage, 3 not delivering, 4 not linked, "
@@ -38,13 +38,11 @@ def register() -> None:
 
 
 def main() -> None:
-    """Run one command; an AgentError becomes three lines on standard error and its exit code."""
+    """Run one command; an error becomes words on standard error, under `--json` a document, and its exit code."""
     register()
+    run = run_for_scripts if wants_json(sys.argv[1:]) else run_for_people
     try:
-        app()
-    except AgentError as error:
-        print(f"portfolio-agent: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
+        sys.exit(run(app))
     except BrokenPipeError:
         # The reader of our output went away (`| head`): nothing to report to.
         sys.stderr.close()
