@@ -9,12 +9,15 @@ from __future__ import annotations
 import sys
 import traceback
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 from typer.exceptions import TyperException
 
 from agent.errors import AgentError
+
+if TYPE_CHECKING:
+    from agent.views.error import ConfigErrorFacts, ErrorFacts
 
 
 def wants_json(arguments: Sequence[str]) -> bool:
@@ -38,7 +41,7 @@ def run_for_scripts(command: Callable[..., Any]) -> int:
     from agent.views.error import ABORTED, INTERNAL, USAGE, ErrorFacts, facts_of
 
     try:
-        return int(command(standalone_mode=False) or 0)
+        return int(command(prog_name="portfolio-agent", standalone_mode=False) or 0)
     except AgentError as error:
         return _told(facts_of(error), error.exit_code)
     except TyperException as error:
@@ -53,7 +56,7 @@ def run_for_scripts(command: Callable[..., Any]) -> int:
         return _told(ErrorFacts(INTERNAL, what, do="Please report it with what stands on standard error."), 1)
 
 
-def _told(facts: Any, exit_code: int) -> int:
+def _told(facts: ErrorFacts | ConfigErrorFacts, exit_code: int) -> int:
     from agent.views.error import ErrorView
     from agent.views.render_json import render_json
 

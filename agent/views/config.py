@@ -6,7 +6,7 @@ In:   the path of the configuration. Out: a view; ConfigError with all mistakes 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -19,13 +19,13 @@ from agent.views.database_login import DatabaseLoginView, read_database_login
 class ConfigCheckView:
     """A configuration without a mistake, and what its database login could do."""
 
+    ok: Literal[True] = field(default=True, kw_only=True)
+    mistakes: tuple[Mistake, ...] = field(default=(), kw_only=True)
     file: Path
     product: ProductType
     home: Path
     mode: Mode
     database_login: DatabaseLoginView
-    ok: Literal[True] = True
-    mistakes: tuple[Mistake, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,9 @@ def check_config(config: Path) -> ConfigCheckView:
 
 def render_config_check(view: ConfigCheckView) -> str:
     """The text of `config check`."""
-    return "\n".join([f"{view.file} is right: {view.product} in {view.home}, {view.mode} mode.", *view.database_login.words])
+    return "\n".join(
+        [f"{view.file} is right: {view.product} in {view.home}, {view.mode} mode.", *view.database_login.words]
+    )
 
 
 def read_config(config: Path) -> ConfigShowView:

@@ -19,21 +19,21 @@ DISABLED = "disabled"
 class LoginNotAsked:
     """Nothing is known of the login; `why` is a stable word."""
 
+    asked: Literal[False] = field(default=False, kw_only=True)
     why: str
     words: tuple[str, ...] = field(metadata=TEXT_ONLY)
-    asked: Literal[False] = False
 
 
 @dataclass(frozen=True, slots=True)
 class LoginProven:
     """What the login may write (`may_write`), read beside what is needed, and what every login may do there."""
 
+    asked: Literal[True] = field(default=True, kw_only=True)
     can_write: bool
     may_write: tuple[str, ...]
     may_read_too: tuple[str, ...]
     left_open: tuple[str, ...]
     words: tuple[str, ...] = field(metadata=TEXT_ONLY)
-    asked: Literal[True] = True
 
 
 DatabaseLoginView = LoginNotAsked | LoginProven

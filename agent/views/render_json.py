@@ -31,7 +31,10 @@ def render_json(view: object) -> str:
 
 
 def to_document(value: object) -> Json:
-    """One value of a view as what `json` writes. Raises TypeError for any other type, ValueError for a naive instant."""
+    """One value of a view as what `json` writes.
+
+    Raises TypeError for a type that has no business in a view, ValueError for an instant without a time zone.
+    """
     if isinstance(value, Enum):
         return to_document(value.value)
     if value is None or isinstance(value, bool | int | str):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Literal
@@ -31,6 +31,7 @@ class LinkAbsent:
 class LinkPresent:
     """The link in force; `key_id` is the key's fingerprint."""
 
+    state: Literal["linked"] = field(default="linked", kw_only=True)
     organisation: str
     endpoint: str
     location: str
@@ -38,7 +39,6 @@ class LinkPresent:
     consent_since: datetime | None
     key_ends: datetime | None
     key_id: str
-    state: Literal["linked"] = "linked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +131,10 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class StatusView:
-    """Everything `status` knows; null is "never" or "not there". `exit_code` is the gravest problem's, 0 without one."""
+    """Everything `status` knows; null is "never" or "not there".
+
+    `exit_code` is that of the gravest problem, 0 without one.
+    """
 
     now: datetime
     product: str
