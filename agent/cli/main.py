@@ -33,6 +33,8 @@ app = typer.Typer(
 
 def register() -> None:
     """Add every command of `cli/commands/`; each module has `register(app)`."""
+    if app.registered_commands:
+        return
     for module in sorted(pkgutil.iter_modules(agent.cli.commands.__path__), key=lambda item: item.name):
         importlib.import_module(f"agent.cli.commands.{module.name}").register(app)
 

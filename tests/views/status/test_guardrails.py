@@ -108,9 +108,7 @@ def test_status_of_a_closed_hour(tmp_path: Path) -> None:
         ("jira.guardrail.users", "approaching", 80_000),
     ]
     assert answer["guardrails"][1]["source"].startswith("https://")
-    assert [(item["metric"], item["everyS"]) for item in answer["slowQueries"]] == [
-        ("jira.guardrail.comments", 2400.0)
-    ]
+    assert [(item["metric"], item["everyS"]) for item in answer["slowQueries"]] == [("jira.guardrail.comments", 2400.0)]
     text = agent.run("status").stdout
     assert "jira.guardrail.users approaching: 80,000, warning at 75,000, limit 100,000" in text
     assert "jira.guardrail.comments: every 40 min, last run took 24 s" in text
