@@ -7,7 +7,6 @@ is the same either way.
 from __future__ import annotations
 
 import sys
-import traceback
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +50,8 @@ def run_for_scripts(command: Callable[..., Any]) -> int:
     except BrokenPipeError:
         raise
     except Exception as error:  # a fault of ours: whoever reads JSON must get JSON, whoever mends it the traceback
+        import traceback
+
         traceback.print_exc()
         what = f"A fault in the agent: {type(error).__name__}."
         return _told(ErrorFacts(INTERNAL, what, do="Please report it with what stands on standard error."), 1)
