@@ -21,11 +21,12 @@ from agent.store.delivery_state import DeliveryState
 from agent.store.hours import ClosedHour, closed_hours, hours_with_new_ticks
 from agent.store.losses import Loss, losses
 from agent.store.source_states import SourceState, source_states
+from agent.store.thresholds import ThresholdStatus
 from agent.store.ticks import last_tick
 from agent.system.private_file import trusted_owners
 from agent.views.lock import lock_is_held
 from agent.views.status.guardrails import guardrails_against_thresholds, slow_queries
-from agent.views.status.view import GuardrailStatus, SlowQuery
+from agent.views.status.view import SlowQuery
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class StoredFacts:
     sources: tuple[SourceState, ...]
     waiting: outbox.OutboxSize
     delivery: DeliveryState
-    guardrails: tuple[GuardrailStatus, ...]
+    guardrails: tuple[ThresholdStatus, ...]
     slow_queries: tuple[SlowQuery, ...]
     losses: tuple[Loss, ...]
 

@@ -10,28 +10,16 @@ from collections.abc import Iterable
 
 from agent.store import Store
 from agent.store.costs import load_costs
-from agent.store.thresholds import threshold_statuses
-from agent.views.status.view import GuardrailStatus, SlowQuery
+from agent.store.thresholds import ThresholdStatus, threshold_statuses
+from agent.views.status.view import SlowQuery
 
 OPTIMAL, EXCEEDING = "optimal", "exceeding"
 
 
-def guardrails_against_thresholds(store: Store) -> tuple[GuardrailStatus, ...]:
+def guardrails_against_thresholds(store: Store) -> tuple[ThresholdStatus, ...]:
     """Every guardrail with a published threshold, as of the newest closed hour that counted it; the worst first."""
     order = {EXCEEDING: 0, OPTIMAL: 2}
-    return tuple(
-        GuardrailStatus(
-            metric=item.metric,
-            level=item.level,
-            value=item.value,
-            warn=item.warn,
-            limit=item.limit,
-            source=item.source,
-            hour=item.hour,
-            method=item.method,
-        )
-        for item in sorted(threshold_statuses(store), key=lambda item: (order.get(item.level, 1), item.metric))
-    )
+    return tuple(sorted(threshold_statuses(store), key=lambda item: (order.get(item.level, 1), item.metric)))
 
 
 def slow_queries(store: Store, interval_s: float) -> tuple[SlowQuery, ...]:
@@ -51,7 +39,7 @@ def slow_queries(store: Store, interval_s: float) -> tuple[SlowQuery, ...]:
     )
 
 
-def guardrail_rows(guardrails: Iterable[GuardrailStatus], slow: Iterable[SlowQuery]) -> list[tuple[str, str]]:
+def guardrail_rows(guardrails: Iterable[ThresholdStatus], slow: Iterable[SlowQuery]) -> list[tuple[str, str]]:
     """The rows of text: only what an admin should know of, nothing while all is optimal and each tick counts all."""
     rows = []
     for item in guardrails:

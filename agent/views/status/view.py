@@ -9,6 +9,7 @@ from typing import Literal
 
 from agent.model import ConsentLevel, Outcome, Role
 from agent.settings import DatabaseLogin, Mode
+from agent.store.thresholds import ThresholdStatus
 
 OK, DEGRADED, NOT_DELIVERING, NOT_LINKED = 0, 1, 3, 4
 
@@ -83,20 +84,6 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
-class GuardrailStatus:
-    """One guardrail against its published threshold; `hour` is the start of the hour it was last counted in."""
-
-    metric: str
-    level: str
-    value: float
-    warn: float | None
-    limit: float
-    source: str
-    hour: datetime
-    method: str
-
-
-@dataclass(frozen=True, slots=True)
 class SlowQuery:
     """A query that may not run on each tick; `ended`: its last run took too long and was ended."""
 
@@ -152,7 +139,7 @@ class StatusView:
     last_push: datetime | None = None
     last_answer: str = ""
     waiting: Waiting = Waiting()
-    guardrails: tuple[GuardrailStatus, ...] = ()
+    guardrails: tuple[ThresholdStatus, ...] = ()
     slow_queries: tuple[SlowQuery, ...] = ()
     losses: tuple[LossRow, ...] = ()
     problems: tuple[Problem, ...] = ()

@@ -7,12 +7,13 @@ from datetime import UTC, datetime
 
 from agent.model import Outcome
 from agent.settings import Mode
+from agent.store.thresholds import ThresholdStatus
 from agent.views.status import StatusView, render_status
-from agent.views.status.view import FailureRow, GuardrailStatus, LinkAbsent, NoLink, SourceStatus
+from agent.views.status.view import FailureRow, LinkAbsent, NoLink, SourceStatus
 
 NOW = datetime(2026, 11, 22, 19, 0, tzinfo=UTC)
 WELL = StatusView(NOW, "jira", Mode.OFFLINE, "1.0", running=True, link=LinkAbsent(NoLink.NOT_LINKED))
-USERS = GuardrailStatus(
+USERS = ThresholdStatus(
     "jira.guardrail.users", "approaching", 80_000, 75_000, 100_000, "https://example.com/limits", NOW, "exact"
 )
 
