@@ -15,7 +15,6 @@ from pathlib import Path
 
 from agent import __version__
 from agent.catalog import Catalog, load_catalog
-from agent.cloud import CloudClient
 from agent.errors import AgentError
 from agent.link.clone import adopt_machine, read_machine_id
 from agent.link.consent_text import consent_text, field_counts
@@ -32,6 +31,7 @@ from agent.link.flow import (
 from agent.link.handshake import LinkAnswer, LinkRequest, look_at_link
 from agent.link.record import LinkRecord, fingerprint_of, remove_link
 from agent.model import Consent, ConsentLevel, Scalar
+from agent.net.cloud import CloudClient
 from agent.product.instance.identity import read_instance
 from agent.runtime.pipeline import product_version
 from agent.settings import Mode, Secret, Settings
@@ -139,7 +139,7 @@ def link_folder_for(settings: Settings) -> LinkFolder:
 @contextmanager
 def open_cloud(settings: Settings) -> Iterator[CloudClient]:
     """The one HTTPS client; raises ConfigError in offline mode or without an endpoint, before anything is connected."""
-    from agent.delivery.http import open_client  # httpx: `consent show` does without
+    from agent.delivery.http import open_client  # h11 and ssl: `consent show` does without
 
     check_can_link(settings.cloud.endpoint, offline=settings.agent.mode is Mode.OFFLINE)
     with open_client(settings.cloud) as client:
