@@ -23,9 +23,13 @@ from dataclasses import dataclass
 
 
 class AgentError(Exception):
-    """What happened, why, and what to do; `exit_code` is what the command line returns for it."""
+    """What happened, why, and what to do; `exit_code` is what the command line returns for it.
+
+    `code` is the stable word of this kind of error for scripts (`--json`); docs/json.md lists them.
+    """
 
     exit_code = 1
+    code = "error"
 
     def __init__(self, what: str, *, why: str = "", do: str = "") -> None:
         super().__init__(what)
@@ -62,6 +66,7 @@ class ConfigError(AgentError):
     """All mistakes of the configuration together, never only the first."""
 
     exit_code = 10
+    code = "configuration"
 
     def __init__(self, what: str, mistakes: tuple[Mistake, ...] = (), *, why: str = "", do: str = "") -> None:
         super().__init__(what, why=why, do=do)
@@ -83,40 +88,46 @@ class KeyUnreadable(AgentError):
     """
 
     exit_code = 11
+    code = "key-unreadable"
 
     def __init__(self, what: str, *, why: str = "", do: str = "", code: str = "") -> None:
         super().__init__(f"{what} [{code}]" if code else what, why=why, do=do)
-        self.code = code
+        self.code = code or type(self).code
 
 
 class KeyRejected(AgentError):
     """The cloud refuses the key (401, 403, 410): hold everything, ask for a new key."""
 
     exit_code = 11
+    code = "key-rejected"
 
 
 class StoreError(AgentError):
     """The local store cannot be opened, read or written."""
 
     exit_code = 12
+    code = "store"
 
 
 class AlreadyRunning(AgentError):
     """Another agent holds the lock of this state folder."""
 
     exit_code = 13
+    code = "already-running"
 
 
 class NotLinked(AgentError):
     """There is no link to a cloud organisation."""
 
     exit_code = 4
+    code = "not-linked"
 
 
 class NotDelivering(AgentError):
     """Something that should have left is still here."""
 
     exit_code = 3
+    code = "not-delivering"
 
 
 class PushDeferred(NotDelivering):
@@ -124,6 +135,8 @@ class PushDeferred(NotDelivering):
 
     `sent` is False only when it is certain that no byte of the request left this host.
     """
+
+    code = "push-deferred"
 
     def __init__(
         self, what: str, *, why: str = "", do: str = "", wait_s: float | None = None, sent: bool = True
@@ -136,28 +149,40 @@ class PushDeferred(NotDelivering):
 class BatchRefused(NotDelivering):
     """The receiver will never take this batch (400, 422): set it aside, push the next."""
 
+    code = "batch-refused"
+
 
 class BatchTooLarge(NotDelivering):
     """The receiver wants smaller batches (413): split, push the parts under ids of their own."""
+
+    code = "batch-too-large"
 
 
 class ConsentChanged(NotDelivering):
     """Consent was lowered, or the link ended, while a run was at work."""
 
+    code = "consent-changed"
+
 
 class SourceError(AgentError):
-    """A source gave nothing this tick. `reason` is a short code that may leave the building, never text."""
+    """A source gave nothing this tick. `reason` is a short code that may leave the building, never text.
+
+    It is the error's `code` too.
+    """
 
     def __init__(self, reason: str, what: str, *, why: str = "", do: str = "") -> None:
         super().__init__(what, why=why, do=do)
-        self.reason = reason
+        self.reason = self.code = reason
 
 
 class UsageError(AgentError):
     """The command cannot do what was asked."""
 
     exit_code = 2
+    code = "usage"
 
 
 class Degraded(AgentError):
     """The command did part of its work."""
+
+    code = "degraded"

@@ -1,14 +1,28 @@
-"""The catalog as a document for scripts and as text for people."""
+"""`catalog show` and `catalog check` as views: everything that is read, and under which consent it may leave.
+
+In:   the catalog, and a level to show only what may leave under it. Out: `CatalogView` or `CatalogCheckView`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
-from agent.catalog import Catalog, Metric, SqlQuery, TagRule
-from agent.catalog.model import RESTRICTED, file_name
+from agent.catalog import (
+    Catalog,
+    CatalogError,
+    DataType,
+    Every,
+    Metric,
+    SqlQuery,
+    TagRule,
+    TagTreatment,
+    load_catalog,
+)
+from agent.catalog.check import check_all
+from agent.catalog.model import file_name
 from agent.consent.explain import explain_metric, figures_of
-from agent.model import ConsentLevel
+from agent.model import Category, ConsentLevel, EntryType, Kind
 
 # Where each source looks, in a sysadmin's words; what is not named here looks at the machine.
 WHERE = {
@@ -23,189 +37,270 @@ WHERE = {
     "clientside": "the product's access and apdex logs, line by line; no line is kept",
     "events": "comparing what was read with what was read before",
 }
-LEAVES = {"none": "never, it stays on this machine", "extended": "extended only"}
+Fact = str | bool | None | tuple[str, ...]
 
 
-def as_document(catalog: Catalog, level: ConsentLevel | None, *, sql: bool) -> dict[str, Any]:
-    """Everything the catalog says, or only what may leave under `level`; `sql` adds the statements' text."""
+@dataclass(frozen=True, slots=True)
+class FieldRule:
+    """What happens to one tag or attribute under each level."""
+
+    basic: TagTreatment
+    extended: TagTreatment
+    data_type: DataType
+
+
+@dataclass(frozen=True, slots=True)
+class ThresholdRow:
+    """Published numbers and their page; `warn` is null where only a limit is published."""
+
+    warn: float | None
+    limit: float
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class MetricRow:
+    """One entry. `where` is where its source looks, `read_from` the places it is read from, `bindings` their facts.
+
+    `attributes` are all an hourly entry may have; `attribute_rules` and `tags` those that consent decides one by one.
+    """
+
+    name: str
+    description: str
+    source: str
+    where: str
+    type: EntryType
+    category: Category
+    consent: ConsentLevel
+    data_type: DataType
+    unit: str
+    kind: Kind
+    cost: str
+    versions: str
+    reference: str
+    read_from: tuple[str, ...]
+    bindings: Mapping[str, Mapping[str, Fact]]
+    threshold: ThresholdRow | None
+    attributes: tuple[str, ...]
+    attribute_rules: Mapping[str, FieldRule]
+    tags: Mapping[str, FieldRule]
+
+
+@dataclass(frozen=True, slots=True)
+class StatementText:
+    """One variant of a statement: its file, the dialect ("" for every other one), the text that is run.
+
+    `restricted`: run where the account may not read the table itself.
+    """
+
+    file: str
+    dialect: str
+    restricted: bool
+    sql: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedText:
+    """A statement of which the planner is asked how many rows it would give; explained, never run."""
+
+    file: str
+    column: str
+    dialect: str
+    sql: str
+
+
+@dataclass(frozen=True, slots=True)
+class StatementRow:
+    """One question to the database. `rows`: the most that are taken; `estimated_from`: a table whose size stands in."""
+
+    query: str
+    counts: str
+    cost: str
+    consent: ConsentLevel
+    versions: str
+    rows: int
+    every: Every
+    texts: tuple[StatementText, ...]
+    estimated_from: str | None
+    planned: tuple[PlannedText, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EstimateText:
+    """How one dialect is asked about how many rows a table has; `variant` is its file's name without the ending."""
+
+    variant: str
+    sql: str
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogView:
+    """The catalog of one product; `consent` is "all" or the level it was narrowed to.
+
+    `statements` and `estimates` are null unless they were asked for.
+    """
+
+    product: str
+    field_list_version: str
+    consent: str
+    metrics: tuple[MetricRow, ...]
+    statements: tuple[StatementRow, ...] | None
+    estimates: tuple[EstimateText, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogCheckView:
+    """The number of metrics by product; every field of each is classified."""
+
+    metrics: Mapping[str, int]
+
+
+def read_catalog(product: str, level: ConsentLevel | None, *, sql: bool) -> CatalogView:
+    """Everything the catalog says, or only what may leave under `level`; `sql` adds the statements' text.
+
+    Raises CatalogError when there is no such product or its files have a fault.
+    """
+    return catalog_view(load_catalog(product), level, sql=sql)
+
+
+def catalog_view(catalog: Catalog, level: ConsentLevel | None, *, sql: bool) -> CatalogView:
+    """A loaded catalog as a view."""
     metrics = [metric for metric in catalog.metrics.values() if level is None or explain_metric(metric, level).sent]
     used = {name for metric in metrics if metric.sql is not None for name in metric.sql.queries}
-    document: dict[str, Any] = {
-        "product": catalog.product,
-        "fieldListVersion": catalog.field_list_version,
-        "consent": "all" if level is None else str(level),
-        "metrics": [_metric(metric) for metric in metrics],
-    }
-    if sql:
-        queries = [query for query in catalog.queries.values() if query.name in used and _is_run(query, level)]
-        document["statements"] = [_statement(query) for query in queries]
-        document["estimates"] = dict(catalog.estimates)
-    return document
+    queries = [query for query in catalog.queries.values() if query.name in used and _is_run(query, level)]
+    return CatalogView(
+        product=catalog.product,
+        field_list_version=catalog.field_list_version,
+        consent="all" if level is None else level.value,
+        metrics=tuple(_metric(metric) for metric in metrics),
+        statements=tuple(_statement(query) for query in queries) if sql else None,
+        estimates=tuple(EstimateText(name, text) for name, text in catalog.estimates.items()) if sql else None,
+    )
+
+
+def check_catalog() -> CatalogCheckView:
+    """Whether every field of every product is classified, as the build checks. Raises CatalogError with every fault."""
+    counts, faults = check_all()
+    if faults:
+        raise CatalogError(
+            "The catalog is not complete.", faults, do="Install the agent again; its files were changed."
+        )
+    return CatalogCheckView(counts)
 
 
 def _is_run(query: SqlQuery, level: ConsentLevel | None) -> bool:
     return level is None or query.consent is not ConsentLevel.EXTENDED or level is ConsentLevel.EXTENDED
 
 
-def _statement(query: SqlQuery) -> dict[str, Any]:
-    return {
-        "query": query.name,
-        "counts": query.counts,
-        "cost": query.cost,
-        "consent": str(query.consent),
-        "versions": query.versions,
-        "rows": query.rows,
-        "every": str(query.every),
-        "sql": {dialect or "any": text for dialect, text in query.texts.items()}
-        | {f"restricted {dialect}".rstrip(): text for dialect, text in query.restricted.items()},
-        "estimatedFrom": query.estimate.table if query.estimate is not None else None,
-        "planned": {
-            f"{planned.column} {dialect}".rstrip(): text
-            for planned in query.planned
-            for dialect, text in planned.texts.items()
-        },
-    }
+def _statement(query: SqlQuery) -> StatementRow:
+    variants = [(text, dialect, False) for dialect, text in query.texts.items()]
+    variants += [(text, dialect, True) for dialect, text in query.restricted.items()]
+    return StatementRow(
+        query=query.name,
+        counts=query.counts,
+        cost=query.cost,
+        consent=query.consent,
+        versions=query.versions,
+        rows=query.rows,
+        every=query.every,
+        texts=tuple(
+            StatementText(file_name(query.name, "", restricted=restricted), dialect, restricted, text)
+            for text, dialect, restricted in variants
+        ),
+        estimated_from=query.estimate.table if query.estimate is not None else None,
+        planned=tuple(
+            PlannedText(f"{query.name}.sql", one.column, dialect, text)
+            for one in query.planned
+            for dialect, text in one.texts.items()
+        ),
+    )
 
 
-def _metric(metric: Metric) -> dict[str, Any]:
-    entry: dict[str, Any] = {
-        "name": metric.name,
-        "description": metric.description,
-        "source": metric.source,
-        "type": str(metric.type),
-        "category": str(metric.category),
-        "consent": str(metric.consent),
-        "dataType": str(metric.data_type),
-        "unit": metric.unit,
-        "kind": str(metric.kind),
-        "cost": metric.cost,
-        "versions": metric.versions,
-        "reference": metric.reference,
-        "attributes": [*figures_of(metric.kind), "unit", "samples", "expected", "failed", *metric.attributes],
-        "attributeRules": _rules(metric.attributes),
-        "tags": _rules(metric.tags),
-    }
-    if metric.jmx is not None:
-        entry["jmx"] = {
-            "beans": [metric.jmx.bean, *metric.jmx.or_beans],
-            "attribute": metric.jmx.attribute + (f".{metric.jmx.key}" if metric.jmx.key else ""),
-            "excluding": list(metric.jmx.excluding),
-            "merge": None if metric.jmx.merge is None else str(metric.jmx.merge),
-        }
-    if metric.sql is not None:
-        entry["sql"] = {
-            "query": metric.sql.query,
-            "column": metric.sql.column,
-            "count": metric.sql.count,
-            "also": list(metric.sql.queries[1:]),
-        }
-    if metric.rest is not None:
-        entry["rest"] = {"column": "number of apps" if metric.rest.count else metric.rest.column}
-    if metric.folder is not None:
-        entry["folder"] = {
-            "places": [f"{place.home}:{place.path}" for place in metric.folder.places],
-            "figure": str(metric.folder.figure),
-            "files": list(metric.folder.files),
-            "without": list(metric.folder.without),
-        }
-    if metric.home is not None:
-        entry["home"] = str(metric.home)
-    if metric.threshold is not None:
-        threshold = metric.threshold
-        entry["threshold"] = {"warn": threshold.warn, "limit": threshold.limit, "source": threshold.source}
-    return entry
+def _metric(metric: Metric) -> MetricRow:
+    threshold = metric.threshold
+    return MetricRow(
+        name=metric.name,
+        description=metric.description,
+        source=metric.source,
+        where=_where(metric.source),
+        type=metric.type,
+        category=metric.category,
+        consent=metric.consent,
+        data_type=metric.data_type,
+        unit=metric.unit,
+        kind=metric.kind,
+        cost=metric.cost,
+        versions=metric.versions,
+        reference=metric.reference,
+        read_from=tuple(_read_from(metric)),
+        bindings=dict(_bindings(metric)),
+        threshold=None if threshold is None else ThresholdRow(threshold.warn, threshold.limit, threshold.source),
+        attributes=(*figures_of(metric.kind), "unit", "samples", "expected", "failed", *metric.attributes),
+        attribute_rules=_rules(metric.attributes),
+        tags=_rules(metric.tags),
+    )
 
 
-def _rules(rules: Mapping[str, TagRule]) -> dict[str, dict[str, str]]:
-    return {
-        name: {"basic": str(rule.basic), "extended": str(rule.extended), "dataType": str(rule.data_type)}
-        for name, rule in rules.items()
-    }
+def _rules(rules: Mapping[str, TagRule]) -> dict[str, FieldRule]:
+    return {name: FieldRule(rule.basic, rule.extended, rule.data_type) for name, rule in rules.items()}
 
 
-def as_text(document: dict[str, Any]) -> str:
-    """The document for a person: one block for each metric, grouped by source, then the statements."""
-    entries = document["metrics"]
-    lines = [
-        f"{document['product']}: {len(entries)} metrics "
-        f"(consent: {document['consent']}, field list {document['fieldListVersion']})",
-    ]
-    for source in dict.fromkeys(entry["source"] for entry in entries):
-        own = [entry for entry in entries if entry["source"] == source]
-        lines += ["", f"== {source}: {WHERE.get(source, 'this machine')} ({len(own)})"]
-        for entry in own:
-            lines += ["", *_block(entry)]
-    for statement in document.get("statements", ()):
-        lines += ["", *_statement_lines(statement)]
-    for name, text in document.get("estimates", {}).items():
-        lines += ["", f"== estimates/{name}.sql: about how many rows the table :wanted has", text]
-    return "\n".join(lines)
+def _where(source: str) -> str:
+    return WHERE.get(source, "this machine")
 
 
-def _block(entry: dict[str, Any]) -> list[str]:
-    """One metric."""
-    lines = [
-        f"{entry['name']}  [{entry['unit']}, {entry['kind']}]  {entry['description']}",
-        f"    leaves under: {LEAVES.get(entry['consent'], entry['consent'])}   "
-        f"data: {entry['dataType']}, {entry['category']}, {entry['type']}",
-    ]
-    lines += [f"    read from:    {place}" for place in _places(entry)]
-    if "threshold" in entry:
-        threshold = entry["threshold"]
-        warn = "" if threshold["warn"] is None else f"warning at {threshold['warn']:,}, "
-        lines.append(f"    threshold:    {warn}limit {threshold['limit']:,} ({threshold['source']})")
-    for word, rules in (("tag", entry["tags"]), ("attribute", entry["attributeRules"])):
-        lines += [
-            f"    {word} {name}: basic {rule['basic']}, extended {rule['extended']} ({rule['dataType']})"
-            for name, rule in rules.items()
-        ]
-    versions = f"; {entry['versions']}" if entry["versions"] else ""
-    return [*lines, f"    cost {entry['cost']}{versions}; fact from {entry['reference']}"]
-
-
-def _statement_lines(statement: dict[str, Any]) -> list[str]:
-    """One statement as it is said to each database; "for any" stands for those without words of their own."""
-    facts = [f"cost {statement['cost']}", statement["versions"]]
-    if statement["rows"] > 1:
-        how_often = {"hour": "once an hour", "tick": "at each tick"}[statement["every"]]
-        facts.append(f"at most {statement['rows']} rows, {how_often}")
-    if statement["consent"] == ConsentLevel.EXTENDED:
-        facts.append("run under consent extended only")
-    lines = [f"== {statement['query']}.sql: {statement['counts']}", f"   {'; '.join(facts)}"]
-    for variant, text in statement["sql"].items():
-        restricted, _, dialect = ("", "", variant) if not variant.startswith(RESTRICTED) else variant.partition(" ")
-        name = file_name(statement["query"], "", restricted=bool(restricted))
-        note = " -- where the account may not read the table itself" if restricted else ""
-        lines += [f"-- {name} for {dialect or 'any'}{note}", text]
-    if statement["estimatedFrom"] is not None:
-        lines.append(
-            f"-- when it takes too long: the database's own estimate of {statement['estimatedFrom']} stands in"
+def _bindings(metric: Metric) -> Iterator[tuple[str, Mapping[str, Fact]]]:
+    """The facts of each place a metric is read from, by the word of the catalog file."""
+    if (jmx := metric.jmx) is not None:
+        yield (
+            "jmx",
+            {
+                "beans": (jmx.bean, *jmx.or_beans),
+                "attribute": jmx.attribute + (f".{jmx.key}" if jmx.key else ""),
+                "excluding": jmx.excluding,
+                "merge": None if jmx.merge is None else jmx.merge.value,
+            },
         )
-    for variant, text in statement["planned"].items():
-        column, _, dialect = variant.partition(" ")
-        name = f"{statement['query']}.sql, column {column}, for {dialect or 'any'}"
-        lines += [f"-- {name} -- when it takes too long: explained, never run", text]
-    return lines
+    if (sql := metric.sql) is not None:
+        yield "sql", {"query": sql.query, "column": sql.column, "count": sql.count, "also": sql.queries[1:]}
+    if (rest := metric.rest) is not None:
+        yield "rest", {"column": "number of apps" if rest.count else rest.column}
+    if (folder := metric.folder) is not None:
+        yield (
+            "folder",
+            {
+                "places": tuple(f"{place.home}:{place.path}" for place in folder.places),
+                "figure": folder.figure.value,
+                "files": folder.files,
+                "without": folder.without,
+            },
+        )
+    if metric.home is not None:
+        yield "home", {"fact": metric.home.value}
 
 
-def _places(entry: dict[str, Any]) -> list[str]:
-    if "jmx" in entry:
-        jmx = entry["jmx"]
-        never = [f"never {pattern}" for pattern in jmx["excluding"]]
-        merged = [f"several become one: {jmx['merge']}"] if jmx["merge"] else []
-        return [f"MBean {bean} {jmx['attribute']}" for bean in jmx["beans"]] + merged + never
-    rest = [f"the app manager over REST ([apps] rest_url), {entry['rest']['column']}"] if "rest" in entry else []
-    if "sql" in entry:
-        further = [f"{name}.sql" for name in entry["sql"]["also"]]
-        column = "the number of rows" if entry["sql"]["count"] else f"column {entry['sql']['column']}"
-        return [f"{entry['sql']['query']}.sql, {column}", *further, *rest]
-    if rest:
-        return rest
-    if "folder" in entry:
-        folder = entry["folder"]
-        only = f" of {', '.join(folder['files'])}" if folder["files"] else ""
-        without = f", without {', '.join(folder['without'])}" if folder["without"] else ""
-        return [f"{place} of the product's homes: {folder['figure']}{only}{without}" for place in folder["places"]]
-    if "home" in entry:
-        return [f"the product's own files: {entry['home']}"]
-    return [WHERE.get(entry["source"], "this machine")]
+def _read_from(metric: Metric) -> Iterator[str]:
+    """The places in words."""
+    if (jmx := metric.jmx) is not None:
+        attribute = jmx.attribute + (f".{jmx.key}" if jmx.key else "")
+        yield from (f"MBean {bean} {attribute}" for bean in (jmx.bean, *jmx.or_beans))
+        if jmx.merge is not None:
+            yield f"several become one: {jmx.merge}"
+        yield from (f"never {pattern}" for pattern in jmx.excluding)
+        return
+    if (sql := metric.sql) is not None:
+        yield f"{sql.query}.sql, {'the number of rows' if sql.count else f'column {sql.column}'}"
+        yield from (f"{name}.sql" for name in sql.queries[1:])
+    if (rest := metric.rest) is not None:
+        yield f"the app manager over REST ([apps] rest_url), {'number of apps' if rest.count else rest.column}"
+    if metric.sql is not None or metric.rest is not None:
+        return
+    if (folder := metric.folder) is not None:
+        only = f" of {', '.join(folder.files)}" if folder.files else ""
+        without = f", without {', '.join(folder.without)}" if folder.without else ""
+        for place in folder.places:
+            yield f"{place.home}:{place.path} of the product's homes: {folder.figure}{only}{without}"
+    elif metric.home is not None:
+        yield f"the product's own files: {metric.home}"
+    else:
+        yield _where(metric.source)

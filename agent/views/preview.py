@@ -1,5 +1,6 @@
 """What would leave, before anything does: the exact documents of the newest closed hour, linked or not.
 
+In:   the store, opened read-only. Out: `PreviewView`, or `DifferenceView` for what Extended adds.
 A sealed hour is shown from its stored bytes; an hour that is not sealed is filtered and sealed in memory only.
 Nothing is stored, nothing is sent, no connection is made.
 """
@@ -10,76 +11,63 @@ import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from agent.batching import document_bytes, open_document
+from agent.batching import document_bytes
 from agent.consent.periods import consent_throughout
 from agent.errors import Degraded
-from agent.model import Batch, ConsentLevel, Hour, Withheld
+from agent.model import Batch, ConsentLevel, Withheld
 from agent.runtime.pipeline import Pipeline, open_pipeline
 from agent.settings import Settings
 from agent.store import outbox
 from agent.store.hours import ClosedHour, aggregates_of, closed_hours
+from agent.views.render_json import JsonText
 
 WOULD_BE = "would be sent"
 STAYS = "not sent: measured before consent"
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """One batch and what is or would be done with it: a state of the outbox, `would be sent`, or why not."""
+class PreviewWindow:
+    """The hour that is shown: [start, end), and how often it was corrected."""
 
-    batch: Batch
-    state: str
-
-    @property
-    def document(self) -> bytes:
-        """The bytes the receiver unpacks."""
-        return document_bytes(self.batch.body)
+    start: datetime
+    end: datetime
+    revision: int
 
 
 @dataclass(frozen=True, slots=True)
-class Preview:
+class PreviewBatch:
+    """One batch and what is or would be done with it: a state of the outbox, `would be sent`, or why not.
+
+    `sha256` and `size_bytes` are of the packed body; `document` is what the receiver unpacks from it, byte for byte.
+    """
+
+    batch_id: str
+    state: str
+    sha256: str
+    size_bytes: int
+    entries: int
+    document: JsonText
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewView:
     """The batches of one hour under one consent level, and the fields that consent keeps here, with the rule."""
 
-    hour: Hour
-    revision: int
+    window: PreviewWindow
     level: ConsentLevel
-    shown: tuple[Shown, ...]
     withheld: tuple[Withheld, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        """The same for scripts."""
-        return {
-            "window": {"start": self.hour.start, "end": self.hour.end, "revision": self.revision},
-            "level": self.level.value,
-            "withheld": [{"metric": item.metric, "field": item.field, "rule": item.rule} for item in self.withheld],
-            "batches": [
-                {
-                    "batchId": item.batch.id,
-                    "state": item.state,
-                    "sha256": item.batch.sha256,
-                    "sizeBytes": len(item.batch.body),
-                    "document": open_document(item.batch.body),
-                }
-                for item in self.shown
-            ],
-        }
-
-    def summary(self) -> Iterator[str]:
-        """For a person, one line a batch."""
-        for item in self.shown:
-            yield (
-                f"batch {item.batch.id}: {item.state}; consent {self.level}; "
-                f"hour {self.hour.start:%Y-%m-%d %H:%M} UTC, revision {self.revision}; {item.batch.entries} entries, "
-                f"{len(item.document):,} bytes of JSON, {len(item.batch.body):,} sent; sha256 {item.batch.sha256}"
-            )
-        yield f"{len(self.withheld)} fields stay here under consent {self.level}:"
-        for kept in self.withheld:
-            yield f"  {kept.metric}, {kept.field}: {kept.rule}"
+    batches: tuple[PreviewBatch, ...]
 
 
-def read_preview(settings: Settings, now: datetime, level: ConsentLevel | None = None) -> Preview:
+@dataclass(frozen=True, slots=True)
+class DifferenceView:
+    """What Extended adds to Basic: lines of a unified diff, one entry a line."""
+
+    diff: tuple[str, ...]
+
+
+def read_preview(settings: Settings, now: datetime, level: ConsentLevel | None = None) -> PreviewView:
     """The newest closed hour as it leaves under the consent in force (Basic without a link), or under `level`.
 
     Raises Degraded when no hour is closed yet.
@@ -88,14 +76,14 @@ def read_preview(settings: Settings, now: datetime, level: ConsentLevel | None =
         return _preview(pipeline, _newest(pipeline), now, level)
 
 
-def read_difference(settings: Settings, now: datetime) -> tuple[str, ...]:
-    """What Extended adds to Basic in the newest closed hour: lines of a unified diff, one entry a line."""
+def read_difference(settings: Settings, now: datetime) -> DifferenceView:
+    """What Extended adds to Basic in the newest closed hour. Raises Degraded when no hour is closed yet."""
     with open_pipeline(settings, read_only=True) as pipeline:
         closed = _newest(pipeline)
         basic, extended = (
             _entry_lines(_build(pipeline, closed, now, level)) for level in (ConsentLevel.BASIC, ConsentLevel.EXTENDED)
         )
-    return tuple(difflib.unified_diff(basic, extended, "basic", "extended", n=0, lineterm=""))
+    return DifferenceView(tuple(difflib.unified_diff(basic, extended, "basic", "extended", n=0, lineterm="")))
 
 
 def _newest(pipeline: Pipeline) -> ClosedHour:
@@ -109,25 +97,32 @@ def _newest(pipeline: Pipeline) -> ClosedHour:
     return hours[-1]
 
 
-def _preview(pipeline: Pipeline, closed: ClosedHour, now: datetime, level: ConsentLevel | None) -> Preview:
+def _preview(pipeline: Pipeline, closed: ClosedHour, now: datetime, level: ConsentLevel | None) -> PreviewView:
     in_force = pipeline.consent_or_basic().level
     shown = _stored(pipeline, closed) if level in (None, in_force) else ()
     if not shown:
         linked = pipeline.consent is not None and level in (None, in_force)
         stays = linked and consent_throughout(pipeline.consents, closed.hour) is None
-        shown = tuple(Shown(batch, STAYS if stays else WOULD_BE) for batch in _build(pipeline, closed, now, level))
+        built = _build(pipeline, closed, now, level)
+        shown = tuple(_batch(batch, STAYS if stays else WOULD_BE) for batch in built)
     aggregates = aggregates_of(pipeline.store, closed.hour, closed.revision)
     withheld = pipeline.filtered(aggregates, level).withheld
-    return Preview(closed.hour, closed.revision, level or in_force, shown, withheld)
+    window = PreviewWindow(closed.hour.start, closed.hour.end, closed.revision)
+    return PreviewView(window, level or in_force, tuple(withheld), shown)
 
 
-def _stored(pipeline: Pipeline, closed: ClosedHour) -> tuple[Shown, ...]:
+def _stored(pipeline: Pipeline, closed: ClosedHour) -> tuple[PreviewBatch, ...]:
     found = []
     for row in outbox.rows(pipeline.store, since=closed.hour.start):
         batch = outbox.load(pipeline.store, row.id)
         if (row.hour, row.revision) == (closed.hour, closed.revision) and batch is not None:
-            found.append(Shown(batch, row.state.value))
+            found.append(_batch(batch, row.state.value))
     return tuple(found)
+
+
+def _batch(batch: Batch, state: str) -> PreviewBatch:
+    document = JsonText(document_bytes(batch.body))
+    return PreviewBatch(str(batch.id), state, batch.sha256, len(batch.body), batch.entries, document)
 
 
 def _build(pipeline: Pipeline, closed: ClosedHour, now: datetime, level: ConsentLevel | None) -> list[Batch]:
@@ -138,3 +133,21 @@ def _build(pipeline: Pipeline, closed: ClosedHour, now: datetime, level: Consent
 def _entry_lines(batches: list[Batch]) -> list[str]:
     lines = [line for batch in batches for line in document_bytes(batch.body).decode("utf-8").split("\n")[1:-2]]
     return [line.removesuffix(",") for line in lines]
+
+
+def summary(view: PreviewView) -> Iterator[str]:
+    """What stands beside the documents for a person, one line a batch."""
+    for batch in view.batches:
+        yield (
+            f"batch {batch.batch_id}: {batch.state}; consent {view.level}; "
+            f"hour {view.window.start:%Y-%m-%d %H:%M} UTC, revision {view.window.revision}; {batch.entries} entries, "
+            f"{len(batch.document):,} bytes of JSON, {batch.size_bytes:,} sent; sha256 {batch.sha256}"
+        )
+    yield f"{len(view.withheld)} fields stay here under consent {view.level}:"
+    for kept in view.withheld:
+        yield f"  {kept.metric}, {kept.field}: {kept.rule}"
+
+
+def render_difference(view: DifferenceView) -> str:
+    """The text of `preview --diff`."""
+    return "\n".join(view.diff) or "Extended adds nothing to this hour."

@@ -12,8 +12,7 @@ import typer
 from typer.main import get_command
 
 from agent import errors
-from agent.cli import main as command_line
-from agent.cli.main import EXIT_CODES
+from agent.cli.main import EXIT_CODES, asked_for, command_line, command_names
 from tests.support.standing import standing
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
@@ -22,10 +21,8 @@ OPTIONAL_CONFIG = {"catalog check"}  # checks the catalog that is installed; no 
 
 def commands() -> dict[str, typer.models.CommandInfo]:
     """Every command and sub-command by its words, as typer builds them."""
-    if not command_line.app.registered_commands:
-        command_line.register()
     found = {}
-    root = get_command(command_line.app)
+    root = get_command(command_line())
     for name, command in sorted(root.commands.items()):  # type: ignore[attr-defined]  # typer's group
         inner = getattr(command, "commands", None)
         if inner:
@@ -33,6 +30,25 @@ def commands() -> dict[str, typer.models.CommandInfo]:
         else:
             found[name] = command
     return found
+
+
+@pytest.mark.parametrize("name", command_names())
+def test_a_command_alone_is_the_command_among_all(name: str) -> None:
+    """Only what is asked for is imported; its help and its sub-commands are the same as with all the others there."""
+    alone, among_all = (get_command(app) for app in (command_line(name), command_line()))
+    assert asked_for([name, "--json"]) == name
+    assert list(alone.commands) == [name]  # type: ignore[attr-defined]  # typer's group
+    texts = [
+        root.commands[name].get_help(typer.Context(root.commands[name], info_name=name))  # type: ignore[attr-defined]
+        for root in (alone, among_all)
+    ]
+    assert texts[0] == texts[1]
+
+
+@pytest.mark.parametrize("line", [[], ["--help"], ["--json", "status"], ["nonsense"], ["__init__"], ["../main"]])
+def test_without_a_command_all_are_there(line: list[str]) -> None:
+    """Help and a wrong word need the whole list."""
+    assert asked_for(line) == ""
 
 
 def test_readme_lists_every_command() -> None:

@@ -25,7 +25,7 @@ def test_offline_daemon_bundles_without_any_network(tmp_path: Path) -> None:
         manifest = verify_bundle(bundles[-1])
         assert manifest["consent"]["level"] == "basic"
         status = agent.status()
-        assert [one for one in status["problems"] if one["exit_code"] != 1] == []
+        assert [one for one in status["problems"] if one["exitCode"] != 1] == []
         assert status["mode"] == "offline"
         daemon = next(one for one in agent.processes() if "agent.runtime" in one.cmdline())
         daemon.terminate()

@@ -76,7 +76,7 @@ def rows(agent: RunningAgent) -> dict[str, HourlyAggregate]:
 
 def slow(agent: RunningAgent) -> dict[str, dict[str, Any]]:
     """The slow counts of `status` by metric."""
-    return {item["metric"]: item for item in agent.status()["slow_queries"]}
+    return {item["metric"]: item for item in agent.status()["slowQueries"]}
 
 
 def newest(agent: RunningAgent) -> datetime:

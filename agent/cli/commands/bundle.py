@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from agent.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, print_json
+from agent.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, print_view
 from agent.system.clock import utc_now
 
 
@@ -30,14 +30,12 @@ def bundle(
     from agent.runtime.hourly.run import write_bundle_by_hand
     from agent.settings.load import load_settings
     from agent.system.account import act_as_owner
+    from agent.views.bundle import read_bundle, render_bundle
 
     settings = load_settings(config)
     act_as_owner(settings.agent.state_dir)
     path = write_bundle_by_hand(settings, output or settings.bundle_folder, utc_now())
-    if as_json:
-        print_json({"bundle": str(path), "sizeBytes": path.stat().st_size})
-    else:
-        typer.echo(f"{path} ({path.stat().st_size:,} bytes)")
+    print_view(read_bundle(path), render_bundle, as_json=as_json)
 
 
 def register(app: typer.Typer) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from agent.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, print_json
+from agent.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, print_view
 from agent.model import ConsentLevel
 
 app = typer.Typer(
@@ -31,33 +31,20 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Print every metric that is read, from which MBean or statement, and under which consent it may leave."""
-    from agent.catalog import load_catalog
-    from agent.views.catalog import as_document, as_text
+    from agent.views.catalog import read_catalog
+    from agent.views.catalog_text import render_catalog
 
-    catalog = load_catalog(product or _configured(config))
-    document = as_document(catalog, _level(consent), sql=sql)
-    if as_json:
-        print_json(document)
-    else:
-        typer.echo(as_text(document))
+    view = read_catalog(product or _configured(config), _level(consent), sql=sql)
+    print_view(view, render_catalog, as_json=as_json)
 
 
 @app.command(epilog=CHECK_EPILOG)
 def check(as_json: AsJson = False, config: ConfigPath = DEFAULT_CONFIG) -> None:
     """Check that every field of every product is classified, as the build does."""
-    from agent.catalog import CatalogError
-    from agent.catalog.check import check_all
+    from agent.views.catalog import check_catalog
+    from agent.views.catalog_text import render_catalog_check
 
-    counts, faults = check_all()
-    if faults:
-        raise CatalogError(
-            "The catalog is not complete.", faults, do="Install the agent again; its files were changed."
-        )
-    if as_json:
-        print_json({"metrics": counts})
-        return
-    for name, count in counts.items():
-        typer.echo(f"{name}: {count} metrics, every field classified")
+    print_view(check_catalog(), render_catalog_check, as_json=as_json)
 
 
 def _configured(config: Path) -> str:

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from agent.cli.linking import agree, link_folder_for, note, open_audit, parse_level
-from agent.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, print_json
-from agent.model import Consent, ConsentLevel
+from agent.cli.asking import agree_to_level, parse_level
+from agent.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, print_view
+from agent.model import ConsentLevel
 from agent.system.clock import utc_now
 
 commands = typer.Typer(
     name="consent", help="Show or change what may leave this host.", no_args_is_help=True, rich_markup_mode=None
 )
-
-MEANING = {
-    ConsentLevel.NONE: "nothing is sent; sampling goes on here",
-    ConsentLevel.BASIC: "identifiers, counts and measurements, no names",
-    ConsentLevel.EXTENDED: "Basic, and keys and names of projects, fields, spaces and own apps",
-}
 
 
 @commands.command("show")
@@ -30,23 +24,10 @@ def show(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
 
     Example: portfolio-agent consent show --json
     """
-    from agent.catalog import load_catalog
-    from agent.link.flow import linked_record
     from agent.settings.load import load_settings
+    from agent.views.consent import read_consent, render_consent
 
-    settings = load_settings(config)
-    consent = linked_record(link_folder_for(settings)).consent
-    present = load_catalog(settings.instance.product).field_list_version
-    if as_json:
-        print_json({**_facts(consent), "presentFieldListVersion": present})
-        return
-    since = f"{consent.granted_at:%Y-%m-%d %H:%M} UTC" if consent.granted_at else "an unknown time"
-    typer.echo(f"{consent.level.value}: {MEANING[consent.level]}; since {since}.")
-    if consent.field_list_version != present:
-        typer.echo(
-            f"The field list has changed since ({consent.field_list_version or 'unknown'}, now {present}). "
-            "See it: portfolio-agent catalog show"
-        )
+    print_view(read_consent(load_settings(config)), render_consent, as_json=as_json)
 
 
 @commands.command("set")
@@ -63,44 +44,15 @@ def set_level(
 
     Example: portfolio-agent consent set basic
     """
-    from agent.catalog import load_catalog
-    from agent.link.consent_text import consent_text, field_counts
-    from agent.link.flow import linked_record, set_consent
+    from agent.runtime import linking
     from agent.settings.load import load_settings
+    from agent.views.consent import consent_set_view, render_consent_set
 
     wanted = parse_level(level, tuple(ConsentLevel))
-    settings = load_settings(config)
-    folder = link_folder_for(settings)
-    record = linked_record(folder)
-    catalog = load_catalog(settings.instance.product)
-    with open_audit(settings) as store:
-        if not record.consent.level.allows(wanted) and wanted is not ConsentLevel.NONE:
-            text = consent_text(field_counts(catalog), endpoint=record.endpoint, location=record.location or None)
-            typer.echo(text + "\n", err=True)
-            agree(f"Agree that {wanted.value} data leaves as said above?", yes=yes)
-        old, new = set_consent(folder, wanted, catalog.field_list_version, utc_now())
-        note(store, "consent.set", old=old.level.value, new=new.level.value, field_list_version=new.field_list_version)
-    if as_json:
-        print_json({**_facts(new), "before": old.level.value})
-        return
-    typer.echo(f"Consent is now {new.level.value} (was {old.level.value}): {MEANING[new.level]}.")
-    typer.echo(_consequence(old.level, new.level))
-
-
-def _facts(consent: Consent) -> dict[str, Any]:
-    return {
-        "level": consent.level.value,
-        "fieldListVersion": consent.field_list_version,
-        "grantedAt": consent.granted_at,
-    }
-
-
-def _consequence(old: ConsentLevel, new: ConsentLevel) -> str:
-    if new is ConsentLevel.NONE:
-        return "Nothing was told to the cloud. What waits is kept here; to end the link: portfolio-agent unlink"
-    if old is not new and old.allows(new):
-        return "What waits to be sent is filtered again under the new level before the next push."
-    return "It holds for hours closed from now on."
+    change = linking.change_consent(
+        load_settings(config), wanted, lambda screen: agree_to_level(screen, wanted, yes=yes), utc_now
+    )
+    print_view(consent_set_view(change), render_consent_set, as_json=as_json)
 
 
 def register(app: typer.Typer) -> None:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from agent.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, print_json
+from agent.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, print_view
 from agent.system.clock import utc_now
-
-if TYPE_CHECKING:
-    from agent.runtime.hourly.close import HourlyReport
 
 
 def deliver(
@@ -33,6 +30,7 @@ def deliver(
     from agent.settings.load import load_settings
     from agent.system.account import act_as_owner
     from agent.system.stopping import stop_on_signals
+    from agent.views.deliver import deliver_view, render_deliver
 
     settings = load_settings(config)
     act_as_owner(settings.agent.state_dir)
@@ -40,27 +38,8 @@ def deliver(
     if scheduled:
         raise typer.Exit(run_scheduled(settings, utc_now(), stop_on_signals()))
     report = run_hourly(settings, utc_now(), push=not no_push, stopping=stop_on_signals())
-    if as_json:
-        print_json(report.to_json())
-    else:
-        typer.echo(_words(report))
+    print_view(deliver_view(report), render_deliver, as_json=as_json)
     raise typer.Exit(report.exit_code())
-
-
-def _words(report: HourlyReport) -> str:
-    lines = [
-        f"hours closed:         {len(report.closed.hours)}",
-        f"batches sealed:       {report.closed.batches}",
-        f"batches acknowledged: {report.pushed}",
-        f"batches waiting:      {report.waiting}",
-    ]
-    if report.resealed or report.purged:
-        lines.append(f"consent lowered:      {report.resealed} sealed again, {report.purged} purged")
-    if report.bundle is not None:
-        lines.append(f"bundle:               {report.bundle}")
-    if report.problem is not None:
-        lines.append(str(report.problem))
-    return "\n".join(lines)
 
 
 def register(app: typer.Typer) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from agent.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, print_json
+from agent.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, print_view
 from agent.system.clock import utc_now
 
 
@@ -19,16 +19,13 @@ def doctor(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None
     """
     from agent.settings.load import load_settings
     from agent.system.account import act_as_owner
-    from agent.views.doctor import examine, render_report
+    from agent.views.doctor import examine, render_doctor
 
     settings = load_settings(config)
     act_as_owner(settings.agent.state_dir)
-    report = examine(settings, utc_now())
-    if as_json:
-        print_json(report.to_json())
-    else:
-        typer.echo(render_report(report))
-    raise typer.Exit(report.exit_code)
+    view = examine(settings, utc_now())
+    print_view(view, render_doctor, as_json=as_json)
+    raise typer.Exit(view.exit_code)
 
 
 def register(app: typer.Typer) -> None:

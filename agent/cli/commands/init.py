@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from agent.cli.options import DEFAULT_CONFIG, AsJson, print_json
+from agent.cli.options import DEFAULT_CONFIG, AsJson, print_view
 from agent.settings.schema import ProductType
 
 EPILOG = """\
@@ -57,6 +57,8 @@ def init(
     """Read the product's home folder and write the agent's configuration. Asks nothing, copies no password."""
     from agent.product.homes.dispatch import product_of
     from agent.product.instance.setup import SetupWishes, set_up
+    from agent.settings.load import load_settings
+    from agent.views.init import init_view, render_init
 
     report = set_up(
         SetupWishes(
@@ -74,24 +76,4 @@ def init(
             force=force,
         )
     )
-    from agent.product.database.connect import access_report
-    from agent.settings.load import load_settings
-
-    lines, facts = access_report(load_settings(output or config))
-    if as_json:
-        answer = {"found": dict(report.found), "written": report.written, "next": report.next_steps}
-        print_json({**answer, "databaseLogin": facts})
-        return
-    width = max(len(name) for name, _ in report.found)
-    typer.echo("Found:")
-    for name, value in report.found:
-        typer.echo(f"  {name.ljust(width)}  {value}")
-    typer.echo("Database login:")
-    for line in lines:
-        typer.echo(f"  {line}")
-    typer.echo("Written:")
-    for line in report.written:
-        typer.echo(f"  {line}")
-    typer.echo("Next:")
-    for number, step in enumerate(report.next_steps, start=1):
-        typer.echo(f"  {number}. {step}")
+    print_view(init_view(report, load_settings(output or config)), render_init, as_json=as_json)

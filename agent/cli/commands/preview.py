@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from agent.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, print_json
+from agent.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, print_json, print_view
 from agent.errors import UsageError
 from agent.system.clock import utc_now
 
@@ -30,26 +30,22 @@ def preview(
     from agent.model import ConsentLevel
     from agent.settings.load import load_settings
     from agent.system.account import act_as_owner
-    from agent.views.preview import read_difference, read_preview
+    from agent.views.preview import read_difference, read_preview, render_difference, summary
 
     if level not in (None, ConsentLevel.BASIC, ConsentLevel.EXTENDED):
         raise UsageError(f"There is no consent level {level!r}.", do="Use --level basic or --level extended.")
     settings, now = load_settings(config), utc_now()
     act_as_owner(settings.agent.state_dir)
     if diff:
-        lines = read_difference(settings, now)
-        if as_json:
-            print_json({"diff": lines})
-        else:
-            typer.echo("\n".join(lines) or "Extended adds nothing to this hour.")
+        print_view(read_difference(settings, now), render_difference, as_json=as_json)
         return
-    shown = read_preview(settings, now, None if level is None else ConsentLevel(level))
+    view = read_preview(settings, now, None if level is None else ConsentLevel(level))
     if as_json:
-        print_json(shown.to_json())
+        print_json(view)
         return
-    for item in shown.shown:
-        typer.echo(item.document, nl=False)
-    for line in shown.summary():
+    for batch in view.batches:
+        typer.echo(bytes(batch.document), nl=False)
+    for line in summary(view):
         typer.echo(line, err=True)
 
 

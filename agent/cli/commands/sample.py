@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from agent.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, print_json
+from agent.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, print_view
 
 
 def sample(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
@@ -16,16 +16,13 @@ def sample(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None
     """
     from agent.settings.load import load_settings
     from agent.system.account import act_as_owner
-    from agent.views.sample import read_once, render_once
+    from agent.views.sample import read_sample, render_sample
 
     settings = load_settings(config)
     act_as_owner(settings.agent.state_dir)
-    taken = read_once(settings)
-    if as_json:
-        print_json(taken.to_json())
-    else:
-        typer.echo(render_once(taken))
-    raise typer.Exit(taken.exit_code)
+    view = read_sample(settings)
+    print_view(view, render_sample, as_json=as_json)
+    raise typer.Exit(view.exit_code)
 
 
 def register(app: typer.Typer) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from agent.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, print_json
+from agent.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, print_view
 from agent.system.clock import utc_now
 
 
@@ -17,17 +17,13 @@ def status(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None
     """
     from agent.settings.load import load_settings
     from agent.system.account import act_as_owner
-    from agent.views.health import read_health
-    from agent.views.health_text import render_health
+    from agent.views.status import read_status, render_status
 
     settings = load_settings(config)
     act_as_owner(settings.agent.state_dir)
-    health = read_health(settings, utc_now())
-    if as_json:
-        print_json(health.to_json())
-    else:
-        typer.echo(render_health(health))
-    raise typer.Exit(health.exit_code)
+    view = read_status(settings, utc_now())
+    print_view(view, render_status, as_json=as_json)
+    raise typer.Exit(view.exit_code)
 
 
 def register(app: typer.Typer) -> None:

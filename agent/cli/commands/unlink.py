@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
-from agent.cli.linking import agree, link_folder_for, note, open_audit, open_cloud
-from agent.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, print_json
+from agent.cli.asking import agree
+from agent.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, print_view
+from agent.system.clock import utc_now
 
 
 def unlink(
@@ -28,35 +29,15 @@ def unlink(
 
     Example: portfolio-agent unlink --local
     """
-    from agent.link.flow import BY_HAND, revoke
-    from agent.link.record import remove_link
+    from agent.runtime import linking
     from agent.settings.load import load_settings
+    from agent.views.link import render_unlink, unlink_view
 
-    settings = load_settings(config)
-    folder = link_folder_for(settings)
-    with open_audit(settings) as store:
+    def confirm() -> None:
         agree("End the link? A new key from the cloud is needed to link again.", yes=yes)
-        known: bool | None = None
-        if not local:
-            with open_cloud(settings) as client:
-                known = revoke(folder, client)
-        removed = remove_link(settings.link_dir)
-        note(store, "link.removed", way="local" if local else "cloud and local", known_to_cloud=known)
-    if as_json:
-        print_json({"revokedInCloud": known, "removed": [str(path) for path in removed]})
-        return
-    if local:
-        typer.echo(f"The cloud was not told. {BY_HAND}")
-    else:
-        typer.echo("Revoked in the cloud." if known else "The cloud did not know this link any more.")
-    for path in removed:
-        typer.echo(f"Removed {path}")
-    if not removed:
-        typer.echo("There was nothing to remove here.")
-    typer.echo(
-        "What waits to be sent is kept here and is not sent without a new link. Sampling goes on; "
-        "bundles by hand hold Basic data: portfolio-agent bundle"
-    )
+
+    done = linking.unlink(load_settings(config), confirm, utc_now, local=local)
+    print_view(unlink_view(done, local=local), render_unlink, as_json=as_json)
 
 
 def register(app: typer.Typer) -> None:

@@ -1,6 +1,6 @@
 """What is done with the proof of `readonly`: the product's database is opened, refused or reported by it.
 
-In:   the settings; the login is read anew for each connection. Out: an engine for every source, or words for an admin.
+In:   the settings; the login is read anew for each connection. Out: an engine for every source, or the proof itself.
 An account of the agent's own that may write is refused; the product's own login may write by nature and is used all
 the same, in sessions that cannot (`[database] allow_writable_login` turns either round).
 """
@@ -13,21 +13,6 @@ from agent.errors import SourceError
 from agent.product.database.errors import database_errors
 from agent.product.database.proof import WriteProof, prove
 from agent.settings import Settings
-
-
-def access_report(settings: Settings) -> tuple[list[str], dict[str, object]]:
-    """What to print about the login, and the same as JSON; also when the database cannot be asked now."""
-    if not settings.database.enabled:
-        return ["The database is not read."], {"asked": False, "why": "disabled"}
-    try:
-        proof = prove_access(settings)
-    except SourceError as error:
-        line = f"Whether the login can write was not asked: {error.what} {error.why}".rstrip()
-        return [line], {"asked": False, "why": error.reason}
-    lines = proof.lines()
-    if proof.can_write and settings.database.refuses_writable_login:
-        lines.append("The agent will not use it (allow_writable_login is false for an own account).")
-    return lines, {"asked": True, **proof.to_json()}
 
 
 def prove_access(settings: Settings, limit_s: float = 5.0) -> WriteProof:

@@ -81,15 +81,6 @@ class WriteProof:
         """What closes it."""
         return (STRICT if self.script else FILE_MODE) if self.left_open else ""
 
-    def to_json(self) -> dict[str, object]:
-        """The same for scripts."""
-        return {
-            "canWrite": self.can_write,
-            "mayWrite": list(self.findings),
-            "mayReadToo": list(self.too_wide),
-            "leftOpen": list(self.left_open),
-        }
-
     def lines(self) -> list[str]:
         """For a person: the verdict, what it rests on, and the cure."""
         if not self.can_write:

@@ -15,7 +15,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 from agent.aggregation import Event, aggregate, audit_events, watch, with_events
 from agent.aggregation.cluster_rows import without_cluster_rows
@@ -239,16 +238,3 @@ class HourlyReport:
     def exit_code(self) -> int:
         """What the command returns."""
         return 0 if self.problem is None else self.problem.exit_code
-
-    def to_json(self) -> dict[str, Any]:
-        """The same for scripts."""
-        return {
-            "hoursClosed": len(self.closed.hours),
-            "batchesSealed": self.closed.batches,
-            "batchesResealed": self.resealed,
-            "batchesPurged": self.purged,
-            "batchesAcknowledged": self.pushed,
-            "batchesWaiting": self.waiting,
-            "bundle": None if self.bundle is None else str(self.bundle),
-            "problem": None if self.problem is None else str(self.problem),
-        }

@@ -1,12 +1,11 @@
-"""The words of `doctor`: one Check a stage, grouped by area, and how a report is printed."""
+"""The words of `doctor`: one Check a stage, grouped by area, and how they are printed."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
-from typing import Any
 
 from agent import __version__
 from agent.errors import AgentError, ConfigError
@@ -47,33 +46,24 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
-    """Every check of one run."""
+class DoctorView:
+    """Every check of one run; `exit_code` is 0 when nothing failed, else 1."""
 
     taken_at: datetime
+    version: str
     checks: tuple[Check, ...]
+    exit_code: int
 
     @property
     def failed(self) -> tuple[Check, ...]:
         """The stages that failed."""
         return tuple(check for check in self.checks if check.state is State.FAILED)
 
-    @property
-    def exit_code(self) -> int:
-        """0 when nothing failed, else 1."""
-        return 1 if self.failed else 0
 
-    def to_json(self) -> dict[str, Any]:
-        """The same facts for scripts."""
-        return {
-            "takenAt": self.taken_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-            "version": __version__,
-            "checks": [
-                {name: str(getattr(check, name)) for name in Check.__slots__ if getattr(check, name)}
-                for check in self.checks
-            ],
-            "exitCode": self.exit_code,
-        }
+def doctor_view(taken_at: datetime, checks: Iterable[Check]) -> DoctorView:
+    """The checks of one run as a view."""
+    found = tuple(checks)
+    return DoctorView(taken_at, __version__, found, int(any(check.state is State.FAILED for check in found)))
 
 
 def failed_by(area: Area, name: str, error: AgentError) -> Check:
@@ -82,15 +72,15 @@ def failed_by(area: Area, name: str, error: AgentError) -> Check:
     return Check(area, name, State.FAILED, error.what, mistakes or error.why, error.do, getattr(error, "reason", ""))
 
 
-def render_report(report: Report) -> str:
+def render_doctor(view: DoctorView) -> str:
     """The text of `doctor`: every stage on a line of its own, then what failed, why, and what to do."""
-    lines = [f"Portfolio Agent {__version__}: doctor, {report.taken_at:%Y-%m-%d %H:%M:%S} UTC"]
+    lines = [f"Portfolio Agent {view.version}: doctor, {view.taken_at:%Y-%m-%d %H:%M:%S} UTC"]
     for area in Area:
-        lines += _area_lines(area, [check for check in report.checks if check.area is area])
-    if not report.failed:
+        lines += _area_lines(area, [check for check in view.checks if check.area is area])
+    if not view.failed:
         return "\n".join([*lines, "", "All is well."])
-    lines += ["", f"{len(report.failed)} of {len(report.checks)} stages failed:"]
-    for number, check in enumerate(report.failed, 1):
+    lines += ["", f"{len(view.failed)} of {len(view.checks)} stages failed:"]
+    for number, check in enumerate(view.failed, 1):
         lines.append(f"  {number}. {check.area} {check.name}: {printable(check.text)}")
         lines += [f"     Why: {printable(check.why)}"] if check.why else []
         lines += [f"     Do:  {printable(check.do)}"] if check.do else []

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from agent.errors import AgentError
 from agent.settings import Settings
 from agent.system.clock import monotonic_s
-from agent.views.doctor.checks import Area, Check, Report, State, failed_by
+from agent.views.doctor.checks import Area, Check, DoctorView, State, doctor_view, failed_by
 
 LIMIT_S = 60.0
 AREA_S = {
@@ -25,7 +25,7 @@ AREA_S = {
 Examine = Callable[[Settings, datetime, float], Iterator[Check]]
 
 
-def examine(settings: Settings, now: datetime, limit_s: float = LIMIT_S) -> Report:
+def examine(settings: Settings, now: datetime, limit_s: float = LIMIT_S) -> DoctorView:
     """Examine everything that the configuration switches on, within `limit_s` seconds in total. Never raises."""
     began = monotonic_s()
     checks: list[Check] = []
@@ -33,7 +33,7 @@ def examine(settings: Settings, now: datetime, limit_s: float = LIMIT_S) -> Repo
         gone_s = monotonic_s() - began
         left_s = min(limit_s - gone_s, AREA_S[area])
         checks += _within(area, examiner, settings, now + timedelta(seconds=gone_s), left_s)
-    return Report(now, tuple(checks))
+    return doctor_view(now, checks)
 
 
 def _examiners() -> dict[Area, Examine]:

@@ -43,7 +43,7 @@ def examine_store(settings: Settings, _now: datetime, _limit_s: float) -> Iterat
     """Who runs, how much room there is, and whether the file is whole."""
     from agent.store.database import FILE_NAME, open_store
     from agent.store.reserve import free_bytes
-    from agent.views.health import lock_is_held
+    from agent.views.lock import lock_is_held
 
     folder = settings.agent.state_dir
     running = lock_is_held(folder)

@@ -14,7 +14,7 @@ import pytest
 
 from agent.catalog import load_catalog
 from agent.errors import SourceError
-from agent.product.database.connect import access_report, refuse_writable
+from agent.product.database.connect import refuse_writable
 from agent.product.database.engine import open_engine
 from agent.product.database.jdbc import DatabaseAddress
 from agent.product.database.proof import (
@@ -376,22 +376,6 @@ def test_the_guardrails_refuse_a_writable_account(
     found = {sample.series.metric for sample in source.read(10).samples}
     assert {metric for metric in found if not metric.startswith("database.")} == {"jira.guardrail.projects"}
     source.close()
-
-
-def test_the_report_says_what_and_how_to_mend_it(postgres: PostgresServer, database: str, tmp_path: Path) -> None:
-    """`init` and `config check`: a product's own login may write, and the words name the script; never a password."""
-    url = f"jdbc:postgresql://{postgres.host}:{postgres.port}/{database}"
-    home = write_home(tmp_path, url=url, user=postgres.superuser, password=postgres.password)
-    settings = Settings(InstanceSettings(ProductType.JIRA, home, home / "shared"))
-    lines, facts = access_report(settings)
-    assert (facts["asked"], facts["canWrite"]) == (True, True)
-    assert lines[0].startswith("The login MAY WRITE")
-    assert any("config/database/postgresql.sql" in line for line in lines)
-    assert postgres.password not in "\n".join(lines)
-    away = write_home(tmp_path / "away", url="jdbc:postgresql://127.0.0.1:1/none")
-    lines, facts = access_report(Settings(InstanceSettings(ProductType.JIRA, away, away / "shared")))
-    assert facts == {"asked": False, "why": "refused"}
-    assert "was not asked" in lines[0]
 
 
 def test_the_key_is_read_from_the_file(tmp_path: Path) -> None:

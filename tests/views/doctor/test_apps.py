@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from agent.settings import AppsSettings, Settings
-from agent.views.doctor import Area, Check, State, examine, render_report
+from agent.views.doctor import Area, Check, State, examine, render_doctor
+from agent.views.render_json import render_json
 from tests.support.app_manager import PERSONAL, SEN, TOKEN, AppManagerServer, app_manager
 from tests.support.jvm import write_secret
 from tests.views.doctor.test_doctor import only_failure, settings_of
@@ -30,7 +31,7 @@ def settings(server: AppManagerServer, folder: Path, token: str = TOKEN) -> Sett
 
 def checks_of(settings: Settings) -> dict[str, Check]:
     report = examine(settings, datetime.now(UTC))
-    text = render_report(report) + repr(report.to_json())
+    text = render_doctor(report) + render_json(report)
     assert [word for word in (TOKEN, SEN, *PERSONAL) if word in text] == []
     return {check.name: check for check in report.checks if check.area is Area.APPS}
 

@@ -33,8 +33,10 @@ from agent.settings import (
     Settings,
 )
 from agent.store.database import FILE_NAME
-from agent.views.doctor import Area, Check, Report, State, examine, render_report
+from agent.views.doctor import Area, Check, State, examine, render_doctor
+from agent.views.doctor.checks import doctor_view
 from agent.views.doctor.jmx import find_java
+from agent.views.render_json import render_json
 from tests.jmx.conftest import free_port
 from tests.support.badjmx import BadJmx
 from tests.support.cloud import KEY, ROOT, Receiver, receiver
@@ -312,7 +314,7 @@ def test_database_rights_of_the_products_login(tmp_path: Path, postgres: Postgre
     assert (check.state, check.code) == (State.OK, "writable")
     assert "The product's own login may write" in check.text
     assert 'login = "own"' in check.do
-    assert check.do in render_report(Report(NOW, (check,)))
+    assert check.do in render_doctor(doctor_view(NOW, (check,)))
 
 
 def test_database_wrong_password(tmp_path: Path, postgres: PostgresServer) -> None:
@@ -514,7 +516,7 @@ def test_no_secret_is_printed_or_in_a_command_line(tmp_path: Path, jvm_of: Start
         stop.set()
         watcher.join()
     assert seen == []
-    assert PASSWORD not in render_report(report) + json.dumps(report.to_json())
+    assert PASSWORD not in render_doctor(report) + render_json(report)
 
 
 def test_hung_servers_cost_their_time_and_no_more(tmp_path: Path) -> None:
@@ -535,7 +537,7 @@ def test_hung_servers_cost_their_time_and_no_more(tmp_path: Path) -> None:
 def test_text_of_a_server_cannot_steer_the_terminal() -> None:
     """What came from outside is escaped before it is printed."""
     check = Check(Area.JMX, "login", State.FAILED, "evil \x1b[2J\u202e text", "why \n forged", "do")
-    shown = render_report(Report(NOW, (check,)))
+    shown = render_doctor(doctor_view(NOW, (check,)))
     assert "\x1b" not in shown
     assert "\u202e" not in shown
     assert "forged" in shown

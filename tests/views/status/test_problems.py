@@ -14,8 +14,8 @@ from agent.store import InstanceLock, delivery_state, open_store, outbox
 from agent.store.delivery_state import DeliveryState
 from agent.store.losses import count_loss
 from agent.store.ticks import TickWriter
-from agent.views.health import Health, read_health
-from agent.views.health_text import render_health
+from agent.views.status import StatusView, read_status, render_status
+from agent.views.status.view import LinkPresent
 from tests.support.batches import batch, hour
 from tests.support.cloud import KEY, Receiver, receiver
 from tests.support.standing import Agent, standing
@@ -41,17 +41,17 @@ def linked(tmp_path: Path, cloud: Receiver) -> Iterator[Agent]:
     lock.release()
 
 
-def health_of(agent: Agent, now: datetime | None = None) -> Health:
-    """The health now; every problem it has says what to do and is printed."""
-    health = read_health(agent.settings, now or datetime.now(UTC))
-    text = render_health(health)
-    for problem in health.problems:
+def status_of(agent: Agent, now: datetime | None = None) -> StatusView:
+    """The status now; every problem it has says what to do and is printed."""
+    view = read_status(agent.settings, now or datetime.now(UTC))
+    text = render_status(view)
+    for problem in view.problems:
         assert problem.what
         assert problem.do
         assert problem.what in text
         assert problem.do in text
-    assert ("All is well." in text) == (health.problems == [])
-    return health
+    assert ("All is well." in text) == (not view.problems)
+    return view
 
 
 def link_of(agent: Agent) -> LinkRecord:
@@ -63,17 +63,18 @@ def link_of(agent: Agent) -> LinkRecord:
 
 def test_all_is_well(linked: Agent) -> None:
     """Linked, running, a fresh tick, nothing waits: 0, and the text says so."""
-    health = health_of(linked)
-    assert (health.exit_code, health.problems) == (0, [])
-    assert health.link["organisation"] == "Example Organisation"
-    assert KEY.reveal() not in render_health(health)
+    view = status_of(linked)
+    assert (view.exit_code, view.problems) == (0, ())
+    assert isinstance(view.link, LinkPresent)
+    assert view.link.organisation == "Example Organisation"
+    assert KEY.reveal() not in render_status(view)
 
 
 def test_never_ran_and_not_linked(tmp_path: Path) -> None:
     """Before the first run: exit 4, and what to start and to link."""
-    health = health_of(standing(tmp_path))
-    assert health.exit_code == 4
-    assert {problem.what for problem in health.problems} == {
+    view = status_of(standing(tmp_path))
+    assert view.exit_code == 4
+    assert {problem.what for problem in view.problems} == {
         "Not linked: nothing is sent.",
         "The agent has not run yet.",
     }
@@ -83,16 +84,16 @@ def test_dead_daemon(tmp_path: Path) -> None:
     """Nobody holds the lock: exit 1 offline, and where to look."""
     agent = standing(tmp_path, mode="offline")
     agent.tick()
-    health = health_of(agent)
-    assert health.exit_code == 1
-    assert "The agent is not running." in [problem.what for problem in health.problems]
+    view = status_of(agent)
+    assert view.exit_code == 1
+    assert "The agent is not running." in [problem.what for problem in view.problems]
 
 
 def test_stale_tick(linked: Agent) -> None:
     """A daemon that runs without storing ticks is not well."""
-    health = health_of(linked, datetime.now(UTC) + timedelta(seconds=10))
-    assert health.exit_code == 1
-    assert [problem.what for problem in health.problems] == ["No fresh tick."]
+    view = status_of(linked, datetime.now(UTC) + timedelta(seconds=10))
+    assert view.exit_code == 1
+    assert [problem.what for problem in view.problems] == ["No fresh tick."]
 
 
 def test_failing_source(linked: Agent) -> None:
@@ -101,7 +102,7 @@ def test_failing_source(linked: Agent) -> None:
     store = open_store(linked.settings.agent.state_dir)
     TickWriter(store, 3600).append(Tick(datetime.now(UTC), (), (report,)))
     store.close()
-    (problem,) = health_of(linked).problems
+    (problem,) = status_of(linked).problems
     assert problem.what.startswith("jmx gives nothing (last answered ")
     assert (problem.why, problem.do, problem.exit_code) == ("Nobody listens.", "Start it.", 1)
 
@@ -120,21 +121,21 @@ def test_nothing_confirmed_for_two_hours(linked: Agent) -> None:
     """Linked, and something waits for more than two hours after its hour without a word from the cloud: exit 3 (X1)."""
     put_waiting(linked)
     soon, late = hour().end + timedelta(hours=1), hour().end + timedelta(hours=2, minutes=1)
-    assert health_of(linked, soon).exit_code != 3
-    health = health_of(linked, late)
-    assert health.exit_code == 3
-    assert any(problem.what.startswith("1 batches wait since the hour") for problem in health.problems)
+    assert status_of(linked, soon).exit_code != 3
+    view = status_of(linked, late)
+    assert view.exit_code == 3
+    assert any(problem.what.startswith("1 batches wait since the hour") for problem in view.problems)
 
 
 def test_failing_pushes_and_refused_key(linked: Agent) -> None:
     """A failing push and a refused key are exit 3, each with its cause."""
     now = datetime.now(UTC)
     put_waiting(linked, DeliveryState(failing_since=now, last_answer="connection refused", do="Check the proxy."))
-    health = health_of(linked, hour().end)
-    assert health.exit_code == 3
-    assert "connection refused" in [problem.why for problem in health.problems]
+    view = status_of(linked, hour().end)
+    assert view.exit_code == 3
+    assert "connection refused" in [problem.why for problem in view.problems]
     put_waiting(linked, DeliveryState(hold="401", hold_key="0", do="Run: portfolio-agent link"))
-    assert "The cloud refuses the key; everything is held." in [problem.what for problem in health_of(linked).problems]
+    assert "The cloud refuses the key; everything is held." in [problem.what for problem in status_of(linked).problems]
 
 
 @pytest.mark.fault(91)
@@ -143,7 +144,7 @@ def test_key_that_ends(linked: Agent) -> None:
     ends = link_of(linked).key_expires_at
     assert ends is not None
     for instant, code in ((ends - timedelta(days=2), 1), (ends + timedelta(minutes=1), 3)):
-        (problem,) = [one for one in health_of(linked, instant).problems if "portfolio-agent link" in one.do]
+        (problem,) = [one for one in status_of(linked, instant).problems if "portfolio-agent link" in one.do]
         assert problem.exit_code == code
 
 
@@ -153,24 +154,24 @@ def test_losses_are_listed(linked: Agent) -> None:
     with store.transaction() as connection:
         count_loss(connection, "tick-not-stored", 3, datetime.now(UTC))
     store.close()
-    health = health_of(linked)
-    assert [(loss["reason"], loss["count"]) for loss in health.losses] == [("tick-not-stored", 3)]
-    assert "3 x tick-not-stored" in render_health(health)
+    view = status_of(linked)
+    assert [(loss.reason, loss.count) for loss in view.losses] == [("tick-not-stored", 3)]
+    assert "3 x tick-not-stored" in render_status(view)
 
 
 def test_unclosed_hours(linked: Agent) -> None:
     """Hours that nobody closes are told, with the command that shows why."""
     linked.tick(at=datetime.now(UTC) - timedelta(hours=5))
-    health = health_of(linked)
-    assert health.exit_code == 3
-    assert any(problem.what.startswith("Hours are not closed since") for problem in health.problems)
+    view = status_of(linked)
+    assert view.exit_code == 3
+    assert any(problem.what.startswith("Hours are not closed since") for problem in view.problems)
 
 
 @pytest.mark.fault(105)
 def test_hostile_texts_are_escaped(linked: Agent) -> None:
     """What a product or the cloud says cannot steer the terminal."""
     put_waiting(linked, DeliveryState(failing_since=datetime.now(UTC), last_answer="a\x1b[2J\nb", do="c\u202ed"))
-    text = render_health(read_health(linked.settings, datetime.now(UTC)))
+    text = render_status(read_status(linked.settings, datetime.now(UTC)))
     assert "\x1b" not in text
     assert "\u202e" not in text
     assert "\\x1b[2J\\nb" in text

@@ -16,7 +16,7 @@ from agent.store import Store, open_store
 from agent.store.costs import QueryCost, load_costs, save_costs
 from agent.store.thresholds import ThresholdStatus, put_threshold_statuses
 from agent.store.ticks import TickWriter
-from agent.views.guardrails import guardrail_rows, guardrails_against_thresholds, slow_queries
+from agent.views.status.guardrails import guardrail_rows, guardrails_against_thresholds, slow_queries
 from tests.support.standing import standing
 
 NOW = datetime(2026, 11, 22, 19, 0, tzinfo=UTC)
@@ -41,8 +41,8 @@ def test_worst_first_and_nothing_about_what_is_well(store: Store) -> None:
     with store.transaction() as connection:
         put_threshold_statuses(store, connection, [USERS, well, epics])
     found = guardrails_against_thresholds(store)
-    assert [item["level"] for item in found] == ["exceeding", "approaching", "optimal"]
-    assert guardrail_rows(found, []) == [
+    assert [item.level for item in found] == ["exceeding", "approaching", "optimal"]
+    assert guardrail_rows(found, ()) == [
         ("Guardrail", "jira.guardrail.epics exceeding: about 100,001, limit 100,000 (2026-11-22 19:00 UTC)"),
         ("", f"  source: {SOURCE}"),
         (
@@ -63,8 +63,8 @@ def test_slow_counts_are_told(store: Store) -> None:
     with store.transaction() as connection:
         save_costs(connection, [COST, ended, quick, gone])
     found = slow_queries(store, 120.0)
-    assert [item["query"] for item in found] == ["b", "comments"]
-    assert [text for _, text in guardrail_rows([], found)] == [
+    assert [item.query for item in found] == ["b", "comments"]
+    assert [text for _, text in guardrail_rows((), found)] == [
         "jira.guardrail.b: every 24 h, last run was ended after 30 s; estimated where the database can",
         "jira.guardrail.comments: every 40 min, last run took 24 s",
     ]
@@ -108,9 +108,7 @@ def test_status_of_a_closed_hour(tmp_path: Path) -> None:
         ("jira.guardrail.users", "approaching", 80_000),
     ]
     assert answer["guardrails"][1]["source"].startswith("https://")
-    assert [(item["metric"], item["everyS"]) for item in answer["slow_queries"]] == [
-        ("jira.guardrail.comments", 2400.0)
-    ]
+    assert [(item["metric"], item["everyS"]) for item in answer["slowQueries"]] == [("jira.guardrail.comments", 2400.0)]
     text = agent.run("status").stdout
     assert "jira.guardrail.users approaching: 80,000, warning at 75,000, limit 100,000" in text
     assert "jira.guardrail.comments: every 40 min, last run took 24 s" in text

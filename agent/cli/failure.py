@@ -1,0 +1,70 @@
+"""How a command ends that failed: words on standard error, under `--json` one document on standard output.
+
+Standard output, since whoever asked for JSON reads that and finds one document there whatever happens. The exit code
+is the same either way.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import typer
+from typer.exceptions import TyperException
+
+from agent.errors import AgentError
+
+if TYPE_CHECKING:
+    from agent.views.error import ConfigErrorFacts, ErrorFacts
+
+
+def wants_json(arguments: Sequence[str]) -> bool:
+    """Whether `--json` is among the options; asked of the words themselves, as they may be what cannot be parsed."""
+    options = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    return "--json" in options
+
+
+def run_for_people(command: Callable[..., Any]) -> int:
+    """Run the command line; typer tells usage errors and ends the process by itself."""
+    try:
+        command()
+    except AgentError as error:
+        print(f"portfolio-agent: {error}", file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+def run_for_scripts(command: Callable[..., Any]) -> int:
+    """Run the command line under `--json`: every error is a document, those of typer and faults of the agent too."""
+    from agent.views.error import ABORTED, INTERNAL, USAGE, ErrorFacts, facts_of
+
+    try:
+        return int(command(prog_name="portfolio-agent", standalone_mode=False) or 0)
+    except AgentError as error:
+        return _told(facts_of(error), error.exit_code)
+    except TyperException as error:
+        return _told(ErrorFacts(USAGE, error.format_message(), do=_help_of(error)), error.exit_code)
+    except typer.Abort:
+        return _told(ErrorFacts(ABORTED, "Nothing was answered, so nothing was done."), 1)
+    except BrokenPipeError:
+        raise
+    except Exception as error:  # a fault of ours: whoever reads JSON must get JSON, whoever mends it the traceback
+        import traceback
+
+        traceback.print_exc()
+        what = f"A fault in the agent: {type(error).__name__}."
+        return _told(ErrorFacts(INTERNAL, what, do="Please report it with what stands on standard error."), 1)
+
+
+def _told(facts: ErrorFacts | ConfigErrorFacts, exit_code: int) -> int:
+    from agent.views.error import ErrorView
+    from agent.views.render_json import render_json
+
+    typer.echo(render_json(ErrorView(facts)))
+    return exit_code
+
+
+def _help_of(error: TyperException) -> str:
+    context = getattr(error, "ctx", None)  # only a UsageError has one
+    return "" if context is None else f"See: {context.command_path} --help"

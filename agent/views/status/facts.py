@@ -1,0 +1,97 @@
+"""What `status` reads: everything at once, before anything is judged.
+
+In:   settings and the time. Out: `Facts`; of a store that is not there yet, `stored` is None.
+Asks neither the product nor the cloud; the store is opened read-only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from datetime import datetime
+
+from agent.errors import AgentError
+from agent.link.record import LinkRecord, read_link
+from agent.model import Hour
+from agent.settings import Settings
+from agent.store import Store, delivery_state, open_store, outbox, reserve
+from agent.store.cluster import ClusterState, cluster_state
+from agent.store.database import FILE_NAME
+from agent.store.delivery_state import DeliveryState
+from agent.store.hours import ClosedHour, closed_hours, hours_with_new_ticks
+from agent.store.losses import Loss, losses
+from agent.store.source_states import SourceState, source_states
+from agent.store.thresholds import ThresholdStatus
+from agent.store.ticks import last_tick
+from agent.system.private_file import trusted_owners
+from agent.views.lock import lock_is_held
+from agent.views.status.guardrails import guardrails_against_thresholds, slow_queries
+from agent.views.status.view import SlowQuery
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFacts:
+    """What the store tells, and the disk it lies on."""
+
+    last_tick: tuple[datetime, int] | None
+    cluster: ClusterState | None
+    free_bytes: int
+    reserve_spent: bool
+    oldest_open_hour: Hour | None
+    newest_closed_hour: ClosedHour | None
+    sources: tuple[SourceState, ...]
+    waiting: outbox.OutboxSize
+    delivery: DeliveryState
+    guardrails: tuple[ThresholdStatus, ...]
+    slow_queries: tuple[SlowQuery, ...]
+    losses: tuple[Loss, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """All that is known at `now`. `link` is None without one, or the error that kept it from being read."""
+
+    now: datetime
+    settings: Settings
+    running: bool
+    link: LinkRecord | AgentError | None
+    stored: StoredFacts | None
+
+
+def read_facts(settings: Settings, now: datetime) -> Facts:
+    """The facts as they are now. Raises StoreError when the store cannot be read."""
+    folder = settings.agent.state_dir
+    stored = None
+    running, link = lock_is_held(folder), _link(settings)
+    if (folder / FILE_NAME).exists():
+        with contextlib.closing(open_store(folder, read_only=True)) as store:
+            stored = _stored(settings, store)
+    return Facts(now, settings, running, link, stored)
+
+
+def _link(settings: Settings) -> LinkRecord | AgentError | None:
+    try:
+        return read_link(settings.link_dir, owners=trusted_owners(settings.agent.state_dir))
+    except AgentError as error:
+        return error
+
+
+def _stored(settings: Settings, store: Store) -> StoredFacts:
+    folder = settings.agent.state_dir
+    hours = closed_hours(store)
+    open_hours = [hour for hour, _ in hours_with_new_ticks(store, settings.hour.length_s)]
+    return StoredFacts(
+        last_tick=last_tick(store),
+        cluster=cluster_state(store),
+        # A full disk is asked of the file system itself: what cannot be written cannot be read from the store.
+        free_bytes=reserve.free_bytes(folder),
+        reserve_spent=reserve.spent(folder),
+        oldest_open_hour=open_hours[0] if open_hours else None,
+        newest_closed_hour=hours[-1] if hours else None,
+        sources=tuple(source_states(store)),
+        waiting=outbox.size(store),
+        delivery=delivery_state.load(store),
+        guardrails=guardrails_against_thresholds(store),
+        slow_queries=slow_queries(store, settings.sampling.interval_s),
+        losses=tuple(losses(store)),
+    )
