@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from tests.support.lanes import pytest_addoption, pytest_xdist_make_scheduler
 from tests.support.postgres import postgres
 
-__all__ = ["postgres"]
+__all__ = ["postgres", "pytest_addoption", "pytest_xdist_make_scheduler"]
 
 LEAKING = [
     *("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "CREDENTIALS_DIRECTORY", "STATE_DIRECTORY", "SSLKEYLOGFILE"),
