@@ -1,5 +1,5 @@
-"""Counts that take too long, through the real daemon on real servers: they slide, are estimated, say so in their row and
-in `status`, and a restart does not ask them again.
+"""Counts that take too long, through the real daemon on real servers: they slide, are estimated, say so in their row
+and in `status`, and a restart does not ask them again.
 
 The tables are small and stand in for large ones: what reads one sleeps until it is ended, and the server's own notes
 say millions of rows. So a slow count is slow and a quick one quick whatever else the machine does.
