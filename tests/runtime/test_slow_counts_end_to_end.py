@@ -99,9 +99,7 @@ def test_slow_counts_slide_and_are_estimated(tmp_path: Path, database: DemoDatab
     on_postgres = database.type == "postgres72"
     # A second is a thousand times what a quick count takes, so that it is quick on a busy machine as well.
     lengths = {"sampling__interval": "4s", "sampling__deadline": "3900ms", "hour__length": "8s"}
-    with running_agent(
-        tmp_path, database=database, offline=True, database__statement_timeout="1s", **lengths
-    ) as agent:
+    with running_agent(tmp_path, database=database, offline=True, database__statement_timeout="1s", **lengths) as agent:
         agent.start(ticks=2)
         found: dict[str, HourlyAggregate] = {}
         wanted = {WHOLE, QUICK, CONDITION} if on_postgres else {WHOLE, QUICK}

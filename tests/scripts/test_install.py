@@ -10,18 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.installed import main_pid, make_wheelhouse, run_probe_instead
+from tests.support.installed import main_pid, run_probe_instead, wheelhouse
 from tests.support.machine import Machine
-from tests.support.servers import require_root
+
+__all__ = ["wheelhouse"]  # the fixture
 
 TRACES = "find / -xdev -name '*portfolio*agent*' -not -path '/proc/*' -not -path '/mnt/*' | sort"
-
-
-@pytest.fixture(scope="module")
-def wheelhouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A wheelhouse of this checkout, for the machine's Python."""
-    require_root()
-    return make_wheelhouse(tmp_path_factory.mktemp("wheelhouse"))
 
 
 @pytest.fixture

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from tests.support.installed import REPOSITORY, make_wheelhouse
+from tests.support.installed import HOUSE, REPOSITORY, wheelhouse
 from tests.support.machine import Machine
-from tests.support.servers import require_root
+
+__all__ = ["wheelhouse"]  # the fixture
 
 CHECKOUT = "/home/person/check out"  # a space, since people have them
 AS_PERSON = (
@@ -22,15 +24,13 @@ AS_PERSON = (
 
 
 @pytest.fixture(scope="module")
-def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+def machine(wheelhouse: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     """A booted Debian with an ordinary user who has a checkout."""
-    require_root()
     checkout = tmp_path_factory.mktemp("checkout")
     for name in ("agent", "scripts", "requirements"):
         shutil.copytree(REPOSITORY / name, checkout / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(REPOSITORY / "pyproject.toml", checkout)
-    house = make_wheelhouse(tmp_path_factory.mktemp("wheelhouse"))
-    with Machine({checkout: "/mnt/checkout", house: "/mnt/house"}) as booted:
+    with Machine({checkout: "/mnt/checkout", wheelhouse: HOUSE}) as booted:
         booted.run(f"useradd --create-home person && cp -R /mnt/checkout '{CHECKOUT}' && chown -R person: '{CHECKOUT}'")
         yield booted
 

@@ -1,4 +1,7 @@
-"""A wheelhouse of this checkout, a machine it is installed on, and a stand-in for the daemon where the service manager is what is tested."""
+"""A wheelhouse of this checkout, a machine it is installed on, and a stand-in for the daemon.
+
+The stand-in serves where the service manager is what is tested.
+"""
 
 from __future__ import annotations
 
