@@ -17,15 +17,37 @@ import pytest
 
 LANES = "lanes"
 
-# Files and folders whose tests mostly wait, measured: less than half of their time is anybody's CPU.
+# Files and folders whose tests mostly wait: on a quiet machine about half of their time or less is anybody's CPU.
 WAITING = (
     "tests/e2e/",
     "tests/systemd/",
-    "tests/scripts/test_install.py",
-    "tests/scripts/test_setup.py",
+    "tests/runtime/test_cluster.py",
+    "tests/runtime/test_slow_counts_end_to_end.py",
+    "tests/runtime/resident/test_concealing.py",
+    "tests/runtime/test_upgrade.py",
+    "tests/delivery/test_push.py",
+    "tests/jmx/test_misbehaving.py",
 )
 # Files that take longest in their lane, longest first: begun last, one of them would be waited for alone.
-LONG: tuple[str, ...] = ()
+LONG = (
+    "tests/e2e/test_leaks_everywhere.py",
+    "tests/runtime/test_slow_counts_end_to_end.py",
+    "tests/systemd/test_daemon.py",
+    "tests/scripts/test_install.py",
+    "tests/e2e/test_bad_input.py",
+    "tests/e2e/test_logs.py",
+    "tests/e2e/test_signals.py",
+    "tests/runtime/resident/test_concealing.py",
+    "tests/runtime/test_cluster.py",
+    "tests/e2e/test_hung_home.py",
+    "tests/systemd/test_service.py",
+    "tests/product/database/test_roles_products.py",
+    "tests/sources/test_contract.py",
+    "tests/jmx/test_modes.py",
+    "tests/sources/guardrails/test_source.py",
+    "tests/e2e/test_leaks_of_the_machine.py",
+    "tests/scripts/test_setup.py",
+)
 
 
 def waits(file: str) -> bool:
@@ -46,7 +68,7 @@ def next_file(queue: Iterable[str], *, waiting: bool) -> str | None:
     return own if own is not None or waiting else next(iter(files), None)
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
+def add_option(parser: pytest.Parser) -> None:
     """The number of workers of the waiting lane."""
     parser.addoption(
         "--waiting-workers", type=int, default=0, metavar="N", help="so many of --numprocesses take tests that wait"
