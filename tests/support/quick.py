@@ -18,9 +18,7 @@ ROOT = Path(__file__).parents[2]
 # Files whose tests let the agent start a process.
 STARTED_BY_THE_AGENT: tuple[str, ...] = ()
 # Fixtures of a conftest that start a process; what a module imports is seen by itself.
-STARTING = frozenset(
-    ("postgres", "mariadb", "jvm", "java", "jvm_of", "plain_jvm", "fixture_classes", "running_receiver")
-)
+STARTING = {"postgres", "mariadb", "jvm", "java", "jvm_of", "plain_jvm", "fixture_classes", "running_receiver"}
 _STARTS = re.compile(r"^\s*(?:import|from) (?:subprocess|multiprocessing)\b", re.MULTILINE)
 _NEEDS = re.compile(r"^\s*from tests\.support\.(?:servers|needs) import", re.MULTILINE)
 _OURS = re.compile(r"^\s*(?:from|import) ((?:tests|scripts)(?:\.\w+)*)(?: import ([\w, ]+))?", re.MULTILINE)

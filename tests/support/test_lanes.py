@@ -60,7 +60,7 @@ def test_one_session_runs_both_lanes(tmp_path: Path) -> None:
 
 
 def test_imports_tell_what_is_quick(tmp_path: Path) -> None:
-    """A file that starts processes itself, or through what it imports, is not quick; one that asks for a server neither."""
+    """A file that starts processes, itself or by what it imports, is not quick; nor is one that asks for a server."""
     texts = {
         "tests/__init__.py": "",
         "tests/support/__init__.py": "",
