@@ -11,7 +11,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -55,19 +55,20 @@ def silent_server(answer: bytes | None) -> Iterator[int]:
                     connection, _ = listener.accept()
                 except OSError:
                     return
-                if answer is None:
-                    kept.append(connection)
-                else:
-                    connection.sendall(answer)
-                    connection.close()
+                kept.append(connection)
+                if answer is not None:
+                    with connection, suppress(OSError):  # whoever asked may be gone
+                        connection.sendall(answer)
 
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
-        yield listener.getsockname()[1]
-        listener.shutdown(socket.SHUT_RDWR)
-        thread.join(5)
-        for connection in kept:
-            connection.close()
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+            thread.join()
+            for connection in kept:
+                connection.close()
 
 
 @pytest.fixture(scope="module")
