@@ -14,7 +14,8 @@ from tests.support.agent import running_agent
 from tests.support.cloud import receiver, wait_until
 from tests.support.servers import require
 
-KILLS = 10
+# After how many ticks of a life it ends: four die while they start, on whatever machine, and six have stored something.
+LIVES = (0, 0, 0, 0, 1, 1, 1, 1, 2, 2)
 
 
 @pytest.mark.fault(1)
@@ -24,13 +25,13 @@ def test_no_announced_tick_is_missing_after_ten_kills(tmp_path: Path) -> None:
     print(f"seed {seed}")
     moments = random.Random(seed)
     with running_agent(tmp_path, hour__length="1h") as agent:
-        for _ in range(KILLS):
-            agent.start(ticks=0)
-            time.sleep(moments.uniform(0.1, 2.5))  # the moment itself is what is tried
+        for ticks in moments.sample(LIVES, len(LIVES)):
+            agent.start(ticks=ticks)
+            time.sleep(moments.uniform(0.0, 1.1))  # the moment itself is what is tried, within one interval
             agent.kill()
-            wait_until(lambda: not agent.processes(), 5)
+            wait_until(lambda: not agent.processes())
         announced = set(agent.stored_ticks())
-        assert announced, agent.log_text()
+        assert len(announced) >= sum(LIVES), agent.log_text()
         connection = sqlite3.connect(f"file:{agent.state / 'agent.sqlite3'}?mode=ro", uri=True)
         stored = {number for (number,) in connection.execute("SELECT number FROM tick")}
         integrity = connection.execute("PRAGMA integrity_check").fetchall()

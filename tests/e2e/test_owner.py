@@ -58,9 +58,9 @@ def owners(folder: Path) -> dict[str, int]:
     return {str(path.relative_to(folder)): path.lstat().st_uid for path in sorted(folder.rglob("*"))}
 
 
-def ran(agent: RunningAgent, *arguments: str) -> None:
+def ran(agent: RunningAgent, *arguments: str, codes: tuple[int, ...] = (0, 1)) -> None:
     done = agent.run(*arguments)
-    assert done.returncode in (0, 1), f"{arguments}: {done.returncode}\n{done.stdout}{done.stderr}"
+    assert done.returncode in codes, f"{arguments}: {done.returncode}\n{done.stdout}{done.stderr}"
 
 
 def test_commands_of_root_leave_nothing_of_root_behind(open_folder: Path, python: str) -> None:
@@ -77,7 +77,9 @@ def test_commands_of_root_leave_nothing_of_root_behind(open_folder: Path, python
         assert agent.daemon is not None
         assert Path(f"/proc/{agent.daemon.pid}").stat().st_uid == SERVICE
         assert agent.stop() == 0
-        for command in ("deliver", "preview", "bundle", "status"):
+        for command in ("deliver", "preview", "bundle"):
             ran(agent, command)
+        # 3: on a busy machine hours of 3 s wait to be closed by now, since the daemon has ended.
+        ran(agent, "status", codes=(0, 1, 3))
         assert set(owners(agent.state).values()) == {SERVICE}, owners(agent.state)
         assert set(owners(agent.link_dir).values()) == {SERVICE}, owners(agent.link_dir)

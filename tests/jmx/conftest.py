@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import socket
 import subprocess
 from collections.abc import Callable, Iterator
@@ -13,8 +11,10 @@ import pytest
 
 from agent.jmx.model import Target, TransportName
 from tests.jmx.double import Double
+from tests.support.java_classes import classes_of
 from tests.support.jmx_fixtures import clock, java, jvm_of, plain_jvm, transport
 from tests.support.jvm_beans import jvm
+from tests.support.servers import require
 
 __all__ = ["clock", "java", "jvm", "jvm_of", "plain_jvm", "transport"]  # fixtures of tests.support
 
@@ -73,14 +73,9 @@ class Jvm:
 
 
 @pytest.fixture(scope="session")
-def fixture_classes(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    if shutil.which("javac") is None or shutil.which("java") is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail("a JDK is needed")
-        pytest.skip("no JDK here")
-    folder = tmp_path_factory.mktemp("fixture")
-    subprocess.run(["javac", "-d", str(folder), str(SOURCE)], check=True)
-    return folder
+def fixture_classes() -> Path:
+    require("java")
+    return classes_of([SOURCE])
 
 
 @pytest.fixture

@@ -1,5 +1,8 @@
-"""Counts that take too long, through the real daemon on real servers with a million rows: they slide, are estimated,
-say so in their row and in `status`, and a restart does not ask them again.
+"""Counts that take too long, through the real daemon on real servers: they slide, are estimated, say so in their row
+and in `status`, and a restart does not ask them again.
+
+The tables are small and stand in for large ones: what reads one sleeps until it is ended, and the server's own notes
+say millions of rows. So a slow count is slow and a quick one quick whatever else the machine does.
 """
 
 from __future__ import annotations
@@ -22,7 +25,7 @@ from tests.support.postgres import PostgresServer, postgres
 
 __all__ = ["mariadb", "postgres"]  # the fixtures
 
-MILLION = 1_000_000
+ROWS = 8_000_000
 PASSWORD = "slow-Word-1"
 WHOLE, CONDITION = "jira.guardrail.history.items", "jira.guardrail.issues.archived"
 QUICK = "jira.guardrail.projects"
@@ -31,18 +34,17 @@ DAILY = "jira.guardrail.history.items_per_issue.max"
 
 @pytest.fixture(params=["postgresql", "mariadb"])
 def database(request: pytest.FixtureRequest) -> Iterator[DemoDatabase]:
-    """A Jira with a million single changes and issues or more, analysed, read by the product's own login."""
+    """A Jira whose changes (and on PostgreSQL issues) nobody can count in time, read by the product's own login."""
     if request.param == "postgresql":
         server: PostgresServer = request.getfixturevalue("postgres")
         name = fill_postgres(server)
         server.execute(
             name,
-            f"create role {USER} login superuser password '{PASSWORD}'",
-            f"insert into changeitem (id, groupid) select 900000 + n, 1 from generate_series(1, {8 * MILLION}) n",
-            f"insert into jiraissue (id, project, issuetype, archived) select 900000 + n, 1, '1',"
-            f" case when n % 50 = 0 then 'Y' end from generate_series(1, {3 * MILLION}) n",
-            "analyze changeitem",
-            "analyze jiraissue",
+            f"create role {USER} login password '{PASSWORD}'",
+            f"grant select on all tables in schema public to {USER}",
+            "create function sleeps() returns boolean volatile language plpgsql"
+            " as 'begin perform pg_sleep(3600); return true; end'",
+            *(words for table in ("changeitem", "jiraissue") for words in _slow_on_postgres(table)),
         )
         url = f"jdbc:postgresql://{server.host}:{server.port}/{name}"
         yield DemoDatabase(url, "postgres72", "org.postgresql.Driver", PASSWORD)
@@ -50,19 +52,26 @@ def database(request: pytest.FixtureRequest) -> Iterator[DemoDatabase]:
         return
     other: MariaDbServer = request.getfixturevalue("mariadb")
     name = fill_mariadb(other)
-    numbers = f"with recursive n (i) as (select 1 union all select i + 1 from n where i < {MILLION})"
     other.execute(
         f"create or replace user {USER}@'127.0.0.1' identified by '{PASSWORD}'",
         f"grant all privileges on {name}.* to {USER}@'127.0.0.1'",
         f"use {name}",
-        "set session max_recursive_iterations = 2000000",
-        f"insert into changeitem (id, groupid) {numbers} select 900000 + i, 1 from n",
-        f"insert into jiraissue (id, project, issuetype, archived) {numbers}"
-        " select 900000 + i, 1, '1', case when i % 50 = 0 then 'Y' end from n",
-        "analyze table changeitem, jiraissue",
+        "rename table changeitem to changeitem_rows",
+        "create view changeitem as select * from changeitem_rows where sleep(3600) = 0",
+        # InnoDB notes nothing of a view; an account of views has the notes through this one.
+        f"create view table_estimates as select 'changeitem' as table_name, {ROWS} as n_rows, now() as last_update",
     )
     yield DemoDatabase(f"jdbc:mysql://{other.host}:{other.port}/{name}", "mysql8", "com.mysql.cj.jdbc.Driver", PASSWORD)
     other.execute(f"drop database {name}", f"drop user {USER}@'127.0.0.1'")
+
+
+def _slow_on_postgres(table: str) -> Iterator[str]:
+    """Nobody but its owner reads a row of the table without a sleep, and the planner believes in `ROWS` of them."""
+    yield f"alter table {table} set (autovacuum_enabled = false)"
+    yield f"analyze {table}"
+    yield f"update pg_class set reltuples = {ROWS} where oid = '{table}'::regclass"
+    yield f"create policy slow on {table} using (sleeps() is not null)"
+    yield f"alter table {table} enable row level security"
 
 
 def rows(agent: RunningAgent) -> dict[str, HourlyAggregate]:
@@ -85,12 +94,12 @@ def newest(agent: RunningAgent) -> datetime:
         return closed_hours(store)[-1].hour.start
 
 
-def test_a_million_rows_slide_and_are_estimated(tmp_path: Path, database: DemoDatabase) -> None:
+def test_slow_counts_slide_and_are_estimated(tmp_path: Path, database: DemoDatabase) -> None:
     """Ended by the statement timeout, estimated in the same tick; the decision outlives a restart."""
     on_postgres = database.type == "postgres72"
-    with running_agent(
-        tmp_path, database=database, offline=True, database__statement_timeout="100ms", sampling__deadline="900ms"
-    ) as agent:
+    # A second is a thousand times what a quick count takes, so that it is quick on a busy machine as well.
+    lengths = {"sampling__interval": "4s", "sampling__deadline": "3900ms", "hour__length": "8s"}
+    with running_agent(tmp_path, database=database, offline=True, database__statement_timeout="1s", **lengths) as agent:
         agent.start(ticks=2)
         found: dict[str, HourlyAggregate] = {}
         wanted = {WHOLE, QUICK, CONDITION} if on_postgres else {WHOLE, QUICK}
@@ -103,17 +112,16 @@ def test_a_million_rows_slide_and_are_estimated(tmp_path: Path, database: DemoDa
         agent.wait(counted, 60)
         row = found[WHOLE]
         assert row.figures["method"] == "estimate"
-        exact = (8 if on_postgres else 1) * MILLION + 18_000
-        assert exact * 0.5 <= float(str(row.figures["last"])) <= exact * 1.5
+        assert ROWS * 0.5 <= float(str(row.figures["last"])) <= ROWS * 1.5
         every_s = row.figures["every_s"]
         assert isinstance(every_s, int)
-        assert every_s >= 10, "100 ms may be spent in 10 s"
-        assert str(row.figures["as_of"]).endswith("Z") == on_postgres, "MariaDB does not tell a plain account"
+        assert every_s >= 100, "1 s may be spent in 100 s"
+        assert str(row.figures["as_of"]).endswith("Z")
         assert {"method", "as_of"} & found[QUICK].figures.keys() == set(), "what is counted at each tick"
         if on_postgres:
             condition = found[CONDITION]
             assert condition.figures["method"] == "estimate"
-            assert 30_000 <= float(str(condition.figures["last"])) <= 120_000
+            assert 0.01 * ROWS <= float(str(condition.figures["last"])) <= 0.04 * ROWS, "one in fifty is archived"
 
         before = slow(agent)
         assert (before[WHOLE]["ended"], before[WHOLE]["estimated"]) == (True, True)
@@ -121,13 +129,13 @@ def test_a_million_rows_slide_and_are_estimated(tmp_path: Path, database: DemoDa
         assert before[DAILY]["everyS"] == 86_400
         assert QUICK not in before
         text = agent.run("status").stdout
-        assert re.search(rf"Slow count +{WHOLE}: every \d+ s, last run was ended after 0\.\d+ s; estimated", text)
-        assert re.search(rf"Slow count +{DAILY}: every 24 h, last run was ended after 0\.\d+ s$", text, re.MULTILINE)
+        assert re.search(rf"Slow count +{WHOLE}: every [\d.]+ \w+, last run was ended after [\d.]+ s; estimated", text)
+        assert re.search(rf"Slow count +{DAILY}: every 24 h, last run was ended after [\d.]+ s$", text, re.MULTILINE)
 
         closed = newest(agent)
         assert agent.stop() == 0
         agent.start(ticks=2)
-        agent.wait(lambda: newest(agent) > closed + timedelta(seconds=6) and counted(), 60)
+        agent.wait(lambda: newest(agent) > closed + timedelta(seconds=16) and counted(), 60)
         assert found[WHOLE].figures["method"] == "estimate"
         assert slow(agent)[DAILY]["lastRun"] == before[DAILY]["lastRun"], "not asked again after the restart"
         assert agent.stop() == 0

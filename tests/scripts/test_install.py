@@ -10,24 +10,25 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.installed import main_pid, make_wheelhouse, run_probe_instead
+from tests.support.installed import HOUSE, installed_root, main_pid, run_probe_instead, wheelhouse
 from tests.support.machine import Machine
-from tests.support.servers import require_root
+
+__all__ = ["installed_root", "wheelhouse"]  # the fixtures
 
 TRACES = "find / -xdev -name '*portfolio*agent*' -not -path '/proc/*' -not -path '/mnt/*' | sort"
-
-
-@pytest.fixture(scope="module")
-def wheelhouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A wheelhouse of this checkout, for the machine's Python."""
-    require_root()
-    return make_wheelhouse(tmp_path_factory.mktemp("wheelhouse"))
 
 
 @pytest.fixture
 def machine(wheelhouse: Path) -> Iterator[Machine]:
     """A freshly booted Debian with the wheelhouse at /mnt/house."""
-    with Machine({wheelhouse: "/mnt/house"}) as booted:
+    with Machine({wheelhouse: HOUSE}) as booted:
+        yield booted
+
+
+@pytest.fixture
+def installed(wheelhouse: Path, installed_root: Path) -> Iterator[Machine]:
+    """The same after one installation from there."""
+    with Machine({wheelhouse: HOUSE}, root=installed_root) as booted:
         yield booted
 
 
@@ -70,9 +71,9 @@ def test_install_and_remove_without_network(machine: Machine) -> None:
     assert machine.run("getent passwd portfolio-agent || getent group portfolio-agent", check=False).returncode != 0
 
 
-def test_an_upgrade_keeps_what_is_ours_not(machine: Machine) -> None:
+def test_an_upgrade_keeps_what_is_ours_not(installed: Machine) -> None:
     """Installing again keeps configuration, state and drop-ins, restarts a running service and leaves a way back."""
-    machine.run("/mnt/house/install")
+    machine = installed
     run_probe_instead(machine)
     machine.write("/etc/portfolio-agent/agent.toml", "# mine\n")
     machine.write("/var/lib/portfolio-agent/kept", "1")
@@ -132,9 +133,9 @@ def test_a_wheel_for_another_python_is_named(machine: Machine) -> None:
     assert machine.run("ls /opt/portfolio-agent/versions").stdout == ""
 
 
-def test_purge_refuses_while_linked(machine: Machine) -> None:
+def test_purge_refuses_while_linked(installed: Machine) -> None:
     """A link that would be left behind stops --purge and names the command that ends it."""
-    machine.run("/mnt/house/install")
+    machine = installed
     machine.write("/etc/portfolio-agent/agent.toml", '[instance]\nshared_home = "/srv/shared"\n')
     machine.write("/srv/shared/portfolio-agent/link.json", "{}")
     refused = machine.run("/opt/portfolio-agent/share/uninstall --purge", check=False)

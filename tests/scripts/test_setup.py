@@ -9,12 +9,14 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from tests.support.installed import REPOSITORY, make_wheelhouse
+from tests.support.installed import HOUSE, REPOSITORY, wheelhouse
 from tests.support.machine import Machine
-from tests.support.servers import require_root
+
+__all__ = ["wheelhouse"]  # the fixture
 
 CHECKOUT = "/home/person/check out"  # a space, since people have them
 AS_PERSON = (
@@ -24,20 +26,18 @@ AS_PERSON = (
 
 
 @pytest.fixture(scope="module")
-def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+def machine(wheelhouse: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     """A booted Debian with an ordinary user who has a checkout."""
-    require_root()
     checkout = tmp_path_factory.mktemp("checkout")
     for name in ("agent", "scripts", "requirements"):
         fresh = shutil.ignore_patterns("__pycache__", "*.json")  # no catalog is compiled yet
         shutil.copytree(REPOSITORY / name, checkout / name, ignore=fresh)
     shutil.copy(REPOSITORY / "pyproject.toml", checkout)
-    house = make_wheelhouse(tmp_path_factory.mktemp("wheelhouse"))
     build = tmp_path_factory.mktemp("build") / "wheels"
     build.mkdir()  # mode 0755: mktemp makes a folder that only its owner may enter
     fetch = ["-m", "pip", "download", "-q", "--require-hashes", "-r", REPOSITORY / "requirements" / "build.txt"]
     subprocess.run([sys.executable, *fetch, "--only-binary", ":all:", "--dest", build], check=True, timeout=300)
-    with Machine({checkout: "/mnt/checkout", house: "/mnt/house", build: "/mnt/build"}) as booted:
+    with Machine({checkout: "/mnt/checkout", wheelhouse: HOUSE, build: "/mnt/build"}) as booted:
         booted.run(f"useradd --create-home person && cp -R /mnt/checkout '{CHECKOUT}' && chown -R person: '{CHECKOUT}'")
         yield booted
 

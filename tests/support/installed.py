@@ -1,12 +1,20 @@
-"""A wheelhouse of this checkout, and a stand-in for the daemon where the service manager is what is tested."""
+"""A wheelhouse of this checkout, a machine it is installed on, and a stand-in for the daemon.
+
+The stand-in serves where the service manager is what is tested.
+"""
 
 from __future__ import annotations
 
 import subprocess
 from pathlib import Path
 
-from tests.support.machine import Machine
+import pytest
 
+from tests.support.machine import Machine, debian_root
+from tests.support.once import made_once, session_folder
+from tests.support.servers import require_root
+
+HOUSE = "/mnt/house"  # where a machine sees the wheelhouse
 REPOSITORY = Path(__file__).parents[2]
 
 # Stands in for the daemon where the service manager is what is tested: it says READY and does as its file tells.
@@ -26,13 +34,30 @@ stopping.wait()
 """
 
 
-def make_wheelhouse(folder: Path) -> Path:
-    """Run scripts/wheelhouse for the machine's Python and return the folder it made."""
-    house = folder / "house"
-    command = [REPOSITORY / "scripts" / "wheelhouse", "--python", "3.11", house]
-    made = subprocess.run(command, capture_output=True, text=True, timeout=600, stdin=subprocess.DEVNULL)
-    assert made.returncode == 0, made.stderr
-    return house
+@pytest.fixture(scope="session")
+def wheelhouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What scripts/wheelhouse makes for the machine's Python; the same for every test."""
+    require_root()
+
+    def make(house: Path) -> None:
+        command = [REPOSITORY / "scripts" / "wheelhouse", "--python", "3.11", house]
+        made = subprocess.run(command, capture_output=True, text=True, timeout=600, stdin=subprocess.DEVNULL)
+        assert made.returncode == 0, made.stderr
+
+    return made_once(session_folder(tmp_path_factory) / "wheelhouse", make)
+
+
+@pytest.fixture(scope="session")
+def installed_root(wheelhouse: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The root of a machine on which the agent was just installed from the wheelhouse, as an admin does it."""
+
+    def make(root: Path) -> None:
+        # --reflink: where the file system can, the copy costs nothing.
+        subprocess.run(["cp", "-a", "--reflink=auto", f"{debian_root()}/.", root], check=True, timeout=300)
+        with Machine({wheelhouse: HOUSE}, root=root, kept=True) as machine:
+            machine.run(f"{HOUSE}/install")
+
+    return made_once(session_folder(tmp_path_factory) / "installed-root", make)
 
 
 def run_probe_instead(machine: Machine, more: str = "") -> None:

@@ -5,12 +5,12 @@ The handler is Debian's libjolokia-core-java; JolokiaBeside gives it the HTTP se
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
 from agent.jmx import Target, TlsOptions, TransportName
+from tests.support.java_classes import classes_of
 from tests.support.jvm import (
     PASSWORD,
     STORE_PASSWORD,
@@ -34,9 +34,8 @@ def missing_for_jolokia() -> list[str]:
 
 @cache
 def _compiled_beside() -> str:
-    path = ":".join([str(compiled()), *map(str, JARS)])
-    subprocess.run(["javac", "-cp", path, "-d", str(compiled()), str(SOURCE)], check=True, timeout=120)
-    return path
+    path = [compiled(), *JARS]
+    return ":".join(map(str, (classes_of([SOURCE], path), *path)))
 
 
 class JolokiaFixture(JvmFixture):

@@ -35,6 +35,7 @@ from cryptography.hazmat.primitives.serialization.pkcs12 import (
 )
 
 from agent.jmx import Target, TlsOptions, TransportName
+from tests.support.java_classes import classes_of
 
 SOURCES = Path(__file__).parent.parent / "jmx" / "fixtures"
 LIGHT_JVM = ("-Xshare:auto", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx256m")
@@ -71,12 +72,8 @@ def _scratch() -> tempfile.TemporaryDirectory[str]:
 
 @cache
 def compiled() -> Path:
-    """Compiles the Java sources once in the life of this process and returns their class path."""
-    classes = Path(_scratch().name) / "classes"
-    sources = sorted(str(path) for path in SOURCES.glob("*.java"))
-    command = ["javac", "-d", str(classes), *sources]
-    subprocess.run(command, check=True, timeout=120)
-    return classes
+    """Returns the class path of the Java sources, compiled if they are not yet."""
+    return classes_of(sorted(SOURCES.glob("*.java")))
 
 
 @dataclass(frozen=True)

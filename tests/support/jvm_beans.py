@@ -11,9 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.java_classes import classes_of
 from tests.support.servers import require
 
 SOURCE = Path(__file__).parents[1] / "sources" / "data" / "JiraBeans.java"
+# A JVM that lives for seconds: no second compiler, one thread that collects.
+LIGHT = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto", "-Xmx64m")
 
 
 @dataclass(frozen=True)
@@ -26,9 +29,9 @@ class Jvm:
 
 @contextmanager
 def running_jvm(source: Path = SOURCE, *arguments: str, options: Sequence[str] = ()) -> Iterator[Jvm]:
-    """Start the JVM on a source file and wait until its beans are there; `options` are further ones of its own."""
+    """Start the JVM on the class of a source file and wait until its beans are there; `options` are the JVM's own."""
     java = require("java")
-    require("javac")
+    classes = classes_of([source])
     port = free_port()
     prefix = "-Dcom.sun.management.jmxremote"
     process = subprocess.Popen(
@@ -40,10 +43,11 @@ def running_jvm(source: Path = SOURCE, *arguments: str, options: Sequence[str] =
             f"{prefix}.authenticate=false",
             f"{prefix}.ssl=false",
             "-Djava.rmi.server.hostname=127.0.0.1",
-            "-XX:TieredStopAtLevel=1",
-            "-Xmx64m",
+            *LIGHT,
             *options,
-            str(source),
+            "-cp",
+            str(classes),
+            source.stem,
             *arguments,
         ],
         stdin=subprocess.PIPE,

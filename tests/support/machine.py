@@ -5,15 +5,14 @@ The root is made once by debootstrap and kept in the cache folder; each boot wri
 
 from __future__ import annotations
 
-import fcntl
 import os
-import shutil
 import signal
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from tests.support.once import cache_folder, made_once
 from tests.support.servers import missing, require, require_root
 
 RELEASE = "bookworm"
@@ -25,35 +24,33 @@ def debian_root() -> Path:
     """The cached minimal root; made when there is none, which takes about a minute and needs Debian's packages."""
     require_root()
     debootstrap = require("debootstrap")
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "portfolio-agent-test-root"
-    cache.mkdir(parents=True, exist_ok=True)
-    root = cache / f"{RELEASE}-{LAYOUT}"
-    with (cache / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # test workers ask at the same time
-        if not root.exists():
-            making = cache / f"{root.name}.making"
-            shutil.rmtree(making, ignore_errors=True)
-            command = [debootstrap, "--variant=minbase", f"--include={PACKAGES}", RELEASE, making]
-            made = subprocess.run(command, capture_output=True, text=True, timeout=900, stdin=subprocess.DEVNULL)
-            if made.returncode != 0:
-                missing(f"debootstrap could not make a Debian root: {made.stdout[-500:]}{made.stderr[-500:]}")
-            making.rename(root)
-    return root
+
+    def make(folder: Path) -> None:
+        command = [debootstrap, "--variant=minbase", f"--include={PACKAGES}", RELEASE, folder]
+        made = subprocess.run(command, capture_output=True, text=True, timeout=900, stdin=subprocess.DEVNULL)
+        if made.returncode != 0:
+            missing(f"debootstrap could not make a Debian root: {made.stdout[-500:]}{made.stderr[-500:]}")
+
+    return made_once(cache_folder() / "portfolio-agent-test-root" / f"{RELEASE}-{LAYOUT}", make)
 
 
 class Machine:
-    """One boot; use as a context manager. `binds` maps host folders to read-only places inside."""
+    """One boot; use as a context manager. `binds` maps host folders to read-only places inside.
 
-    def __init__(self, binds: Mapping[Path, str]) -> None:
+    `root` is another root than the bare one. What is written goes with the boot, unless it is to be `kept` in the root.
+    """
+
+    def __init__(self, binds: Mapping[Path, str], *, root: Path | None = None, kept: bool = False) -> None:
         self._nspawn = require("nspawn")
-        self._root = debian_root()
+        self._root = root or debian_root()
+        self._volatile = "no" if kept else "overlay"
         self._binds = binds
         self._process: subprocess.Popen[bytes] | None = None
         self._leader = 0
 
     def __enter__(self) -> Machine:
         command: list[str | Path] = [self._nspawn, "--boot", "--quiet", "--register=no", "--keep-unit"]
-        command += ["--private-network", "--volatile=overlay", "--console=pipe", "-D", self._root]
+        command += ["--private-network", f"--volatile={self._volatile}", "--console=pipe", "-D", self._root]
         command += [f"--bind-ro={source}:{target}" for source, target in self._binds.items()]
         command += ["--machine", f"agent-test-{os.getpid()}"]
         self._process = subprocess.Popen(
@@ -70,7 +67,7 @@ class Machine:
                     self._leader = int(child)
             if self._leader and self.run("systemctl is-system-running --wait", check=False).stdout.strip() == "running":
                 return self
-            time.sleep(0.05)
+            time.sleep(0.05)  # what becomes of a process inside tells nobody
         self.__exit__()
         raise RuntimeError("the machine did not come up within 60 s")
 

@@ -16,6 +16,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.once import one_a_session
+
 PACKAGE = "mariadb-server"
 START_S = 60.0
 
@@ -104,7 +106,6 @@ def _wait_ready(server: MariaDbServer, process: subprocess.Popen[bytes]) -> None
 
 
 @pytest.fixture(scope="session")
-def mariadb() -> Iterator[MariaDbServer]:
+def mariadb(request: pytest.FixtureRequest) -> MariaDbServer:
     """One server for the whole session."""
-    with running_mariadb() as server:
-        yield server
+    return one_a_session(request.config, running_mariadb)

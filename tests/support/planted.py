@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -38,6 +39,7 @@ from tests.support.product_homes import write_product_home
 from tests.support.standing import Agent
 
 BEANS = Path(__file__).parents[1] / "sources" / "data" / "PlantedBeans.java"
+HOUR_S = 4
 TOMCAT = {"confluence": "Standalone", "bitbucket": "Tomcat"}
 # Every code whose text somebody else chooses.
 EVERYTHING = (
@@ -212,7 +214,8 @@ def planted(
     home, install = planted_home(product, folder, plants), planted_install(product, folder, plants)
     text = f'[instance]\nproduct = "{product}"\nhome = "{home}"\nshared_home = "{home / "shared"}"\n'
     text += f'[agent]\nmode = "offline"\nstate_dir = "{folder / "state"}"\n'
-    text += '[sampling]\ninterval = "2s"\ndeadline = "1900ms"\n[hour]\nlength = "4s"\nclose_after = "0s"\n'
+    text += '[sampling]\ninterval = "2s"\ndeadline = "1900ms"\n'
+    text += f'[hour]\nlength = "{HOUR_S}s"\nclose_after = "0s"\n'
     text += f'[database]\n{database}[clientside]\ninstall = "{install}"\nsmallest_group = 5\n'
     if manager is not None:
         planted_manager(manager, plants)
@@ -299,7 +302,9 @@ def two_ticks(
 
 
 def close_hour(place: LinkFolder) -> None:
-    """The real delivery run, as soon as the hour is over."""
+    """The real delivery run, as soon as the hour of the newest tick is over."""
+    hour = time.time() // HOUR_S
+    wait_until(lambda: time.time() // HOUR_S > hour)
     wait_until(lambda: place.agent.json("deliver")["hoursClosed"] > 0, 30)
 
 

@@ -24,6 +24,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.once import one_a_session
+
 PACKAGE = "postgresql"
 START_S = 30.0
 
@@ -171,7 +173,6 @@ def _wait_ready(server: PostgresServer, process: subprocess.Popen[bytes], log: P
 
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[PostgresServer]:
+def postgres(request: pytest.FixtureRequest) -> PostgresServer:
     """One server for the whole session."""
-    with running_postgres() as server:
-        yield server
+    return one_a_session(request.config, running_postgres)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.installed import REPOSITORY, main_pid, make_wheelhouse
+from tests.support.installed import HOUSE, REPOSITORY, installed_root, main_pid, wheelhouse
 from tests.support.machine import Machine
 from tests.support.product_machine import (
     ACCOUNT,
@@ -24,7 +24,8 @@ from tests.support.product_machine import (
     receiver_of,
     shorten,
 )
-from tests.support.servers import require_root
+
+__all__ = ["installed_root", "wheelhouse"]  # the fixtures
 
 UNIT = "portfolio-agent"
 INTERVAL_S = 2
@@ -44,18 +45,10 @@ class Site:
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One wheelhouse for this file."""
-    require_root()
-    return make_wheelhouse(tmp_path_factory.mktemp("wheelhouse"))
-
-
-@pytest.fixture(scope="module")
-def site(house: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def site(installed_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """Installed, `init`, `link`, `systemctl start`: as an admin does it, all as root."""
-    with Machine({house: "/mnt/house", REPOSITORY: "/mnt/checkout"}) as machine:
+    with Machine({REPOSITORY: "/mnt/checkout"}, root=installed_root) as machine:
         make_home(machine)
-        machine.run("/mnt/house/install")
         with receiver_of(machine, tmp_path_factory.mktemp("cloud") / "cloud") as receiver:
             set_up(machine, receiver)
             machine.run(f"systemctl start {UNIT}")
@@ -240,17 +233,16 @@ def test_a_second_instance_beside_a_product_in_home(site: Site) -> None:
         machine.run(f"systemctl stop {unit}; rm -r /etc/systemd/system/portfolio-agent@.service.d")
 
 
-def test_uninstalling_leaves_what_it_says(house: Path, tmp_path: Path) -> None:
+def test_uninstalling_leaves_what_it_says(wheelhouse: Path, installed_root: Path, tmp_path: Path) -> None:
     """`uninstall` keeps configuration and state; `--purge` refuses while linked, and then leaves nothing."""
-    with Machine({house: "/mnt/house", REPOSITORY: "/mnt/checkout"}) as machine:
+    with Machine({wheelhouse: HOUSE, REPOSITORY: "/mnt/checkout"}, root=installed_root) as machine:
         make_home(machine)
-        machine.run("/mnt/house/install")
         with receiver_of(machine, tmp_path / "cloud") as receiver:
             set_up(machine, receiver)
             machine.run(f"systemctl enable --now {UNIT}")
             machine.run("/opt/portfolio-agent/share/uninstall")
             assert traces(machine) == {"/etc/portfolio-agent", "/var/lib/portfolio-agent"}
-            machine.run(f"/mnt/house/install && systemctl start {UNIT}")
+            machine.run(f"{HOUSE}/install && systemctl start {UNIT}")
             assert machine.run("/opt/portfolio-agent/share/uninstall --purge", check=False).returncode == 1
             assert property_of(machine, "ActiveState") == "active"
             machine.run("portfolio-agent unlink --yes")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from tests.support.installed import main_pid, make_wheelhouse, run_probe_instead
+from tests.support.installed import installed_root, main_pid, run_probe_instead, wheelhouse
 from tests.support.machine import Machine
-from tests.support.servers import require_root
+
+__all__ = ["installed_root", "wheelhouse"]  # the fixtures
 
 # Run inside the sandbox of the unit: what the agent needs works, what it must not do fails.
 SANDBOX = """
@@ -61,11 +63,9 @@ print(json.dumps({
 
 
 @pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+def installed(installed_root: Path) -> Iterator[Machine]:
     """One booted Debian with the agent installed from a wheelhouse, for all tests of this file."""
-    require_root()
-    with Machine({make_wheelhouse(tmp_path_factory.mktemp("wheelhouse")): "/mnt/house"}) as booted:
-        booted.run("/mnt/house/install")
+    with Machine({}, root=installed_root) as booted:
         yield booted
 
 

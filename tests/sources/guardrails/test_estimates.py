@@ -106,6 +106,7 @@ def test_conditions_on_mariadb(mariadb: MariaDbServer) -> None:
     assert found.keys() == {"total", "jobs", "plans", "branches"}
     assert {column: guess.rows for column, guess in found.items()}["branches"] == 50
     assert 300 <= (found["jobs"].rows or 0) <= 900
+    assert found["total"].as_of == "unknown", "MariaDB does not tell a plain account since when it believes so"
 
 
 def test_an_account_of_views_has_estimates_too(mariadb: MariaDbServer, postgres: PostgresServer) -> None:
