@@ -7,16 +7,14 @@ Light: only tomllib and hashlib, because a build and every start run it.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import tomllib
-from collections.abc import Iterable
 from dataclasses import replace
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from agent.catalog.entry import parse_metric
+from agent.catalog.field_list import field_list_version
 from agent.catalog.model import Catalog, DataType, Metric, SqlQuery, TagTreatment
 from agent.catalog.queries import file_name, read_estimates, read_planned, read_queries
 from agent.catalog.reader import Faults
@@ -77,28 +75,9 @@ def load_catalog(product: str, root: Traversable | Path | None = None) -> Catalo
         raise CatalogError(
             f"The catalog of {product} has {len(faults.found)} fault(s); it is not used.", tuple(faults.found), do=DO
         )
-    version = field_list_version(metrics.values(), public, private)
     metrics = {name: shapes.shaped(metric) for name, metric in metrics.items()}
+    version = field_list_version(metrics.values(), public, private)
     return Catalog(product, metrics, version, queries, public, private, estimates)
-
-
-def field_list_version(
-    metrics: Iterable[Metric], public_apps: tuple[str, ...] = (), private_apps: tuple[str, ...] = ()
-) -> str:
-    """A short name for exactly these fields and rules: what an owner consents to. Order does not matter."""
-    fields = sorted(
-        [
-            metric.name,
-            metric.kind,
-            metric.consent,
-            metric.data_type,
-            sorted([name, rule.basic, rule.extended, rule.data_type] for name, rule in metric.tags.items()),
-            sorted([name, rule.basic, rule.extended, rule.data_type] for name, rule in metric.attributes.items()),
-        ]
-        for metric in metrics
-    )
-    text = json.dumps([fields, sorted(public_apps), sorted(private_apps)], separators=(",", ":"))
-    return "f-" + hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def _root(root: Traversable | Path | None) -> Traversable | Path:

@@ -117,8 +117,10 @@ def _preview(pipeline: Pipeline, closed: ClosedHour, now: datetime, level: Conse
         stays = linked and consent_throughout(pipeline.consents, closed.hour) is None
         shown = tuple(Shown(batch, STAYS if stays else WOULD_BE) for batch in _build(pipeline, closed, now, level))
     aggregates = aggregates_of(pipeline.store, closed.hour, closed.revision)
-    withheld = pipeline.filtered(aggregates, level).withheld
-    return Preview(closed.hour, closed.revision, level or in_force, shown, withheld)
+    door = pipeline.door(level)
+    for _ in door.records(row.row for row in aggregates):
+        pass  # only what stays is wanted here
+    return Preview(closed.hour, closed.revision, level or in_force, shown, door.withheld)
 
 
 def _stored(pipeline: Pipeline, closed: ClosedHour) -> tuple[Shown, ...]:

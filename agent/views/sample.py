@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from agent.catalog import Catalog, load_catalog
-from agent.consent import Pseudonyms, explain
+from agent.consent import Pseudonyms, Rules, explain
 from agent.errors import StoreError
 from agent.link.consent_in_force import ConsentInForce
 from agent.link.record import read_link
@@ -25,7 +25,7 @@ from agent.system.private_file import trusted_owners
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """One tick and, for each sample, its consent class and the verdict on it."""
+    """One tick and, for each sample, its consent class and what would become of it."""
 
     tick: Tick
     level: ConsentLevel
@@ -72,8 +72,9 @@ def read_once(settings: Settings) -> Taken:
     finally:
         sampler.close()
     rows = []
+    rules = Rules(catalog, level, pseudonyms)
     for sample in tick.samples:
-        verdict = explain(sample, catalog, level, pseudonyms)
+        explained = explain(sample, rules)
         metric = catalog.metrics.get(sample.series.metric)
         rows.append(
             {
@@ -85,10 +86,10 @@ def read_once(settings: Settings) -> Taken:
                 "tags": dict(sample.series.tags),
                 "attributes": dict(sample.attributes),
                 "consent": metric.consent.value if metric is not None else "none",
-                "sent": verdict.sent,
-                "rule": verdict.why,
-                "hashed": list(verdict.hashed),
-                "kept": dict(verdict.kept),
+                "sent": explained.sent,
+                "rule": explained.why,
+                "hashed": list(explained.hashed),
+                "kept": dict(explained.stays),
             }
         )
     return Taken(tick, level, tuple(rows))
@@ -118,7 +119,7 @@ def render_once(taken: Taken) -> str:
         tags = ",".join(f"{key}={value}" for key, value in row["tags"].items())
         name = row["metric"] + (f"{{{printable(tags)}}}" if tags else "")
         lines.append(
-            f"  {name:<70} {printable(str(row['value'])):>20} {row['unit']:<8} {row['consent']:<9} {_verdict(row)}"
+            f"  {name:<70} {printable(str(row['value'])):>20} {row['unit']:<8} {row['consent']:<9} {_fate(row)}"
         )
         if row["tags"] and row["attributes"]:
             facts = ", ".join(f"{key} = {value}" for key, value in row["attributes"].items())
@@ -131,7 +132,7 @@ def render_once(taken: Taken) -> str:
     return "\n".join(lines)
 
 
-def _verdict(row: dict[str, Any]) -> str:
+def _fate(row: dict[str, Any]) -> str:
     if not row["sent"]:
         return f"stays here: {row['rule']}"
     hashed = f"; {', '.join(row['hashed'])} only as keyed hash" if row["hashed"] else ""
