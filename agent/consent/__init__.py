@@ -10,12 +10,13 @@ from agent.consent.conceal import Concealer
 from agent.consent.explain import Explanation, explain, explain_metric
 from agent.consent.filter import Door
 from agent.consent.rules import Leaves, Part, Rules, Stays
-from agent.pseudonym import NoPseudonyms, Pseudonyms
+from agent.pseudonym import KeyAway, NoPseudonyms, Pseudonyms
 
 __all__ = [
     "Concealer",
     "Door",
     "Explanation",
+    "KeyAway",
     "Leaves",
     "Material",
     "NoPseudonyms",

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.catalog import Catalog, DataType, Metric, TagRule, TagTreatment, load_catalog
-from agent.consent import Filtered, Pseudonyms, consented
+from agent.consent import Pseudonyms
 from agent.model import (
     Category,
     Consent,
@@ -25,6 +25,7 @@ from agent.model import (
     Value,
     Withheld,
 )
+from tests.support.door import Passed, consented
 
 HOUR = Hour(datetime(2026, 1, 5, 19, tzinfo=UTC))
 KEY = Pseudonyms(b"k" * 32)
@@ -73,7 +74,7 @@ def aggregate(
 
 def pass_through(
     *aggregates: HourlyAggregate, of: Metric | None = None, level: ConsentLevel = ConsentLevel.BASIC
-) -> Filtered:
+) -> Passed:
     own = of or metric()
     catalog = Catalog(
         "jira", {own.name: own}, "f-1", public_apps=("com.atlassian.",), private_apps=("com.atlassian.tutorial.",)
@@ -175,11 +176,11 @@ def test_what_is_no_number_in_a_numbers_place(value: Value) -> None:
 
 @pytest.mark.parametrize("text", ["x" * 201, "a\x1b[31m", "a\nb", "a\u202eb", "a\x00"])
 def test_text_that_is_long_or_not_clean(text: str) -> None:
-    """Long text and control or invisible characters stay, as a value and as a tag."""
+    """Long text and control or invisible characters stay, and as a tag leave only as a keyed hash."""
     own = metric(kind=Kind.INFO, data_type=DataType.VERSION)
     filtered = pass_through(aggregate({"value": text}, {"role": text}), of=own)
     assert "value" not in filtered.records[0].attributes
-    assert filtered.records[0].tags == {}
+    assert filtered.records[0].tags == {"role": KEY.tag("role", text)}
     assert {withheld.field for withheld in filtered.withheld} == {"value", "tags.role"}
 
 

@@ -68,9 +68,7 @@ def _rewrite(pipeline: Pipeline) -> int:
             with store.transaction() as connection:
                 replace_tick(connection, stored)
     for hour, revision, rows in all_hours(store):
-        stored_rows = [
-            row for old in rows if (row := concealer.row(old, ConsentLevel.BASIC, pseudonyms)) is not None
-        ]
+        stored_rows = [row for old in rows if (row := concealer.row(old, ConsentLevel.BASIC, pseudonyms)) is not None]
         if stored_rows != rows:
             changed += 1
             with store.transaction() as connection:
