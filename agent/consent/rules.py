@@ -126,6 +126,11 @@ class Rules:
             known = self._series[key] = self._decided(series)
         return known
 
+    @property
+    def remembered(self) -> int:
+        """How many series are decided and not forgotten yet."""
+        return len(self._series)
+
     def value(self, metric: Metric, sample: Sample) -> TreatedFields:
         """What the value of `sample` (under the name of its figure) and its attributes become."""
         figure = VALUE_FIGURES[metric.kind]
