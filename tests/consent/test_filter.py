@@ -278,7 +278,7 @@ def test_a_row_of_an_assessment_has_no_counts() -> None:
 
 
 def test_memory_does_not_grow_with_the_rows() -> None:
-    """300,000 rows, each with a tag and a figure that nobody knows: at the end as much is held as after the first 30,000.
+    """300,000 rows, each with a tag and a figure that nobody knows: at the end no more is held than after 30,000.
 
     What is measured are the blocks the interpreter holds, which no other process and no fragmentation changes.
     """
