@@ -24,7 +24,7 @@ ANY_ID = DataType.TECHNICAL_ID
 TAGS = {
     "pluginKey": TagRule(PUBLIC, KEEP, ANY_ID, "[a-z.]+"),
     "role": TagRule(KEEP, KEEP, DataType.STATE, "[a-z]+"),
-    "pool": TagRule(HASH, KEEP, ANY_ID, "[A-Za-z0-9 @.-]+"),
+    "pool": TagRule(HASH, KEEP, ANY_ID, r"[A-Za-z0-9 @.\[\]-]+"),
     "query": TagRule(DROP, DROP, DataType.NAME),
 }
 ATTRIBUTES = {
