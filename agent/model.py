@@ -7,8 +7,11 @@
 *series*     one metric of one source with its tags: what a sample is a value of
 *tick*       one round over all sources; durable before it counts
 *hour*       the aggregation window [start, end) in UTC; one hour unless a demo shortens it
+*row*        what asks to leave: figures of one series at one instant, of an hour or of an assessment; unfiltered
 *entry*      one line of a batch: metricName, type, timestamp, attributes, tags
 *batch*      sealed bytes with a stable id; what is pushed and what a bundle holds
+*leaves*     what consent lets out of a field, *stays* why it does not, *withheld* the list of what stayed
+*hashed*     a keyed pseudonym stands in the name's place
 
 All instants are aware UTC datetimes, all durations seconds.
 """
@@ -246,6 +249,36 @@ class HourlyAggregate:
     expected: int
     failed: Mapping[str, int]
     hashed: tuple[str, ...] = ()
+
+    @property
+    def row(self) -> Row:
+        """The same as the door takes it: what asks to leave at the hour's start."""
+        counts = Counts(self.samples, self.expected, self.failed)
+        return Row(self.series, self.hour.start, self.figures, self.hashed, counts)
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How complete an hourly row is: ticks that gave a value, ticks there should have been, failures by reason."""
+
+    samples: int
+    expected: int
+    failed: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What asks to leave: the figures of one series at one instant, unfiltered, of an hour or of an assessment.
+
+    `figures` are the entry's attributes before consent; `hashed` names those that are pseudonyms already. `counts` are
+    there in a row that sums up ticks.
+    """
+
+    series: Series
+    timestamp: datetime
+    figures: Mapping[str, Value | None]
+    hashed: tuple[str, ...] = ()
+    counts: Counts | None = None
 
 
 @dataclass(frozen=True, slots=True)

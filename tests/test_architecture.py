@@ -191,7 +191,7 @@ def test_the_door_has_no_back_way() -> None:
             assert "replace" not in called, f"{path}: dataclasses.replace beside ConsentedRecord"
 
 
-UNFILTERED = {"Sample", "Tick", "Reading", "HourlyAggregate"}
+UNFILTERED = {"Sample", "Tick", "Reading", "HourlyAggregate", "Row"}
 
 
 @pytest.mark.parametrize("part", ["batching", "delivery"])

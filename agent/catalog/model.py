@@ -14,7 +14,7 @@ RESTRICTED = "restricted"
 PUBLIC_APPS = ":public_apps"  # the one parameter a statement may have: the keys of public apps that were found
 APP_COLUMNS = ("app", "name", "version", "state", "origin", "licence", "evaluation", "licence_ends")
 INSTANCE_COLUMNS = ("sen",)
-_KEY = re.compile(r"[A-Za-z0-9._\-]{1,200}", re.ASCII)  # what people type into a key's place is no key
+APP_KEY = r"[A-Za-z0-9._\-]{1,200}"  # what people type into a key's place is no key
 
 
 class DataType(StrEnum):
@@ -353,7 +353,7 @@ class Catalog:
     def is_public(self, app_key: str) -> bool:
         """Whether anyone can get the app with this key, as far as the catalog knows."""
         return (
-            _KEY.fullmatch(app_key) is not None
+            re.fullmatch(APP_KEY, app_key, re.ASCII) is not None
             and app_key.startswith(self.public_apps)
             and not app_key.startswith(self.private_apps)
         )

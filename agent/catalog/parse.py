@@ -7,10 +7,7 @@ Only the build reads them; what runs loads what the build made (`compiled.py`).
 
 from __future__ import annotations
 
-import hashlib
-import json
 import tomllib
-from collections.abc import Iterable
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -19,6 +16,7 @@ from agent.catalog.compiled import COMMON
 from agent.catalog.dialects import OWN, columns_given, read_tables
 from agent.catalog.entry import parse_metric
 from agent.catalog.errors import CatalogError
+from agent.catalog.field_list import field_list_version
 from agent.catalog.model import Catalog, DataType, Metric, SqlQuery, TagTreatment, file_name
 from agent.catalog.queries import read_estimates, read_queries
 from agent.catalog.reader import Faults
@@ -59,28 +57,9 @@ def parse_catalog(product: str, root: Traversable | Path | None = None) -> Catal
         raise CatalogError(
             f"The catalog of {product} has {len(faults.found)} fault(s); it is not used.", tuple(faults.found), do=DO
         )
-    version = field_list_version(metrics.values(), public, private)
     metrics = {name: shapes.shaped(metric) for name, metric in metrics.items()}
+    version = field_list_version(metrics.values(), public, private)
     return Catalog(product, metrics, version, queries, public, private, estimates)
-
-
-def field_list_version(
-    metrics: Iterable[Metric], public_apps: tuple[str, ...] = (), private_apps: tuple[str, ...] = ()
-) -> str:
-    """A short name for exactly these fields and rules: what an owner consents to. Order does not matter."""
-    fields = sorted(
-        [
-            metric.name,
-            metric.kind,
-            metric.consent,
-            metric.data_type,
-            sorted([name, rule.basic, rule.extended, rule.data_type] for name, rule in metric.tags.items()),
-            sorted([name, rule.basic, rule.extended, rule.data_type] for name, rule in metric.attributes.items()),
-        ]
-        for metric in metrics
-    )
-    text = json.dumps([fields, sorted(public_apps), sorted(private_apps)], separators=(",", ":"))
-    return "f-" + hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def _root(root: Traversable | Path | None) -> Traversable | Path:

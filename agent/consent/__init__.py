@@ -1,26 +1,31 @@
 """Fourth stage: the only door. What leaves the building is built here, from what the owner allowed.
 
-In:   HourlyAggregates, the catalog, the owner's Consent, the instance's Pseudonyms.
-Out:  `Filtered`: ConsentedRecords, and what was withheld with the rule that kept it. Without a rule nothing leaves.
+In:   Rows, the `Rules` of the catalog, the owner's level and the instance's Pseudonyms.
+Out:  ConsentedRecords one at a time, and what was withheld with the rule. Without a rule nothing leaves.
 The same rules are asked once before: `Concealer` hashes and drops names in a tick before it is stored.
 """
 
+from agent.consent.align import Material, align_names, snapshot_renamed
 from agent.consent.conceal import Concealer
-from agent.consent.explain import Verdict, explain, explain_metric
-from agent.consent.filter import Filtered, consented
-from agent.consent.rules import Kept, attribute_out, figure_out
-from agent.pseudonym import NoPseudonyms, Pseudonyms
+from agent.consent.explain import Explanation, explain, explain_metric
+from agent.consent.filter import Door
+from agent.consent.rules import Leaves, Part, Rules, Stays
+from agent.pseudonym import KeyAway, NoPseudonyms, Pseudonyms
 
 __all__ = [
     "Concealer",
-    "Filtered",
-    "Kept",
+    "Door",
+    "Explanation",
+    "KeyAway",
+    "Leaves",
+    "Material",
     "NoPseudonyms",
+    "Part",
     "Pseudonyms",
-    "Verdict",
-    "attribute_out",
-    "consented",
+    "Rules",
+    "Stays",
+    "align_names",
     "explain",
     "explain_metric",
-    "figure_out",
+    "snapshot_renamed",
 ]

@@ -13,76 +13,31 @@ Doing it again changes nothing, and a tick concealed under Extended can be conce
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from agent.catalog import Catalog, DataType, Merge, Metric
+from agent.catalog import Catalog, Merge
 from agent.catalog.reasons import AMBIGUOUS, KEY_AWAY, NOT_DUE, UNEXPECTED_TEXT
-from agent.consent.rules import VALUE, VALUE_FIGURES, Kept, attribute_out, figure_out, metric_rule, tag_out
-from agent.model import (
-    Category,
-    ConsentLevel,
-    EntryType,
-    Failure,
-    Kind,
-    Outcome,
-    Sample,
-    Series,
-    SourceReport,
-    Tick,
-    Value,
-)
-from agent.pseudonym import KeyAway, Pseudonyms
+from agent.consent.rules import NEVER, NO_ENTRY, VALUE, VALUE_FIGURES, Rules, Stays, TreatedSeries, metric_stays
+from agent.model import ConsentLevel, Failure, HourlyAggregate, Outcome, Sample, Series, SourceReport, Tick
+from agent.pseudonym import KeyAway, NoPseudonyms, Pseudonyms
 
-REMEMBERED_SERIES = 20_000  # more means that names come and go, so start again
 NOT_SHOWN = "[not shown]"
-
-Names = tuple[str, tuple[tuple[str, str], ...], tuple[str, ...]]
-
-
-@dataclass(frozen=True, slots=True)
-class _Stored:
-    """What a series is stored as, and as which metric; without a series, the reason why not.
-
-    `metric` None: as read. `same`: nothing of the series changed. `fewer`: it lost a tag.
-    """
-
-    series: Series | None
-    metric: Metric | None = None
-    same: bool = True
-    fewer: bool = False
-    failure: Failure | None = None
-
-
-# Stands for every metric that the catalog does not know.
-_FORGOTTEN = Metric(
-    "",
-    "",
-    EntryType.SYSTEM_METRIC,
-    Category.OPERATIONAL,
-    ConsentLevel.NONE,
-    DataType.MEASUREMENT,
-    "",
-    Kind.GAUGE,
-    "",
-)
 
 
 class Concealer:
-    """Remembers what each series becomes: a tick like the last one costs one look-up for each series with tags."""
+    """Keeps the rules from tick to tick: a tick like the last one costs one look-up for each series with tags."""
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
         # A number without tags tells nothing of anybody, and most samples are that.
         self._open = frozenset(
-            name for name, metric in catalog.metrics.items() if metric_rule(metric, ConsentLevel.BASIC) is None
+            name for name, metric in catalog.metrics.items() if metric_stays(metric, ConsentLevel.BASIC) is None
         )
-        self._known: dict[Names, _Stored] = {}
-        self._level = ConsentLevel.NONE
-        self._pseudonyms: Pseudonyms | None = None
+        self._rules = Rules(catalog, ConsentLevel.BASIC, NoPseudonyms())
 
     def conceal(self, tick: Tick, level: ConsentLevel, pseudonyms: Pseudonyms) -> Tick:
         """`tick` as it may be stored under `level`; without consent the rules of Basic hold."""
-        self._use(level, pseudonyms)
+        rules = self._use(level, pseudonyms)
         kept: list[Sample] = []
         origins: list[Series] = []  # as read, one for each of `kept`
         failures: list[tuple[str, Failure]] = []
@@ -92,18 +47,24 @@ class Concealer:
             series = sample.series
             number = not sample.attributes and type(sample.value) is not str
             if not number or series.tags or series.metric not in self._open:
-                known = self._stored(series, pseudonyms)
-                # Nearly all of a tick is numbers of series that are stored as they are.
-                if not (number and known.same and known.series is not None):
-                    stored = self._sample(sample, known, pseudonyms)
-                    if isinstance(stored, Failure):
-                        failures.append((series.source, stored))
-                        as_read = False
-                        continue
-                    as_read = as_read and (stored is sample or stored == sample)
-                    sample = stored
-                    if known.fewer:
+                try:
+                    treated = rules.series(series)
+                    if number and isinstance(treated, TreatedSeries):
+                        # Nearly all of a tick: a number of a series that was decided before.
+                        stored: Sample | Failure = sample if treated.same else Sample(treated.series, sample.value)
+                    else:
+                        stored = _stored(sample, treated, rules)
+                except KeyAway:
+                    stored = _key_away(series.metric)
+                if isinstance(stored, Failure):
+                    failures.append((series.source, stored))
+                    as_read = False
+                    continue
+                if stored is not sample:
+                    as_read = as_read and stored == sample
+                    if len(stored.series.tags) < len(series.tags):
                         fewer.add(series.metric)
+                    sample = stored
             kept.append(sample)
             origins.append(series)
         for metric in sorted(fewer):
@@ -119,77 +80,31 @@ class Concealer:
 
     def series(self, series: Series, level: ConsentLevel, pseudonyms: Pseudonyms) -> Series | None:
         """What one series is stored as under `level`; None when it is not stored at all."""
-        self._use(level, pseudonyms)
-        return self._stored(series, pseudonyms).series
+        try:
+            return _stored_series(series, self._use(level, pseudonyms).series(series))
+        except KeyAway:
+            return None
 
-    def _use(self, level: ConsentLevel, pseudonyms: Pseudonyms) -> None:
+    def row(self, row: HourlyAggregate, level: ConsentLevel, pseudonyms: Pseudonyms) -> HourlyAggregate | None:
+        """What a row of a closed hour would be had its ticks been stored under `level`; None when there were none."""
+        rules = self._use(level, pseudonyms)
+        treated = rules.series(row.series)
+        series = _stored_series(row.series, treated)
+        if series is None:
+            return None
+        if isinstance(treated, TreatedSeries):
+            fields = rules.row(treated.metric, row.series, row.figures, row.hashed)
+            return replace(row, series=series, figures=fields.leaves, hashed=tuple(fields.hashed))
+        if treated == NEVER:
+            return row
+        numbers = {figure: value for figure, value in row.figures.items() if not isinstance(value, str)}
+        return replace(row, series=series, figures=numbers)
+
+    def _use(self, level: ConsentLevel, pseudonyms: Pseudonyms) -> Rules:
         level = ConsentLevel.BASIC if level is ConsentLevel.NONE else level
-        if level is not self._level or pseudonyms is not self._pseudonyms or len(self._known) > REMEMBERED_SERIES:
-            self._known.clear()
-            self._level, self._pseudonyms = level, pseudonyms
-
-    def _stored(self, series: Series, pseudonyms: Pseudonyms) -> _Stored:
-        names = (series.metric, series.tags, series.hashed)
-        known = self._known.get(names)
-        if known is None:
-            known = self._known[names] = self._decided(series, pseudonyms)
-        return known
-
-    def _decided(self, series: Series, pseudonyms: Pseudonyms) -> _Stored:
-        metric = self._catalog.metrics.get(series.metric)
-        if metric is not None and metric.consent is ConsentLevel.NONE:
-            return _Stored(series)
-        if metric is None:
-            # What the catalog does not know never leaves; of it only numbers are stored, without a name.
-            return _Stored(Series(series.source, series.metric), _FORGOTTEN, not series.tags, bool(series.tags))
-        rule = metric_rule(metric, self._level)
-        if rule is not None:
-            return _Stored(None, failure=Failure(series.metric, NOT_DUE, rule.rule))
-        tags: list[tuple[str, str]] = []
-        hashed: list[str] = []
-        try:
-            for tag, _ in series.tags:
-                out = tag_out(metric, tag, series, self._level, self._catalog, pseudonyms)
-                if not isinstance(out, Kept):
-                    tags.append((tag, str(out.value)))
-                    hashed += [tag] if out.hashed else []
-        except KeyAway:
-            return _Stored(None, failure=_key_away(series.metric))
-        stored = Series(series.source, series.metric, tuple(tags), tuple(hashed))
-        same = stored == series
-        return _Stored(series if same else stored, metric, same, len(tags) < len(series.tags))
-
-    def _sample(self, sample: Sample, stored: _Stored, pseudonyms: Pseudonyms) -> Sample | Failure:
-        if stored.series is None:
-            return stored.failure or Failure(sample.series.metric, NOT_DUE)
-        metric = stored.metric
-        if metric is None:
-            return sample
-        if metric is _FORGOTTEN:
-            if isinstance(sample.value, str):
-                return Failure(sample.series.metric, UNEXPECTED_TEXT, "the catalog does not know it")
-            return Sample(stored.series, sample.value)
-        value: Value = sample.value
-        if not sample.attributes and type(value) is not str:
-            return sample if stored.same else Sample(stored.series, value)
-        hashed: list[str] = []
-        attributes: list[tuple[str, Value]] = []
-        try:
-            out = figure_out(metric, VALUE_FIGURES[metric.kind], value, VALUE in sample.hashed, pseudonyms)
-            if out is None or isinstance(out, Kept) or out.value is None:
-                return Failure(metric.name, UNEXPECTED_TEXT, out.rule if isinstance(out, Kept) else "")
-            value = out.value
-            hashed += [VALUE] if out.hashed else []
-            for name, text in sample.attributes:
-                given = attribute_out(
-                    metric, name, text, sample.series, name in sample.hashed, self._level, self._catalog, pseudonyms
-                )
-                if not isinstance(given, Kept) and given.value is not None:
-                    attributes.append((name, given.value))
-                    hashed += [name] if given.hashed else []
-        except KeyAway:
-            return _key_away(metric.name)
-        return Sample(stored.series, value, tuple(attributes), tuple(sorted(hashed)))
+        if level is not self._rules.level or pseudonyms is not self._rules.pseudonyms:
+            self._rules = Rules(self._catalog, level, pseudonyms)
+        return self._rules
 
     def _told_apart(
         self, name: str, found: Sequence[tuple[Series, Sample]], failures: list[tuple[str, Failure]]
@@ -221,6 +136,43 @@ class Concealer:
         lost = any(failure.reason == KEY_AWAY for failure in more) and report.outcome is Outcome.OK
         outcome = Outcome.PARTIAL if lost else report.outcome
         return replace(report, outcome=outcome, failures=tuple(reversed(once.values())))
+
+
+def _stored_series(series: Series, treated: TreatedSeries | Stays) -> Series | None:
+    """What a series is stored as, None when it is not: storing asks less than leaving.
+
+    What the catalog says is read and never leaves is stored as read. What it does not know never leaves either; of it
+    only numbers are stored, without a name.
+    """
+    if isinstance(treated, TreatedSeries):
+        return treated.series
+    if treated == NEVER:
+        return series
+    if treated == NO_ENTRY:
+        return Series(series.source, series.metric) if series.tags else series
+    return None
+
+
+def _stored(sample: Sample, treated: TreatedSeries | Stays, rules: Rules) -> Sample | Failure:
+    """What a sample is stored as; a failure with the reason when it is not. Raises KeyAway."""
+    series = _stored_series(sample.series, treated)
+    name = sample.series.metric
+    if isinstance(treated, Stays):
+        if series is None:
+            return Failure(name, NOT_DUE, treated.rule)
+        if treated == NEVER:
+            return sample
+        if isinstance(sample.value, str):
+            return Failure(name, UNEXPECTED_TEXT, "the catalog does not know it")
+        return Sample(series, sample.value)
+    figure = VALUE_FIGURES[treated.metric.kind]
+    fields = rules.value(treated.metric, sample)
+    value = fields.leaves.pop(figure, None)
+    if value is None:
+        return Failure(name, UNEXPECTED_TEXT, fields.stays.get(figure, ""))
+    hashed = sorted(VALUE if field == figure else field for field in fields.hashed)
+    attributes = tuple((field, fact) for field, fact in fields.leaves.items() if fact is not None)
+    return Sample(treated.series, value, attributes, tuple(hashed))
 
 
 def _unquoted(failure: Failure, pseudonyms: Pseudonyms) -> Failure:

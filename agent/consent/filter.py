@@ -1,108 +1,85 @@
-"""Fourth stage, and the only door: aggregates of a closed hour become what their owner allowed to leave.
+"""The door: rows become the entries that may leave, one at a time.
 
-In:   HourlyAggregates, the catalog, the consent, the instance's pseudonyms.
-Out:  ConsentedRecords, built here and nowhere else, and what was withheld with the rule that kept it.
+In:   any number of `Row`s, of an hour or of an assessment, and the rules of the consent they leave under.
+Out:  ConsentedRecords, built here and nowhere else, in the order of the rows; what was withheld, with the rule.
 Whatever has no rule stays here: an unknown metric, figure, attribute or tag, text in a number's place, a number that
 is not finite, a failure reason that is no known code. Level NONE gives nothing.
+Memory does not grow with the rows: a record is handed on before the next row is looked at, the rules remember a
+bounded number of series, and what was withheld is a set of fields, not of rows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
 
-from agent.catalog import Catalog, Metric
+from agent.catalog import Metric
 from agent.catalog.reasons import OTHER, REASONS
-from agent.consent.rules import Kept, attribute_out, figure_out, metric_rule, tag_out
-from agent.model import Consent, ConsentedRecord, HourlyAggregate, Scalar, Withheld
-from agent.pseudonym import Pseudonyms
+from agent.consent.rules import Rules, Stays, TreatedSeries
+from agent.model import ConsentedRecord, Row, Scalar, Withheld
 
-# Set by the door itself; a figure of the same name could otherwise speak for it.
-OWN_ATTRIBUTES = frozenset({"unit", "samples", "expected", "failed"})
-
-
-@dataclass(frozen=True, slots=True)
-class Filtered:
-    """What may leave, and each distinct field that stays with the rule that kept it."""
-
-    records: tuple[ConsentedRecord, ...]
-    withheld: tuple[Withheld, ...]
+# Fields of the catalog are some hundreds; more can only come from names that somebody makes up as he goes.
+MOST_WITHHELD = 5_000
 
 
-def consented(
-    aggregates: Iterable[HourlyAggregate], catalog: Catalog, consent: Consent, pseudonyms: Pseudonyms
-) -> Filtered:
-    """What of `aggregates` may leave under `consent`, in their order."""
-    door = _Door(catalog, consent, pseudonyms)
-    records = [record for aggregate in aggregates if (record := door.record(aggregate)) is not None]
-    return Filtered(tuple(records), tuple(door.withheld))
+class Door:
+    """Lets rows through under one set of rules, and remembers what it kept here."""
 
+    def __init__(self, rules: Rules) -> None:
+        self._rules = rules
+        self._withheld: dict[tuple[str, str, str], None] = {}
+        self.more_withheld = 0  # times that a field stayed which is not among the withheld any more
 
-class _Door:
-    """Builds records and remembers what it kept."""
+    @property
+    def withheld(self) -> tuple[Withheld, ...]:
+        """Each distinct field that stayed so far, with the rule that kept it; at most `MOST_WITHHELD`."""
+        return tuple(Withheld(*item) for item in self._withheld)
 
-    def __init__(self, catalog: Catalog, consent: Consent, pseudonyms: Pseudonyms) -> None:
-        self._catalog, self._level, self._pseudonyms = catalog, consent.level, pseudonyms
-        self.withheld: dict[Withheld, None] = {}
-
-    def record(self, aggregate: HourlyAggregate) -> ConsentedRecord | None:
-        name = aggregate.series.metric
-        metric = self._catalog.metrics.get(name)
-        kept = metric_rule(metric, self._level)
-        if metric is None or kept is not None:
-            self._keep(name, "*", kept or Kept(""))
-            return None
-        if aggregate.series.source != metric.source:
-            self._keep(name, "*", Kept("another source gave it than the catalog says"))
-            return None
-        return ConsentedRecord(
-            metric_name=metric.name,
-            type=metric.type,
-            timestamp=aggregate.hour.start,
-            attributes=self._attributes(metric, aggregate),
-            tags=self._tags(metric, aggregate),
-        )
-
-    def _attributes(self, metric: Metric, aggregate: HourlyAggregate) -> dict[str, Scalar | Mapping[str, int]]:
-        attributes: dict[str, Scalar | Mapping[str, int]] = {}
-        for name, value in aggregate.figures.items():
-            if value is None:
+    def records(self, rows: Iterable[Row]) -> Iterator[ConsentedRecord]:
+        """The records of those rows that may leave. Nothing of a row is read before it is asked for."""
+        for row in rows:
+            treated = self._rules.series(row.series)
+            if isinstance(treated, Stays):
+                self._stays(row.series.metric, "*", treated.rule)
                 continue
-            if name in OWN_ATTRIBUTES:
-                self._keep(metric.name, name, Kept(f"it is not on the list for a {metric.kind}"))
-                continue
-            hashed = name in aggregate.hashed
-            out = figure_out(metric, name, value, hashed, self._pseudonyms)
-            if out is None:
-                out = attribute_out(
-                    metric, name, value, aggregate.series, hashed, self._level, self._catalog, self._pseudonyms
-                )
-            if isinstance(out, Kept):
-                self._keep(metric.name, name, out)
-            else:
-                attributes[name] = out.value
+            # The one place where something becomes fit to leave: a test counts the calls.
+            yield ConsentedRecord(
+                metric_name=treated.metric.name,
+                type=treated.metric.type,
+                timestamp=row.timestamp,
+                attributes=self._attributes(treated.metric, row),
+                tags=self._tags(treated, row),
+            )
+
+    def _attributes(self, metric: Metric, row: Row) -> dict[str, Scalar | Mapping[str, int]]:
+        fields = self._rules.row(metric, row.series, row.figures, row.hashed)
+        for name, rule in fields.stays.items():
+            self._stays(metric.name, name, rule)
+        attributes: dict[str, Scalar | Mapping[str, int]] = {
+            name: value for name, value in fields.leaves.items() if value is not None
+        }
         attributes["unit"] = metric.unit
-        attributes["samples"] = aggregate.samples
-        attributes["expected"] = aggregate.expected
-        failed = _reasons(aggregate.failed)
-        if failed:
-            attributes["failed"] = failed
+        if row.counts is not None:
+            attributes["samples"] = row.counts.samples
+            attributes["expected"] = row.counts.expected
+            failed = _reasons(row.counts.failed)
+            if failed:
+                attributes["failed"] = failed
         return attributes
 
-    def _tags(self, metric: Metric, aggregate: HourlyAggregate) -> dict[str, str]:
-        tags: dict[str, str] = {}
-        for tag, _ in aggregate.series.tags:
-            out = tag_out(metric, tag, aggregate.series, self._level, self._catalog, self._pseudonyms)
-            if isinstance(out, Kept):
-                self._keep(metric.name, f"tags.{tag}", out)
-            else:
-                tags[tag] = str(out.value)
-                if out.hashed:
-                    self._keep(metric.name, f"tags.{tag}", Kept(f"under {self._level} only its keyed hash leaves"))
-        return tags
+    def _tags(self, treated: TreatedSeries, row: Row) -> dict[str, str]:
+        for tag, rule in treated.stays:
+            self._stays(treated.metric.name, f"tags.{tag}", rule)
+        for tag in treated.series.hashed:
+            rule = f"under {self._rules.level} only its keyed hash leaves"
+            self._stays(treated.metric.name, f"tags.{tag}", rule)
+        return dict(treated.series.tags)
 
-    def _keep(self, metric: str, field: str, kept: Kept) -> None:
-        self.withheld[Withheld(metric, field, kept.rule)] = None
+    def _stays(self, metric: str, field: str, rule: str) -> None:
+        item = (metric, field, rule)
+        if item in self._withheld or len(self._withheld) < MOST_WITHHELD:
+            self._withheld[item] = None
+        else:
+            self.more_withheld += 1
 
 
 def _reasons(failed: Mapping[str, int]) -> dict[str, int]:

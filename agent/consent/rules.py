@@ -1,7 +1,11 @@
-"""What one value, tag or figure may become under a level: the rules, without any record around them.
+"""The one set of rules: what a metric, a series, a field of it may become under a level, or why it stays here.
 
-The one place that decides, both for what leaves (`filter`) and for what is stored (`conceal`). What is a pseudonym
-already says so itself (`hashed`, in the model) and is never hashed again; what only looks like one is a name.
+In:   the catalog, the level, the instance's pseudonyms; then metrics, series, samples and rows, one at a time.
+Out:  `Leaves` (the value, and whether it is a pseudonym) or `Stays` (the rule, in words for the owner).
+Four ask: the door (`filter`), what is stored (`conceal`), what is said (`explain`), what is forgotten
+(`runtime/hourly/forget`). None of them walks over tags or fields itself.
+What is a pseudonym already says so itself (`hashed`, in the model) and is never hashed again; what only looks like one
+is a name. While the key of the pseudonyms is away, what would need it raises KeyAway.
 """
 
 from __future__ import annotations
@@ -9,170 +13,291 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
 from urllib.parse import urlsplit
 
 from agent.catalog import Catalog, DataType, Metric, TagRule, TagTreatment
-from agent.model import ConsentLevel, Kind, Scalar, Series, Value
+from agent.catalog.field_list import FIGURES
+from agent.consent import second_net
+from agent.model import ConsentLevel, Kind, Sample, Series, Value
 from agent.pseudonym import Pseudonyms
 
 TEXT_LIMIT = 200
+REMEMBERED_SERIES = 20_000  # more means that names come and go, so start again
 NUMBERS = frozenset({DataType.COUNT, DataType.MEASUREMENT})
-FIGURES = {
-    Kind.GAUGE: frozenset({"min", "max", "mean", "last", "p50", "p95"}),
-    Kind.COUNTER: frozenset({"delta", "resets", "last"}),
-    Kind.INFO: frozenset({"value"}),
-    Kind.EVENT: frozenset({"count", "observed_from", "observed_to"}),
-}
-VALUE = "value"  # what `Sample.hashed` calls the value itself
+VALUE = "value"  # what `Sample.hashed` and an explanation call the value itself
+# The figure that a single value has the rules of.
 VALUE_FIGURES = {Kind.GAUGE: "last", Kind.COUNTER: "last", Kind.INFO: VALUE, Kind.EVENT: "count"}
+# Set by the door itself; a figure of the same name could otherwise speak for it.
+OWN_ATTRIBUTES = frozenset({"unit", "samples", "expected", "failed"})
 INSTANTS = frozenset({"observed_from", "observed_to"})
 INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
 PSEUDONYM = re.compile(r"[hn]-[0-9a-f]{16}", re.ASCII)
 APP_TAG = "pluginKey"
-NO_ENTRY = "it is not in the catalog"
-NEVER = "the catalog says: read, never leaves"
-NOTHING = "no consent is given"
+
+
+class Part(StrEnum):
+    """Which part of a series or of its value a field is."""
+
+    TAG = "tag"
+    FIGURE = "figure"
+    ATTRIBUTE = "attribute"
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class Leaves:
+    """What a field becomes; `hashed`: it is a pseudonym."""
+
+    value: Value
+    hashed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Stays:
     """Why something stays here, in words for the owner."""
 
     rule: str
 
 
+NO_ENTRY = Stays("it is not in the catalog")
+NO_SUCH_SOURCE = Stays("another source gave it than the catalog says")
+NEVER = Stays("the catalog says: read, never leaves")
+NOTHING = Stays("no consent is given")
+
+
 @dataclass(frozen=True, slots=True)
-class Given:
-    """What a field becomes; `hashed`: it is a pseudonym."""
+class TreatedSeries:
+    """What a series becomes: decided once, for all its samples and hours.
 
-    value: Scalar
-    hashed: bool = False
+    `series` is as it leaves, the very same object when nothing of it changed (`same`); `stays` are the tags it loses,
+    each with its rule.
+    """
+
+    metric: Metric
+    series: Series
+    same: bool
+    stays: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def fewer(self) -> bool:
+        """Whether it lost a tag, so that it may have become equal to another one."""
+        return bool(self.stays)
 
 
-def metric_rule(metric: Metric | None, level: ConsentLevel) -> Kept | None:
-    """None when entries of this metric may leave under `level`."""
-    if metric is None:
-        return Kept(NO_ENTRY)
+@dataclass(slots=True)
+class TreatedFields:
+    """What the fields of one value or row become: those that leave, which of them are pseudonyms, those that stay.
+
+    A figure without a value (nothing was read) stays None.
+    """
+
+    leaves: dict[str, Value | None] = field(default_factory=dict)
+    hashed: list[str] = field(default_factory=list)
+    stays: dict[str, str] = field(default_factory=dict)
+
+
+class Rules:
+    """What holds under one level, on one instance, with one catalog."""
+
+    def __init__(self, catalog: Catalog, level: ConsentLevel, pseudonyms: Pseudonyms) -> None:
+        self.catalog, self.level, self.pseudonyms = catalog, level, pseudonyms
+        self._series: dict[tuple[object, ...], TreatedSeries | Stays] = {}
+
+    def entry(self, name: str) -> Metric | Stays:
+        """The catalog entry `name` when something of it may leave, else why not."""
+        metric = self.catalog.metrics.get(name)
+        if metric is None:
+            return NO_ENTRY
+        return metric_stays(metric, self.level) or metric
+
+    def series(self, series: Series) -> TreatedSeries | Stays:
+        """What `series` becomes, or why nothing of it leaves.
+
+        Decided once a series and then looked up: a tick or an hour brings thousands of the same ones. The names in
+        the key, not the series itself: hashing three texts costs a third of hashing the dataclass.
+        """
+        key = (series.metric, series.tags, series.hashed, series.source)
+        known = self._series.get(key)
+        if known is None:
+            if len(self._series) >= REMEMBERED_SERIES:
+                self._series.clear()
+            known = self._series[key] = self._decided(series)
+        return known
+
+    @property
+    def remembered(self) -> int:
+        """How many series are decided and not forgotten yet."""
+        return len(self._series)
+
+    def value(self, metric: Metric, sample: Sample) -> TreatedFields:
+        """What the value of `sample` (under the name of its figure) and its attributes become."""
+        figure = VALUE_FIGURES[metric.kind]
+        hashed = {figure if name == VALUE else name for name in sample.hashed} if sample.hashed else ()
+        done = TreatedFields()
+        self._add(done, metric, sample.series, ((figure, sample.value),), FIGURES[metric.kind], hashed)
+        self._add(done, metric, sample.series, sample.attributes, frozenset(), hashed)
+        return done
+
+    def row(
+        self, metric: Metric, series: Series, figures: Mapping[str, Value | None], hashed: Collection[str]
+    ) -> TreatedFields:
+        """What the figures of a row become, the attributes among them; `series` is as it was read or stored."""
+        done = TreatedFields()
+        self._add(done, metric, series, figures.items(), FIGURES[metric.kind], hashed)
+        return done
+
+    def treat(
+        self, metric: Metric, part: Part, name: str, value: Value, *, hashed: bool = False, of: Series | None = None
+    ) -> Leaves | Stays:
+        """What one field becomes: the one decision. `hashed`: it is a pseudonym already; `of`: the tags beside it.
+
+        The metric itself must have been allowed (`entry`). Raises KeyAway.
+        """
+        if part is Part.FIGURE:
+            return self._figure(metric, name, value, hashed)
+        rule = (metric.tags if part is Part.TAG else metric.attributes).get(name)
+        if rule is None and part is Part.TAG:
+            return Stays("the tag has no rule in the catalog")
+        if rule is None or (part is Part.ATTRIBUTE and name in OWN_ATTRIBUTES | FIGURES[metric.kind]):
+            return Stays(f"it is not on the list for a {metric.kind}")
+        treatment = self._treatment(rule, str(value), of, part)
+        if isinstance(treatment, Stays):
+            return treatment
+        if hashed and PSEUDONYM.fullmatch(str(value)):
+            return Leaves(value, hashed=True)
+        if part is Part.TAG:
+            # A tag tells series apart: what may not be seen is hashed whole, never cut, or two would become one.
+            text = str(value)
+            if treatment is TagTreatment.KEEP and rule.data_type is not DataType.HASH:
+                kept = _text(text, rule.data_type, rule.shape, cut=False)
+                if isinstance(kept, Leaves):
+                    return kept
+            return Leaves(self.pseudonyms.tag(name, text), hashed=True)
+        if treatment is TagTreatment.HASH:
+            return Leaves(self.pseudonyms.of(f"attribute:{name}", str(value)), hashed=True)
+        return self._value(metric, value, rule.data_type, rule.shape)
+
+    def _decided(self, series: Series) -> TreatedSeries | Stays:
+        metric = self.entry(series.metric)
+        if isinstance(metric, Stays):
+            return metric
+        if series.source != metric.source:
+            return NO_SUCH_SOURCE
+        tags: list[tuple[str, str]] = []
+        hashed: list[str] = []
+        stays: list[tuple[str, str]] = []
+        for name, text in series.tags:
+            treated = self.treat(metric, Part.TAG, name, text, hashed=name in series.hashed, of=series)
+            if isinstance(treated, Stays):
+                stays.append((name, treated.rule))
+            else:
+                tags.append((name, str(treated.value)))
+                hashed += [name] if treated.hashed else []
+        become = Series(series.source, series.metric, tuple(tags), tuple(hashed))
+        same = become == series
+        return TreatedSeries(metric, series if same else become, same, tuple(stays))
+
+    def _add(
+        self,
+        done: TreatedFields,
+        metric: Metric,
+        series: Series,
+        fields: Iterable[tuple[str, Value | None]],
+        own: frozenset[str],
+        hashed: Collection[str],
+    ) -> None:
+        """Treat `fields` one by one; those named in `own` are figures, the others attributes."""
+        for name, value in fields:
+            figure = name in own
+            # Most of an hour: a number in the place of a figure. `treat` says the same and takes five times as long.
+            if value is None or (figure and (type(value) is int or (type(value) is float and math.isfinite(value)))):
+                done.leaves[name] = value
+                continue
+            part = Part.FIGURE if figure else Part.ATTRIBUTE
+            treated = self.treat(metric, part, name, value, hashed=name in hashed, of=series)
+            if isinstance(treated, Stays):
+                done.stays[name] = treated.rule
+            else:
+                done.leaves[name] = treated.value
+                if treated.hashed:
+                    done.hashed.append(name)
+
+    def _figure(self, metric: Metric, name: str, value: Value, hashed: bool) -> Leaves | Stays:
+        if name not in FIGURES[metric.kind]:
+            return Stays(f"it is not on the list for a {metric.kind}")
+        if hashed and metric.data_type is DataType.HASH and PSEUDONYM.fullmatch(str(value)):
+            return Leaves(value, hashed=True)
+        if name in INSTANTS:
+            return self._value(metric, value, DataType.INSTANT, "")
+        return self._value(metric, value, metric.data_type, metric.shape)
+
+    def _value(self, metric: Metric, value: Value, data_type: DataType, shape: str) -> Leaves | Stays:
+        """Numbers as they are; text only where the type is one of text, with its shape and past the second net."""
+        if isinstance(value, bool | int):
+            return Leaves(value)
+        if isinstance(value, float):
+            return Leaves(value) if math.isfinite(value) else Stays("it is not a finite number")
+        if data_type is DataType.HASH:
+            return Leaves(self.pseudonyms.of(f"metric:{metric.name}", value), hashed=True)
+        return _text(value, data_type, shape, cut=data_type is DataType.NAME)
+
+    def _treatment(self, rule: TagRule, text: str, of: Series | None, part: Part) -> TagTreatment | Stays:
+        """KEEP or HASH, or why it stays."""
+        if self.level is ConsentLevel.NONE:
+            return NOTHING
+        treatment = rule.extended if self.level is ConsentLevel.EXTENDED else rule.basic
+        if treatment is TagTreatment.KEEP_PUBLIC:
+            return TagTreatment.KEEP if self.catalog.is_public(text) else TagTreatment.HASH
+        if treatment is TagTreatment.WITH_PUBLIC_APP:
+            public = of is not None and APP_TAG not in of.hashed
+            public = public and self.catalog.is_public(dict(of.tags).get(APP_TAG, "") if of is not None else "")
+            return TagTreatment.KEEP if public else Stays(f"under {self.level} it leaves for public apps only")
+        return Stays(f"the {part} is dropped under {self.level}") if treatment is TagTreatment.DROP else treatment
+
+
+def metric_stays(metric: Metric, level: ConsentLevel) -> Stays | None:
+    """Why entries of this metric stay under `level`; None when they may leave."""
     if metric.consent is ConsentLevel.NONE:
-        return Kept(NEVER)
+        return NEVER
     if level is ConsentLevel.NONE:
-        return Kept(NOTHING)
+        return NOTHING
     if not level.allows(metric.consent):
-        return Kept(f"it needs consent {metric.consent}, given is {level}")
+        return Stays(f"it needs consent {metric.consent}, given is {level}")
     return None
 
 
-def tag_out(
-    metric: Metric, tag: str, series: Series, level: ConsentLevel, catalog: Catalog, pseudonyms: Pseudonyms
-) -> Given | Kept:
-    """What one of the tags of `series` becomes under `level`."""
-    rule = metric.tags.get(tag)
-    if rule is None:
-        return Kept("the tag has no rule in the catalog")
-    text = dict(series.tags)[tag]
-    hashed = tag in series.hashed and PSEUDONYM.fullmatch(text) is not None
-    treatment = _treated(rule, text, series, level, catalog, "tag")
-    if isinstance(treatment, Kept):
-        return treatment
-    if hashed:
-        return Given(text, hashed=True)
-    if treatment is TagTreatment.HASH or not _has_shape(rule.shape, text):
-        return Given(pseudonyms.tag(tag, text), hashed=True)
-    return _given(text_out(text))
+def _text(text: str, data_type: DataType, shape: str, *, cut: bool) -> Leaves | Stays:
+    """The text itself, short, clean, of its shape and with nothing in it that must never leave.
 
-
-def attribute_out(
-    metric: Metric,
-    attribute: str,
-    value: Value,
-    series: Series,
-    hashed: bool,
-    level: ConsentLevel,
-    catalog: Catalog,
-    pseudonyms: Pseudonyms,
-) -> Given | Kept:
-    """What a further attribute of a value of `series` becomes under `level`; `hashed`: it is a pseudonym already."""
-    rule = metric.attributes.get(attribute)
-    if rule is None:
-        return Kept(f"it is not on the list for a {metric.kind}")
-    treatment = _treated(rule, str(value), series, level, catalog, "attribute")
-    if isinstance(treatment, Kept):
-        return treatment
-    if hashed and PSEUDONYM.fullmatch(str(value)):
-        return Given(value, hashed=True)
-    if treatment is TagTreatment.HASH:
-        return Given(pseudonyms.of(f"attribute:{attribute}", str(value)), hashed=True)
-    return _value_out(value, rule.data_type, rule.shape, f"metric:{metric.name}", pseudonyms)
-
-
-def figure_out(metric: Metric, figure: str, value: Value, hashed: bool, pseudonyms: Pseudonyms) -> Given | Kept | None:
-    """What a figure of this metric becomes under any level that lets the metric out; None: its kind has no such one."""
-    if figure not in FIGURES[metric.kind]:
-        return None
-    if hashed and PSEUDONYM.fullmatch(str(value)) and metric.data_type is DataType.HASH:
-        return Given(value, hashed=True)
-    if figure in INSTANTS:
-        return _value_out(value, DataType.INSTANT, "", f"metric:{metric.name}", pseudonyms)
-    return _value_out(value, metric.data_type, metric.shape, f"metric:{metric.name}", pseudonyms)
-
-
-def _treated(
-    rule: TagRule, text: str, series: Series, level: ConsentLevel, catalog: Catalog, word: str
-) -> TagTreatment | Kept:
-    """KEEP or HASH, or why it stays."""
-    if level is ConsentLevel.NONE:
-        return Kept(NOTHING)
-    treatment = rule.extended if level is ConsentLevel.EXTENDED else rule.basic
-    if treatment is TagTreatment.KEEP_PUBLIC:
-        return TagTreatment.KEEP if catalog.is_public(text) else TagTreatment.HASH
-    if treatment is TagTreatment.WITH_PUBLIC_APP:
-        app = "" if APP_TAG in series.hashed else dict(series.tags).get(APP_TAG, "")
-        public = catalog.is_public(app)
-        return TagTreatment.KEEP if public else Kept(f"under {level} it leaves for public apps only")
-    return Kept(f"the {word} is dropped under {level}") if treatment is TagTreatment.DROP else treatment
-
-
-def _value_out(value: Value, data_type: DataType, shape: str, purpose: str, pseudonyms: Pseudonyms) -> Given | Kept:
-    """What a value becomes in a field of `data_type`: text only where the type is one of text, and has its shape."""
-    if isinstance(value, bool | int):
-        return Given(value)
-    if isinstance(value, float):
-        return Given(value) if math.isfinite(value) else Kept("it is not a finite number")
+    With `cut` what must not leave is taken out of it: what is left of a name is still worth reading. Of an identifier,
+    a version or a state it is not, and half of an address could be taken for a whole one: those stay.
+    """
     if data_type in NUMBERS:
-        return Kept(f"text is not allowed in a {data_type}")
-    if data_type is DataType.HASH:
-        return Given(pseudonyms.of(purpose, value), hashed=True)
-    if data_type is DataType.INSTANT and not INSTANT.fullmatch(value):
-        return Kept("it is no instant")
-    if data_type is DataType.URL and not _bare_url(value):
-        return Kept("the address holds more than scheme, host and path")
-    if not _has_shape(shape, value):
-        return Kept(f"it does not look like a {data_type}")
-    return _given(text_out(value))
+        return Stays(f"text is not allowed in a {data_type}")
+    if len(text) > TEXT_LIMIT:
+        return Stays(f"the text is longer than {TEXT_LIMIT} characters")
+    if not text.isprintable() and any(unicodedata.category(sign)[0] == "C" for sign in text):
+        return Stays("the text holds control characters")
+    if data_type is DataType.INSTANT:
+        return Leaves(text) if INSTANT.fullmatch(text) else Stays("it is no instant")
+    if data_type is DataType.URL and not _is_bare_url(text):
+        return Stays("the address holds more than scheme, host and path")
+    found = second_net.search(text, data_type)
+    if found is not None:
+        if not cut:
+            return Stays(f"it holds what looks like {found.what}")
+        text = found.without
+    if shape and re.fullmatch(shape, text, re.ASCII) is None:
+        return Stays(f"it does not look like a {data_type}")
+    return Leaves(text)
 
 
-def _given(text: str | Kept) -> Given | Kept:
-    return text if isinstance(text, Kept) else Given(text)
-
-
-def _has_shape(shape: str, text: str) -> bool:
-    return not shape or re.fullmatch(shape, text, re.ASCII) is not None
-
-
-def _bare_url(text: str) -> bool:
+def _is_bare_url(text: str) -> bool:
     """Whether an address has no user, password, query or fragment, which may hold secrets or names."""
     try:
         parts = urlsplit(text)
     except ValueError:
         return False
     return parts.scheme in ("http", "https") and bool(parts.hostname) and not set("@?#") & set(text)
-
-
-def text_out(text: str) -> str | Kept:
-    """The text itself when it is short and has no control or invisible characters."""
-    if len(text) > TEXT_LIMIT:
-        return Kept(f"the text is longer than {TEXT_LIMIT} characters")
-    if any(unicodedata.category(sign)[0] == "C" for sign in text):
-        return Kept("the text holds control characters")
-    return text

@@ -34,7 +34,8 @@ def field_counts(catalog: Catalog) -> dict[Category, FieldCount]:
     counts = {category: FieldCount(0, 0) for category in Category}
     for metric in catalog.metrics.values():
         basic = ConsentLevel.BASIC.allows(metric.consent)
-        names = any(rule.basic is not rule.extended for rule in metric.tags.values())
+        rules = (*metric.tags.values(), *metric.attributes.values())
+        names = any(rule.basic is not rule.extended for rule in rules)
         added = ConsentLevel.EXTENDED.allows(metric.consent) and (not basic or names)
         before = counts[metric.category]
         counts[metric.category] = FieldCount(before.basic + basic, before.added + added)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from agent import __version__
 from agent.batching import seal
 from agent.catalog import Catalog, load_catalog
-from agent.consent import Filtered, Kept, NoPseudonyms, Pseudonyms, consented, figure_out
+from agent.consent import Door, Leaves, NoPseudonyms, Part, Pseudonyms, Rules
 from agent.link.record import LinkRecord, read_link
 from agent.model import Batch, Consent, ConsentLevel, Hour, HourlyAggregate, Identity, NodeId, Value
 from agent.product.instance.facts import read_product_facts
@@ -48,23 +48,32 @@ class Pipeline:
         """All of the unbroken stretch that the consent in force belongs to, oldest first; none without consent."""
         return () if self.consent is None else (*self.earlier, self.consent)
 
-    def filtered(self, aggregates: list[HourlyAggregate], level: ConsentLevel | None = None) -> Filtered:
-        """What may leave of these aggregates, and what stays and why; under another level only for a preview."""
-        return consented(aggregates, self.catalog, self.consent_or_basic(level), self.pseudonyms)
+    def door(self, level: ConsentLevel | None = None) -> Door:
+        """The way out under the consent in force, Basic without a link; under another level only for a preview."""
+        return Door(Rules(self.catalog, self.consent_or_basic(level).level, self.pseudonyms))
 
     def batches(
         self,
         hour: Hour,
         revision: int,
-        aggregates: list[HourlyAggregate],
+        aggregates: Iterable[HourlyAggregate],
         now: datetime,
         level: ConsentLevel | None = None,
         under: Consent | None = None,
     ) -> list[Batch]:
         """The sealed batches of one hour under `under`, or else the present consent, Basic without a link."""
-        consent = under or self.consent_or_basic(level)
-        records = consented(aggregates, self.catalog, consent, self.pseudonyms).records
+        consent = self.labelled(under or self.consent_or_basic(level))
+        door = Door(Rules(self.catalog, consent.level, self.pseudonyms))
+        records = list(door.records(row.row for row in aggregates))
         return seal(records, self.identity, hour, revision, consent, __version__, now)
+
+    def labelled(self, consent: Consent) -> Consent:
+        """`consent` as what leaves names it: as agreed, with the field list that is really used.
+
+        After an upgrade link.json still names the list of the day it was agreed on; a batch must not, because its
+        entries were let out by the list of today. What was agreed stays in link.json, see `consent show`.
+        """
+        return replace(consent, field_list_version=self.catalog.field_list_version)
 
     def consent_or_basic(self, level: ConsentLevel | None = None) -> Consent:
         """The consent in force, Basic without a link; with `level` what it would be under that level."""
@@ -113,8 +122,8 @@ def product_version(store: Store, catalog: Catalog) -> str:
     read, metric = info_value(store, PRODUCT_VERSION), catalog.metrics.get(PRODUCT_VERSION)
     if read is None or metric is None:
         return ""
-    out = figure_out(metric, "value", read, False, NoPseudonyms())
-    return "" if out is None or isinstance(out, Kept) else str(out.value)
+    treated = Rules(catalog, ConsentLevel.BASIC, NoPseudonyms()).treat(metric, Part.FIGURE, "value", read)
+    return str(treated.value) if isinstance(treated, Leaves) else ""
 
 
 def info_value(store: Store, metric: str) -> Value | None:

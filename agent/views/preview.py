@@ -106,9 +106,11 @@ def _preview(pipeline: Pipeline, closed: ClosedHour, now: datetime, level: Conse
         built = _build(pipeline, closed, now, level)
         shown = tuple(_batch(batch, STAYS if stays else WOULD_BE) for batch in built)
     aggregates = aggregates_of(pipeline.store, closed.hour, closed.revision)
-    withheld = pipeline.filtered(aggregates, level).withheld
+    door = pipeline.door(level)
+    for _ in door.records(row.row for row in aggregates):
+        pass  # only what stays is wanted here
     window = PreviewWindow(closed.hour.start, closed.hour.end, closed.revision)
-    return PreviewView(window, level or in_force, tuple(withheld), shown)
+    return PreviewView(window, level or in_force, tuple(door.withheld), shown)
 
 
 def _stored(pipeline: Pipeline, closed: ClosedHour) -> tuple[PreviewBatch, ...]:

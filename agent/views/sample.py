@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from agent.catalog import Catalog, load_catalog
-from agent.consent import Pseudonyms, explain
+from agent.consent import Pseudonyms, Rules, explain
 from agent.errors import StoreError
 from agent.link.consent_in_force import ConsentInForce
 from agent.link.record import read_link
@@ -30,7 +30,7 @@ from agent.system.private_file import trusted_owners
 
 @dataclass(frozen=True, slots=True)
 class SampleRow:
-    """One value and the verdict on it: `sent` says whether it would leave, `rule` why or why not.
+    """One value and what would become of it: `sent` says whether it would leave, `rule` why or why not.
 
     `type` is null for what the catalog does not know. `hashed` are the tags and attributes that would leave as a keyed
     hash ("value" for the value itself), `kept` those that would stay, each with its rule.
@@ -74,7 +74,7 @@ class SampleSource:
 
 @dataclass(frozen=True, slots=True)
 class SampleView:
-    """One tick and, for each sample, its consent class and the verdict on it under the level in force."""
+    """One tick and, for each sample, its consent class and what would become of it under the level in force."""
 
     taken_at: datetime
     consent: ConsentLevel
@@ -96,13 +96,14 @@ def read_sample(settings: Settings) -> SampleView:
     sampler = Sampler(open_sources(settings, catalog, ConsentInForce(settings), _with_known_costs(settings, catalog)))
     with contextlib.closing(sampler):
         tick = sampler.take(utc_now(), settings.sampling.deadline_s)
-    rows = tuple(_row(sample, catalog, level, pseudonyms) for sample in tick.samples)
+    rules = Rules(catalog, level, pseudonyms)
+    rows = tuple(_row(sample, rules) for sample in tick.samples)
     return SampleView(tick.taken_at, level, rows, tuple(_source(report) for report in tick.reports))
 
 
-def _row(sample: Sample, catalog: Catalog, level: ConsentLevel, pseudonyms: Pseudonyms) -> SampleRow:
-    verdict = explain(sample, catalog, level, pseudonyms)
-    metric = catalog.metrics.get(sample.series.metric)
+def _row(sample: Sample, rules: Rules) -> SampleRow:
+    explained = explain(sample, rules)
+    metric = rules.catalog.metrics.get(sample.series.metric)
     return SampleRow(
         metric=sample.series.metric,
         value=sample.value,
@@ -112,10 +113,10 @@ def _row(sample: Sample, catalog: Catalog, level: ConsentLevel, pseudonyms: Pseu
         tags=dict(sample.series.tags),
         attributes=dict(sample.attributes),
         consent=metric.consent if metric is not None else ConsentLevel.NONE,
-        sent=verdict.sent,
-        rule=verdict.why,
-        hashed=tuple(verdict.hashed),
-        kept=dict(verdict.kept),
+        sent=explained.sent,
+        rule=explained.why,
+        hashed=tuple(explained.hashed),
+        kept=dict(explained.stays),
     )
 
 
@@ -162,14 +163,14 @@ def _row_lines(row: SampleRow) -> list[str]:
     tags = ",".join(f"{key}={value}" for key, value in row.tags.items())
     name = row.metric + (f"{{{printable(tags)}}}" if tags else "")
     value = printable(str(row.value))
-    lines = [f"  {name:<70} {value:>20} {row.unit:<8} {row.consent:<9} {_verdict(row)}"]
+    lines = [f"  {name:<70} {value:>20} {row.unit:<8} {row.consent:<9} {_fate(row)}"]
     if row.tags and row.attributes:
         facts = ", ".join(f"{key} = {fact}" for key, fact in row.attributes.items())
         lines.append(f"      with {printable(facts)}")
     return lines
 
 
-def _verdict(row: SampleRow) -> str:
+def _fate(row: SampleRow) -> str:
     if not row.sent:
         return f"stays here: {row.rule}"
     hashed = f"; {', '.join(row.hashed)} only as keyed hash" if row.hashed else ""

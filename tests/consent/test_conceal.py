@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from agent.catalog import Catalog, JmxBinding, Merge, Metric, TagRule, TagTreatment, load_catalog
-from agent.consent import Concealer, NoPseudonyms, Pseudonyms, consented
+from agent.consent import Concealer, NoPseudonyms, Pseudonyms
 from agent.model import (
     Consent,
     ConsentLevel,
@@ -21,6 +21,7 @@ from agent.model import (
     SourceReport,
     Tick,
 )
+from tests.support.door import consented
 
 NOW = datetime(2026, 11, 22, 19, 10, tzinfo=UTC)
 HOUR = Hour(datetime(2026, 11, 22, 19, tzinfo=UTC))

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from agent.catalog import load_catalog
-from agent.consent import Pseudonyms, consented, explain, explain_metric
+from agent.consent import Pseudonyms, Rules, explain, explain_metric
 from agent.model import Consent, ConsentLevel, Kind, Sample, Series
 from tests.consent.test_filter import GAUGE, aggregate
+from tests.support.door import consented
 
 KEY = Pseudonyms(b"k" * 32)
 
@@ -22,22 +23,23 @@ def test_agrees_with_the_filter(level: ConsentLevel) -> None:
         own = aggregate(figures, name=metric.name)
         own = type(own)(series, own.hour, own.figures, 30, 30, {})
         out = consented([own], catalog, Consent(level, catalog.field_list_version), KEY)
-        verdict = explain(Sample(series, 1), catalog, level, KEY)
-        assert verdict.sent is bool(out.records) is explain_metric(metric, level).sent
+        explained = explain(Sample(series, 1), Rules(catalog, level, KEY))
+        assert explained.sent is bool(out.records) is explain_metric(metric, level).sent
 
 
 def test_says_why_not() -> None:
     """What would stay is named with the same rule as the filter names."""
     catalog = load_catalog("jira")
     sample = Sample(Series("jmx", "jvm.memory.heap.used", (("owner", "x"),)), "text")
-    verdict = explain(sample, catalog, ConsentLevel.BASIC, KEY)
-    assert verdict.sent
-    assert dict(verdict.kept) == {
+    explained = explain(sample, Rules(catalog, ConsentLevel.BASIC, KEY))
+    assert explained.sent
+    assert dict(explained.stays) == {
         "tags.owner": "the tag has no rule in the catalog",
         "value": "text is not allowed in a measurement",
     }
     assert (
-        explain(Sample(Series("jmx", "planted"), 1), catalog, ConsentLevel.BASIC, KEY).why == "it is not in the catalog"
+        explain(Sample(Series("jmx", "planted"), 1), Rules(catalog, ConsentLevel.BASIC, KEY)).why
+        == "it is not in the catalog"
     )
 
 
@@ -45,8 +47,8 @@ def test_shows_tags_as_they_would_leave() -> None:
     """A hashed tag is shown hashed, so that the preview is no leak either."""
     catalog = load_catalog("jira")
     series = Series("jmx", "jira.mail.outgoing.connected", (("server", "mail.example.com"),))
-    verdict = explain(Sample(series, 1), catalog, ConsentLevel.BASIC, KEY)
-    assert verdict.tags == (("server", KEY.tag("server", "mail.example.com")),)
+    explained = explain(Sample(series, 1), Rules(catalog, ConsentLevel.BASIC, KEY))
+    assert explained.tags == (("server", KEY.tag("server", "mail.example.com")),)
 
 
 def test_what_leaves_as_a_hash_is_named() -> None:
@@ -55,6 +57,6 @@ def test_what_leaves_as_a_hash_is_named() -> None:
     own = Sample(Series("apps", "app.installed", (("pluginKey", "com.example.own"),)), "1.2", (("name", "Own"),))
     public = Sample(Series("apps", "app.installed", (("pluginKey", "com.atlassian.some"),)), "1.2")
     server = Sample(Series("guardrails", "instance.server_id"), "B000-0000-1111-2222")
-    found = [explain(sample, catalog, ConsentLevel.BASIC, KEY) for sample in (own, public, server)]
-    assert [verdict.hashed for verdict in found] == [("pluginKey",), (), ("value",)]
-    assert dict(found[0].kept).keys() == {"name"}
+    found = [explain(sample, Rules(catalog, ConsentLevel.BASIC, KEY)) for sample in (own, public, server)]
+    assert [explained.hashed for explained in found] == [("pluginKey",), (), ("value",)]
+    assert dict(found[0].stays).keys() == {"name"}

@@ -62,12 +62,16 @@ class Agent:
         return hour_of(taken_at, length_s).end
 
 
-def link_as(agent: Agent, level: ConsentLevel, at: datetime = LONG_AGO) -> None:
-    """A link with this consent as `link` leaves it on disk, given long ago or `at`; no cloud stands behind it."""
+def link_as(agent: Agent, level: ConsentLevel, at: datetime = LONG_AGO, *, field_list: str = "") -> None:
+    """A link with this consent as `link` leaves it on disk, given long ago or `at`; no cloud stands behind it.
+
+    `field_list` is the version that was agreed on, another one than this agent's after an upgrade.
+    """
     settings = agent.settings
     place = link_folder_of(settings.link_dir, settings.agent.state_dir, read_instance(settings.link_dir).instance_id)
     key = Secret("planted-link-key-0123456789abcdef")
-    consent = Consent(level, load_catalog(settings.instance.product).field_list_version, at)
+    agreed = field_list or load_catalog(settings.instance.product).field_list_version
+    consent = Consent(level, agreed, at)
     staged = stage_key(place, key, consent, at)
     assert staged.candidate is not None
     record = LinkRecord(

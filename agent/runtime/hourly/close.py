@@ -16,14 +16,14 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from agent.aggregation import Event, aggregate, audit_events, watch, with_events
+from agent.aggregation import Event, aggregate, audit_events, list_of, watch, with_events
 from agent.aggregation.cluster_rows import without_cluster_rows
 from agent.aggregation.thresholds import threshold_statuses_of
+from agent.consent import Material, align_names
 from agent.consent.periods import consent_of, consent_throughout, covered, is_covered
 from agent.errors import AgentError, AlreadyRunning, StoreError
 from agent.log import log, logger
 from agent.model import Consent, Hour, HourlyAggregate, Tick
-from agent.runtime.hourly.even import Even, even_out
 from agent.runtime.pipeline import Pipeline
 from agent.settings import Settings
 from agent.settings.schedule import closes_after_s
@@ -93,17 +93,17 @@ def late_for(settings: Settings) -> timedelta:
 def _close(pipeline: Pipeline, hour: Hour, revision: int, now: datetime, closed: Closed) -> int:
     stored = ticks_of(pipeline.store, hour)
     consent = consent_of(pipeline.consents, stored)
-    even = _even(pipeline, hour, stored, consent)
-    changed, snapshot = watch(even.snapshot, even.ticks)
+    material = _material(pipeline, hour, stored, consent)
+    changed, snapshot = watch(material.snapshot, material.ticks)
     done, snapshot = audit_events(snapshot, audit.entries(pipeline.store), hour)
     events = (*changed, *done)
     if consent is not None:
-        even, events = _counted(pipeline, even, events)
-    measured = _aggregate(pipeline, hour, even, events)
+        material, events = _counted(pipeline, material, events)
+    measured = _aggregate(pipeline, hour, material, events)
     aggregates = _of_this_node(pipeline, hour, measured)
     # Another node's hour: only rows that held something here are worth a word.
     left = sum(1 for row in measured if row.samples) - sum(1 for row in aggregates if row.samples)
-    record = ClosedHour(hour, revision, now, max(tick.number for tick in stored), len(even.ticks))
+    record = ClosedHour(hour, revision, now, max(tick.number for tick in stored), len(material.ticks))
     batches = pipeline.batches(hour, revision, aggregates, now, under=consent) if consent is not None else []
     with pipeline.store.transaction() as connection:
         put_hour(connection, record, aggregates)
@@ -121,7 +121,7 @@ def _close(pipeline: Pipeline, hour: Hour, revision: int, now: datetime, closed:
         "hour.closed",
         start=f"{hour.start:%Y-%m-%dT%H:%M:%SZ}",
         revision=revision,
-        ticks=len(even.ticks),
+        ticks=len(material.ticks),
         series=len(aggregates),
         batches=len(batches),
         events=len(events),
@@ -142,7 +142,7 @@ def _of_this_node(pipeline: Pipeline, hour: Hour, aggregates: list[HourlyAggrega
     return without_cluster_rows(aggregates, pipeline.catalog)
 
 
-def _even(pipeline: Pipeline, hour: Hour, ticks: list[Tick], consent: Consent | None) -> Even:
+def _material(pipeline: Pipeline, hour: Hour, ticks: list[Tick], consent: Consent | None) -> Material:
     """What is known of the hour and of the one before it, with one name for one thing."""
     store = pipeline.store
     before = [
@@ -151,28 +151,28 @@ def _even(pipeline: Pipeline, hour: Hour, ticks: list[Tick], consent: Consent | 
         if item.hour.end <= hour.start
     ]
     known = aggregates_of(store, before[-1].hour, before[-1].revision) if before else []
-    material = Even(ticks, last_tick_before(store, hour.start), known, snapshot_before(store, hour))
+    material = Material(ticks, last_tick_before(store, hour.start), known, snapshot_before(store, hour))
     level = (consent or pipeline.consent_or_basic()).level
-    return even_out(material, pipeline.catalog, level, pipeline.pseudonyms)
+    return align_names(material, pipeline.catalog, level, pipeline.pseudonyms, list_of)
 
 
-def _counted(pipeline: Pipeline, even: Even, events: Iterable[Event]) -> tuple[Even, tuple[Event, ...]]:
+def _counted(pipeline: Pipeline, material: Material, events: Iterable[Event]) -> tuple[Material, tuple[Event, ...]]:
     """What of the hour was measured since consent was given: the rest is counted in nothing that leaves."""
     consents = pipeline.consents
-    before = even.before if even.before is not None and is_covered(consents, even.before.taken_at) else None
-    known = [] if before is not even.before else even.known  # not even that a series was there before
-    counted = replace(even, ticks=covered(consents, even.ticks), before=before, known=known)
+    before = material.before if material.before is not None and is_covered(consents, material.before.taken_at) else None
+    known = [] if before is not material.before else material.known  # not even that a series was there before
+    counted = replace(material, ticks=covered(consents, material.ticks), before=before, known=known)
     return counted, tuple(event for event in events if is_covered(consents, event.observed_from))
 
 
-def _aggregate(pipeline: Pipeline, hour: Hour, even: Even, events: tuple[Event, ...]) -> list[HourlyAggregate]:
+def _aggregate(pipeline: Pipeline, hour: Hour, material: Material, events: tuple[Event, ...]) -> list[HourlyAggregate]:
     return aggregate(
-        with_events(even.ticks, events),
+        with_events(material.ticks, events),
         hour,
         expected=max(round(hour.length_s / pipeline.settings.sampling.interval_s), 1),
         kinds={name: metric.kind for name, metric in pipeline.catalog.metrics.items()},
-        before=even.before,
-        known=even.known,
+        before=material.before,
+        known=material.known,
     )
 
 

@@ -8,15 +8,13 @@ Out:  ticks, closed hours and snapshots as they would have been stored under Bas
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
 from datetime import datetime, timedelta
 
-from agent.catalog import Catalog
-from agent.consent import Concealer, Kept, Pseudonyms, attribute_out, figure_out
+from agent.aggregation import list_of
+from agent.consent import Concealer, snapshot_renamed
 from agent.errors import StoreError
 from agent.log import log, logger
-from agent.model import ConsentLevel, HourlyAggregate, Series, Value
-from agent.runtime.hourly.even import snapshot_renamed
+from agent.model import ConsentLevel, Series
 from agent.runtime.pipeline import Pipeline
 from agent.store.hours import all_hours, replace_hour
 from agent.store.meta import meta, set_meta
@@ -70,13 +68,13 @@ def _rewrite(pipeline: Pipeline) -> int:
             with store.transaction() as connection:
                 replace_tick(connection, stored)
     for hour, revision, rows in all_hours(store):
-        kept = [row for old in rows if (row := _row(old, name(old.series), pipeline.catalog, pseudonyms)) is not None]
-        if kept != rows:
+        stored_rows = [row for old in rows if (row := concealer.row(old, ConsentLevel.BASIC, pseudonyms)) is not None]
+        if stored_rows != rows:
             changed += 1
             with store.transaction() as connection:
-                replace_hour(connection, hour, revision, kept)
+                replace_hour(connection, hour, revision, stored_rows)
     for hour, snapshot in snapshots(store, pipeline.settings.hour.length_s):
-        renamed = snapshot_renamed(snapshot, pipeline.catalog, name)
+        renamed = snapshot_renamed(snapshot, pipeline.catalog, name, list_of)
         if renamed != snapshot:
             changed += 1
             with store.transaction() as connection:
@@ -84,31 +82,3 @@ def _rewrite(pipeline: Pipeline) -> int:
     with store.transaction() as connection:
         remove_unused_layouts(connection)
     return changed
-
-
-def _row(
-    row: HourlyAggregate, series: Series | None, catalog: Catalog, pseudonyms: Pseudonyms
-) -> HourlyAggregate | None:
-    """The row as it would be had its ticks been stored under Basic."""
-    metric = catalog.metrics.get(row.series.metric)
-    if series is None:
-        return None
-    if metric is None:
-        numbers = {figure: value for figure, value in row.figures.items() if not isinstance(value, str)}
-        return replace(row, series=series, figures=numbers)
-    if metric.consent is ConsentLevel.NONE:
-        return row
-    figures: dict[str, Value | None] = {}
-    hashed = []
-    for figure, value in row.figures.items():
-        if value is None:
-            figures[figure] = None
-            continue
-        known = figure in row.hashed
-        out = figure_out(metric, figure, value, known, pseudonyms)
-        if out is None:
-            out = attribute_out(metric, figure, value, row.series, known, ConsentLevel.BASIC, catalog, pseudonyms)
-        if not isinstance(out, Kept) and out.value is not None:
-            figures[figure] = out.value
-            hashed += [figure] if out.hashed else []
-    return replace(row, series=series, figures=figures, hashed=tuple(hashed))

@@ -186,7 +186,7 @@ def bundle_now(pipeline: Pipeline, folder: Path, now: datetime, *, actor: str) -
             do="Let the agent run, then see: portfolio-agent status",
         )
     consent = pipeline.consent_or_basic()
-    contents = BundleContents(pipeline.identity, consent, __version__, *_descriptions(pipeline))
+    contents = BundleContents(pipeline.identity, pipeline.labelled(consent), __version__, *_descriptions(pipeline))
     sizes = [row.size_bytes for row in outbox.rows(pipeline.store, since=since)]
     path = write_bundle(
         folder,
@@ -237,7 +237,8 @@ def _by_hand(pipeline: Pipeline, consent: Consent) -> Consent:
 def _descriptions(pipeline: Pipeline) -> tuple[list[ConsentedRecord], list[ConsentedRecord]]:
     """The consented records about the product and about the host, of the newest closed hour."""
     newest = closed_hours(pipeline.store)[-1]
-    records = pipeline.filtered(aggregates_of(pipeline.store, newest.hour, newest.revision)).records
+    rows = aggregates_of(pipeline.store, newest.hour, newest.revision)
+    records = list(pipeline.door().records(row.row for row in rows))
     metrics = pipeline.catalog.metrics
     product = [item for item in records if metrics[item.metric_name].category is Category.INSTANCE]
     host = [item for item in records if metrics[item.metric_name].source == "host"]

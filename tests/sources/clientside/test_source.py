@@ -18,7 +18,7 @@ import pytest
 from agent.aggregation import aggregate
 from agent.batching import seal
 from agent.catalog import load_catalog
-from agent.consent import Pseudonyms, consented
+from agent.consent import Pseudonyms
 from agent.errors import SourceError
 from agent.model import Consent, ConsentLevel, Hour, Identity, InstanceId, NodeId, Outcome, Reading, SourceReport, Tick
 from agent.settings import AgentSettings, ClientsideSettings, InstanceSettings, ProductType, Settings
@@ -26,6 +26,7 @@ from agent.sources.clientside import ClientSide, open_clientside
 from agent.store import open_store
 from agent.store.ticks import TickWriter, ticks_of
 from tests.support.access_logs import PLANTED, jira_line, make_install
+from tests.support.door import consented
 from tests.support.web_server import WebServer, web_server
 
 CATALOG = load_catalog("jira")

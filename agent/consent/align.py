@@ -1,24 +1,37 @@
-"""Evens out hours that were stored under different levels.
+"""One name for one thing in the ticks of an hour that were stored under different levels.
 
 In:   the stored ticks of an hour and what is known of the one before it. Out: the same with one name for one thing, so
-      that they can be added up.
+      that they can be added up. Which metrics are lists is the next stage's knowledge and is handed in (`list_of`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import Protocol
 
-from agent.aggregation import list_of
 from agent.catalog import Catalog, TagTreatment
-from agent.consent import Concealer, Pseudonyms
+from agent.consent.conceal import Concealer
 from agent.model import ConsentLevel, HourlyAggregate, Series, Tick
+from agent.pseudonym import Pseudonyms
 from agent.store.snapshots import Key, ListState, Snapshot
 
 
+class Listed(Protocol):
+    """A list whose items are told apart by one tag."""
+
+    @property
+    def tag(self) -> str:
+        """The name of that tag."""
+
+
+ListOf = Callable[[str], Listed | None]  # the list that a metric tells of, None when it is no list
+NewName = Callable[[Series], Series | None]
+
+
 @dataclass(frozen=True, slots=True)
-class Even:
-    """One hour's material with one name for one thing."""
+class Material:
+    """What an hour is made from: its ticks, the last tick and the rows before it, and the lists as last seen."""
 
     ticks: list[Tick]
     before: Tick | None
@@ -26,7 +39,9 @@ class Even:
     snapshot: Snapshot
 
 
-def even_out(material: Even, catalog: Catalog, level: ConsentLevel, pseudonyms: Pseudonyms) -> Even:
+def align_names(
+    material: Material, catalog: Catalog, level: ConsentLevel, pseudonyms: Pseudonyms, list_of: ListOf
+) -> Material:
     """The same hour with every name as `level` stores it; under Extended, unless some of it was stored under Basic.
 
     What came before is brought to the same names, so that no counter starts anew and no app is taken for another one
@@ -43,7 +58,8 @@ def even_out(material: Even, catalog: Catalog, level: ConsentLevel, pseudonyms: 
         before = material.before
         if before is not None:
             before = concealer.conceal(before, ConsentLevel.BASIC, pseudonyms)
-        return Even(ticks, before, _renamed(material.known, name), snapshot_renamed(material.snapshot, catalog, name))
+        snapshot = snapshot_renamed(material.snapshot, catalog, name, list_of)
+        return Material(ticks, before, _renamed(material.known, name), snapshot)
     wide, narrow = Concealer(catalog), Concealer(catalog)
     ticks = [wide.conceal(tick, ConsentLevel.EXTENDED, pseudonyms) for tick in material.ticks]
     # What was a pseudonym before is told by its name now, where this hour has a name for it.
@@ -60,7 +76,8 @@ def even_out(material: Even, catalog: Catalog, level: ConsentLevel, pseudonyms: 
     before = material.before
     if before is not None:
         before = _tick_renamed(wide.conceal(before, ConsentLevel.EXTENDED, pseudonyms), names)
-    return Even(ticks, before, _renamed(material.known, named), snapshot_renamed(material.snapshot, catalog, named))
+    snapshot = snapshot_renamed(material.snapshot, catalog, named, list_of)
+    return Material(ticks, before, _renamed(material.known, named), snapshot)
 
 
 def _is_basic(tick: Tick, catalog: Catalog) -> bool:
@@ -79,11 +96,11 @@ def _tick_renamed(tick: Tick, names: Mapping[Series, Series]) -> Tick:
     return replace(tick, samples=tuple(samples))
 
 
-def _renamed(rows: Iterable[HourlyAggregate], name: Callable[[Series], Series | None]) -> list[HourlyAggregate]:
+def _renamed(rows: Iterable[HourlyAggregate], name: NewName) -> list[HourlyAggregate]:
     return [replace(row, series=series) for row in rows if (series := name(row.series)) is not None]
 
 
-def snapshot_renamed(snapshot: Snapshot, catalog: Catalog, name: Callable[[Series], Series | None]) -> Snapshot:
+def snapshot_renamed(snapshot: Snapshot, catalog: Catalog, name: NewName, list_of: ListOf) -> Snapshot:
     """The snapshot with the keys of its lists by the same names as the hour's series."""
     seen = dict(snapshot.seen)
     for metric, before in snapshot.seen.items():
