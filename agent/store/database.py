@@ -11,6 +11,7 @@ import fcntl
 import os
 import sqlite3
 import stat
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -261,9 +262,34 @@ class InstanceLock:
                 why="Two agents on one state folder would count every figure twice.",
                 do=f"Stop it first: systemctl stop portfolio-agent, or: kill {holder}",
             ) from None
+        # A second lock, of the kind that can be asked about: `is_held` must never hold the first one, not for an
+        # instant, or a daemon that starts in that instant takes a `status` for another agent and ends.
+        fcntl.fcntl(self._handle, fcntl.F_OFD_SETLK, _whole_file(fcntl.F_WRLCK))
         os.ftruncate(self._handle, 0)
         os.pwrite(self._handle, f"{os.getpid()}\n".encode("ascii"), 0)
 
     def release(self) -> None:
         """Let the next agent in."""
         os.close(self._handle)
+
+    @staticmethod
+    def is_held(folder: Path) -> bool:
+        """Whether a daemon holds the lock of this folder; asked without taking anything."""
+        try:
+            handle = os.open(folder / LOCK_NAME, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except OSError:
+            return False
+        try:
+            answer = fcntl.fcntl(handle, fcntl.F_OFD_GETLK, _whole_file(fcntl.F_RDLCK))
+        finally:
+            os.close(handle)
+        kind: int = struct.unpack(FLOCK, answer)[0]
+        return kind != fcntl.F_UNLCK
+
+
+FLOCK = "@hhqqi0q"  # struct flock of fcntl(2): type, whence, start, length, pid, padded to the whole
+
+
+def _whole_file(kind: int) -> bytes:
+    """A lock over the whole file, as fcntl(2) takes it; an open file description's has pid 0."""
+    return struct.pack(FLOCK, kind, os.SEEK_SET, 0, 0, 0)

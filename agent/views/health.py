@@ -6,28 +6,26 @@ Light on purpose (no SQLAlchemy, no HTTP): it must answer in 150 ms and also whe
 
 from __future__ import annotations
 
-import fcntl
-import os
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from agent import __version__
 from agent.catalog.reasons import HUNG, PERMISSION_DENIED
 from agent.errors import AgentError
 from agent.link.record import LinkRecord, key_warning, read_link
-from agent.model import ConsentLevel, Outcome, Role
+from agent.model import ConsentLevel, Moment, Outcome, Role
 from agent.settings import Mode, Settings
 from agent.settings.schedule import closes_after_s
-from agent.store import Store, delivery_state, open_store, outbox, reserve
+from agent.store import InstanceLock, Store, delivery_state, open_store, outbox, reserve
 from agent.store.cluster import cluster_state
 from agent.store.database import FILE_NAME, LOCK_NAME
 from agent.store.delivery_state import DeliveryState
-from agent.store.hours import closed_hours, hours_with_new_ticks
+from agent.store.hours import closed_hours, uncounted
 from agent.store.losses import Loss, losses
 from agent.store.source_states import SourceState, source_states
 from agent.store.ticks import last_tick
+from agent.store.timeline import PROBATION_S, Reckoning, reckon
 from agent.system.private_file import trusted_owners
 from agent.views.guardrails import guardrails_against_thresholds, slow_queries
 
@@ -88,10 +86,13 @@ class Health:
         return answer
 
 
-def read_health(settings: Settings, now: datetime) -> Health:
-    """The state of the agent beside this instance. Raises StoreError when the store cannot be read."""
-    health = Health(now, settings.instance.product.value, settings.agent.mode.value)
-    health.running = lock_is_held(settings.agent.state_dir)
+def read_health(settings: Settings, moment: Moment) -> Health:
+    """The state of the agent beside this instance. Raises StoreError when the store cannot be read.
+
+    What is old is told by the line of the ticks, not by a clock that was just set; see `agent.store.timeline`.
+    """
+    health = Health(moment.wall, settings.instance.product.value, settings.agent.mode.value)
+    health.running = InstanceLock.is_held(settings.agent.state_dir)
     health.interval_s = settings.sampling.interval_s
     if settings.database.enabled:
         health.database_login = settings.database.login.value
@@ -101,6 +102,9 @@ def read_health(settings: Settings, now: datetime) -> Health:
         return health
     store = open_store(settings.agent.state_dir, read_only=True)
     try:
+        now = reckon(store, moment)
+        health.now = now.label
+        _clock(health, now)
         _sampling(health, settings, store)
         _delivering(health, settings, store, record)
         health.guardrails = guardrails_against_thresholds(store)
@@ -202,6 +206,22 @@ def _sampling(health: Health, settings: Settings, store: Store) -> None:
         }
 
 
+def _clock(health: Health, now: Reckoning) -> None:
+    """A clock in doubt: hours wait until it is known which time is right."""
+    if now.doubt is None:
+        return
+    side = "ahead of" if now.doubt.apart_ms > 0 else "behind"
+    health.problems.append(
+        Problem(
+            f"This machine's clock is {_span(abs(now.doubt.apart_ms) / 1000)} {side} where it should be.",
+            f"It says {now.wall:%Y-%m-%d %H:%M} UTC; by the time since the last tick it is "
+            f"{now.label:%Y-%m-%d %H:%M} UTC. No hour measured since then is closed or sent, and nothing is lost.",
+            "Set the clock right (see: timedatectl). If it is right, do nothing: it is believed when it has kept "
+            f"its course for {_span(PROBATION_S)}.",
+        )
+    )
+
+
 def _cluster(health: Health, store: Store) -> None:
     """Who counts for the cluster; the rule of who keeps an hour stands on the database's clock."""
     state = cluster_state(store)
@@ -240,11 +260,12 @@ def _unclosed(health: Health, settings: Settings, store: Store) -> None:
         + settings.delivery.retry_for_s
         + settings.hour.length_s
     )
-    open_hours = [hour for hour, _ in hours_with_new_ticks(store, settings.hour.length_s)]
-    if open_hours and (health.now - open_hours[0].end).total_seconds() > slack_s:
+    ends = [item.hour for item in uncounted(store, settings.hour.length_s).hours if item.vouched]
+    oldest = min(ends, key=lambda hour: hour.start, default=None)
+    if oldest is not None and (health.now - oldest.end).total_seconds() > slack_s:
         health.problems.append(
             Problem(
-                f"Hours are not closed since {open_hours[0].start:%Y-%m-%d %H:%M} UTC.",
+                f"Hours are not closed since {oldest.start:%Y-%m-%d %H:%M} UTC.",
                 "The hourly run did not do its work.",
                 "Run it by hand to see why: portfolio-agent deliver. Nothing measured is lost.",
                 NOT_DELIVERING,
@@ -336,27 +357,15 @@ def _lost(health: Health, loss: Loss) -> None:
 
 def ago(now: datetime, then: datetime) -> str:
     """How long ago, in the largest fitting unit."""
-    seconds = max((now - then).total_seconds(), 0.0)
+    return f"{_span(max((now - then).total_seconds(), 0.0))} ago"
+
+
+def _span(seconds: float) -> str:
+    """How long, in the largest fitting unit."""
     for length_s, unit in ((86400, "days"), (3600, "hours"), (60, "minutes")):
         if seconds >= 2 * length_s:
-            return f"{int(seconds // length_s)} {unit} ago"
-    return f"{int(seconds)} s ago"
-
-
-def lock_is_held(folder: Path) -> bool:
-    """Whether a daemon holds the lock; asked without taking it from one that starts just now for long."""
-    try:
-        handle = os.open(folder / LOCK_NAME, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
-        return True
-    else:
-        return False
-    finally:
-        os.close(handle)
+            return f"{int(seconds // length_s)} {unit}"
+    return f"{int(seconds)} s"
 
 
 def _plain(value: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from agent.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, print_json
-from agent.system.clock import utc_now
+from agent.system.clock import SystemClock
 
 if TYPE_CHECKING:
     from agent.runtime.hourly.close import HourlyReport
@@ -38,8 +38,8 @@ def deliver(
     act_as_owner(settings.agent.state_dir)
     log.configure(settings.agent.log_level)
     if scheduled:
-        raise typer.Exit(run_scheduled(settings, utc_now(), stop_on_signals()))
-    report = run_hourly(settings, utc_now(), push=not no_push, stopping=stop_on_signals())
+        raise typer.Exit(run_scheduled(settings, SystemClock(), stop_on_signals()))
+    report = run_hourly(settings, SystemClock(), push=not no_push, stopping=stop_on_signals())
     if as_json:
         print_json(report.to_json())
     else:

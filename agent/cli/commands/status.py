@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from agent.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, print_json
-from agent.system.clock import utc_now
+from agent.system.clock import SystemClock
 
 
 def status(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
@@ -22,7 +22,7 @@ def status(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None
 
     settings = load_settings(config)
     act_as_owner(settings.agent.state_dir)
-    health = read_health(settings, utc_now())
+    health = read_health(settings, SystemClock().now())
     if as_json:
         print_json(health.to_json())
     else:
