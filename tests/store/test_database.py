@@ -204,6 +204,8 @@ def test_migration_from_the_first_schema_keeps_all_data(tmp_path: Path) -> None:
     old.close()
     store = open_store(folder)
     assert store.execute("PRAGMA user_version")[0][0] == len(STEPS) > 1
+    # The clock that is never set was not asked then, and nothing was in doubt.
+    before["tick"] = [(*row, None, None, 1) for row in before["tick"]]
     before["source_state"] = []  # its failures quoted names until schema 3; the next tick writes it anew
     assert {table: [tuple(row) for row in store.execute(f"SELECT * FROM {table}")] for table in tables} == before
     assert store.execute("SELECT * FROM snapshot") == []

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from agent.model import Moment
+from agent.store import Store
+from agent.store.timeline import Reckoning, reckon
 
 MADE_UP_BOOT = "made-up"
 
@@ -52,3 +54,8 @@ class HandClock:
         self.go_on(off_s)
         self._boots += 1
         self._booted = self.true
+
+
+def reckoned(store: Store, instant: datetime) -> Reckoning:
+    """What a process makes of a wall clock that says `instant`."""
+    return reckon(store, moment_at(instant))

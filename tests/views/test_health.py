@@ -17,6 +17,7 @@ from agent.store.ticks import TickWriter
 from agent.views.health import Health, read_health
 from agent.views.health_text import render_health
 from tests.support.batches import batch, hour
+from tests.support.clock import moment_at
 from tests.support.cloud import KEY, Receiver, receiver
 from tests.support.standing import Agent, standing
 
@@ -43,7 +44,7 @@ def linked(tmp_path: Path, cloud: Receiver) -> Iterator[Agent]:
 
 def health_of(agent: Agent, now: datetime | None = None) -> Health:
     """The health now; every problem it has says what to do and is printed."""
-    health = read_health(agent.settings, now or datetime.now(UTC))
+    health = read_health(agent.settings, moment_at(now or datetime.now(UTC)))
     text = render_health(health)
     for problem in health.problems:
         assert problem.what
@@ -116,9 +117,17 @@ def put_waiting(agent: Agent, state: DeliveryState | None = None) -> None:
     store.close()
 
 
+def forget_ticks(agent: Agent) -> None:
+    """Nothing was measured yet."""
+    store = open_store(agent.settings.agent.state_dir)
+    store.connection.execute("DELETE FROM tick")
+    store.close()
+
+
 def test_nothing_confirmed_for_two_hours(linked: Agent) -> None:
     """Linked, and something waits for more than two hours after its hour without a word from the cloud: exit 3 (X1)."""
     put_waiting(linked)
+    forget_ticks(linked)  # they are of today, and the clock of this test is not
     soon, late = hour().end + timedelta(hours=1), hour().end + timedelta(hours=2, minutes=1)
     assert health_of(linked, soon).exit_code != 3
     health = health_of(linked, late)
@@ -170,7 +179,7 @@ def test_unclosed_hours(linked: Agent) -> None:
 def test_hostile_texts_are_escaped(linked: Agent) -> None:
     """What a product or the cloud says cannot steer the terminal."""
     put_waiting(linked, DeliveryState(failing_since=datetime.now(UTC), last_answer="a\x1b[2J\nb", do="c\u202ed"))
-    text = render_health(read_health(linked.settings, datetime.now(UTC)))
+    text = render_health(read_health(linked.settings, moment_at(datetime.now(UTC))))
     assert "\x1b" not in text
     assert "\u202e" not in text
     assert "\\x1b[2J\\nb" in text
