@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from agent.aggregation import Event, aggregate, audit_events, watch, with_events
@@ -218,6 +219,16 @@ def test_act_while_no_hour_was_closed_is_told_late() -> None:
     _, snapshot = audit_events(Snapshot(), AUDIT[:1], HOUR, at(61))
     (event, *_), _ = audit_events(snapshot, AUDIT, Hour(at(240)), at(301))
     assert (event.metric, event.observed_from) == ("event.agent.consent_changed", at(10))
+
+
+def test_one_restart_is_one_event_when_the_clock_was_set_back() -> None:
+    """Ticks are compared in the store's order: labels that mix two starts of a JVM make no event each time."""
+    before = [replace(read(minute, epoch="1"), number=n) for n, minute in enumerate(range(0, 30, 2), start=1)]
+    after = [replace(read(minute, epoch="2"), number=n) for n, minute in enumerate(range(15, 45, 2), start=50)]
+    (event,), _ = watch(Snapshot(), [*after, *before])
+    assert event.metric == "event.jvm.restarted"
+    window = dict(event.sample().attributes)
+    assert (window["observed_from"], window["observed_to"]) == ("2026-11-22T19:15:00Z", "2026-11-22T19:28:00Z")
 
 
 def test_no_act_is_lost_when_the_clock_was_set() -> None:
