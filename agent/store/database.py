@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from agent.errors import AlreadyRunning, StoreError
+from agent.store import reserve
 from agent.store.schema import APPLICATION_ID, STEPS
 
 FILE_NAME = "agent.sqlite3"
@@ -86,6 +87,17 @@ def open_store(folder: Path, *, read_only: bool = False) -> Store:
     Read-only never creates, migrates or writes.
     """
     check_folder(folder, create=not read_only)
+    try:
+        return _open(folder, read_only=read_only)
+    except StoreError:
+        # Even opening needs some room, for the log and its index. After a clean stop on a disk that filled up since,
+        # only the reserve can give it, and the hourly run is what can make more.
+        if read_only or not reserve.release(folder):
+            raise
+    return _open(folder, read_only=False)
+
+
+def _open(folder: Path, *, read_only: bool) -> Store:
     path = folder / FILE_NAME
     if read_only and not path.exists():
         raise StoreError(

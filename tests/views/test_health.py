@@ -17,7 +17,7 @@ from agent.store.ticks import TickWriter
 from agent.views.health import Health, read_health
 from agent.views.health_text import render_health
 from tests.support.batches import batch, hour
-from tests.support.clock import moment_at
+from tests.support.clock import HandClock, moment_at
 from tests.support.cloud import KEY, Receiver, receiver
 from tests.support.standing import Agent, standing
 
@@ -173,6 +173,26 @@ def test_unclosed_hours(linked: Agent) -> None:
     health = health_of(linked)
     assert health.exit_code == 3
     assert any(problem.what.startswith("Hours are not closed since") for problem in health.problems)
+
+
+@pytest.mark.fault(34)
+@pytest.mark.parametrize("ahead", [timedelta(hours=3), timedelta(days=-40)])
+def test_a_clock_in_doubt(linked: Agent, ahead: timedelta) -> None:
+    """While it lasts it is a problem, with both times; nothing is called old by the clock that was set."""
+    clock = HandClock(datetime.now(UTC))
+    store = open_store(linked.settings.agent.state_dir)
+    TickWriter(store, 3600).append(Tick(clock.true, (), (), moment=clock.now()))
+    store.close()
+    clock.set(ahead)
+    (problem,) = read_health(linked.settings, clock.now()).problems
+    how = "3 hours ahead of" if ahead > timedelta(0) else "40 days behind"
+    assert problem.what == f"This machine's clock is {how} where it should be."
+    assert f"{clock.true:%Y-%m-%d %H:%M} UTC" in problem.why
+    assert f"{clock.true + ahead:%Y-%m-%d %H:%M} UTC" in problem.why
+    assert "timedatectl" in problem.do
+    assert problem.exit_code == 1
+    clock.set(timedelta(0))
+    assert read_health(linked.settings, clock.now()).problems == []
 
 
 @pytest.mark.fault(105)
