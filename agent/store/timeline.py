@@ -38,6 +38,7 @@ from agent.store.database import Store, from_ms, to_ms
 from agent.store.meta import set_meta
 
 KEY = "clock"
+NOT_KNOWN = "not-known"  # in place of a boot's id
 TOLERANCE_S = 60.0  # hours close 60 s after their end, so a step of that much cannot lead back into a closed one
 DRIFT = 0.001  # of the time since the last tick: twice the 500 ppm that the kernel lets a clock be slewed by
 PROBATION_S = 2 * 3600.0  # as long as an hour takes late ticks
@@ -78,7 +79,7 @@ class Doubt:
 
 @dataclass(frozen=True, slots=True)
 class Anchor:
-    """The last tick's label and its milliseconds since the boot; `boot_id` is "" where only the label is known."""
+    """The last tick's label and its milliseconds since the boot; of an older agent's tick only the label is known."""
 
     label_ms: int
     steady_ms: int
@@ -137,13 +138,14 @@ def place(anchor: Anchor | None, moment: Moment) -> Placement:
     if anchor is None:
         doubt = None if wall_ms >= FLOOR_MS else Doubt(Cause.BOOT, 0, steady_ms, steady_ms)
         return Placement(wall_ms, Anchor(wall_ms, steady_ms, moment.boot_id, doubt))
-    same_boot = anchor.boot_id == moment.boot_id != ""
+    # Of kernels that tell no boot id the seconds do: in a new boot they begin again.
+    same_boot = anchor.boot_id == moment.boot_id and steady_ms >= anchor.steady_ms
     if same_boot:
         line_ms = anchor.label_ms + steady_ms - anchor.steady_ms
         doubt, elapsed_ms = anchor.doubt, steady_ms - anchor.steady_ms
     else:
-        # At least as long ago as this boot lasts; an anchor of an older agent does not say which boot it is of.
-        line_ms = anchor.label_ms + (steady_ms if anchor.boot_id and moment.boot_id else 0)
+        # At least as long ago as this boot lasts; of an older agent's anchor the boot may still go on.
+        line_ms = anchor.label_ms + (steady_ms if anchor.boot_id != NOT_KNOWN else 0)
         older_ms = 0 if anchor.doubt is None else max(anchor.doubt.apart_ms, anchor.doubt.older_ms, 0)
         doubt = Doubt(Cause.BOOT, wall_ms - line_ms, steady_ms, steady_ms, older_ms)
         elapsed_ms = 0
@@ -159,8 +161,7 @@ def place(anchor: Anchor | None, moment: Moment) -> Placement:
     if abs(apart_ms - doubt.apart_ms) > tolerance_ms:
         doubt = replace(doubt, since_ms=steady_ms)  # it was set once more: the probation begins anew
     doubt = replace(doubt, apart_ms=apart_ms)
-    unknown_boot = not same_boot and not (anchor.boot_id and moment.boot_id)
-    settled = _settled(doubt, line_ms, wall_ms, steady_ms, tolerance_ms, leap=not unknown_boot)
+    settled = _settled(doubt, line_ms, wall_ms, steady_ms, tolerance_ms, leap=anchor.boot_id != NOT_KNOWN)
     if settled is None:
         return Placement(line_ms, Anchor(line_ms, steady_ms, moment.boot_id, doubt))
     label_ms = max(wall_ms, anchor.label_ms) if settled.ending is Ending.RETURNED else wall_ms
@@ -195,7 +196,7 @@ def load_anchor(store: Store) -> Anchor | None:
     if rows:
         return _parsed(rows[0]["value"])
     last = store.execute("SELECT taken_ms FROM tick ORDER BY number DESC LIMIT 1")
-    return Anchor(int(last[0]["taken_ms"]), 0, "") if last else None
+    return Anchor(int(last[0]["taken_ms"]), 0, NOT_KNOWN) if last else None
 
 
 def save_anchor(connection: sqlite3.Connection, anchor: Anchor) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -9,13 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.model import Tick
+from agent.model import Moment, Tick
 from agent.store import Store, audit, open_store
 from agent.store.database import from_ms
 from agent.store.ticks import TickWriter, all_ticks
 from agent.store.timeline import (
     CLOCK_FLOOR,
     LONGEST_DOUBT_S,
+    NOT_KNOWN,
     PROBATION_S,
     Anchor,
     Ending,
@@ -188,10 +190,31 @@ def test_a_boot_in_doubt_tells_which_clock_was_right() -> None:
 
 def test_an_anchor_of_an_older_agent_is_a_lower_bound() -> None:
     """It knows a label and no boot: a clock after it is believed at once, however far; one before it is in doubt."""
-    anchor = Anchor(1000 * int(NOON.timestamp()), 0, "")
+    anchor = Anchor(1000 * int(NOON.timestamp()), 0, NOT_KNOWN)
     assert place(anchor, moment_at(NOON + timedelta(days=400))).vouched
     behind = place(anchor, moment_at(NOON - timedelta(hours=2)))
     assert (label(behind), behind.vouched) == (NOON, False)
+
+
+def test_without_a_boot_id_the_seconds_tell_the_boot() -> None:
+    """A kernel that names no boot: a step is a step all the same, and seconds that begin again are a new boot."""
+    clock = HandClock(NOON)
+
+    def nameless(seconds: float) -> Moment:
+        clock.go_on(seconds)
+        return replace(clock.now(), boot_id="")
+
+    anchor = place(None, nameless(0)).anchor
+    clock.set(timedelta(hours=-1))
+    placed = place(anchor, nameless(TICK_S))
+    assert (label(placed), placed.vouched) == (clock.true, False)
+    assert place(placed.anchor, nameless(PROBATION_S)).settled is not None
+    clock.boot(600)
+    clock.set(timedelta(hours=-4))
+    behind = place(anchor, nameless(TICK_S))
+    assert (label(behind), behind.vouched) == (NOON + timedelta(seconds=TICK_S), False)
+    clock.set(timedelta(0))
+    assert place(anchor, nameless(TICK_S)).vouched
 
 
 @given(st.lists(st.tuples(st.integers(1, 7200), st.integers(-(10**7), 10**7), st.booleans()), max_size=30))
