@@ -167,7 +167,7 @@ def audit_events(
 ) -> tuple[tuple[Event, ...], Snapshot]:
     """The events that the audit table tells up to the end of `hour`, closed at `closed_at`, and the snapshot after.
 
-    Rows are taken in the table's order up to the first that belongs to a later hour, so that none is passed over: what
+    Acts are taken in the table's order up to the first that belongs to a later hour, so that none is passed over: what
     was done while no hour was closed, or before the clock was set back, is told late rather than not at all. A row
     labelled after `closed_at` was written under a clock that was ahead; it has happened. The first look goes back to
     the start of its hour only.
@@ -177,7 +177,7 @@ def audit_events(
     for row in sorted(rows, key=lambda item: item.number):
         if snapshot.audit is not None and row.number <= snapshot.audit:
             continue
-        if hour.end <= row.at <= closed_at:
+        if row.event in AUDIT_EVENTS and hour.end <= row.at <= closed_at:
             break
         last = row.number
         metric = AUDIT_EVENTS.get(row.event)

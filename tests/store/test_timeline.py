@@ -64,7 +64,7 @@ def test_labels_never_go_back_by_themselves() -> None:
     clock = HandClock(NOON)
     anchor = started(clock)
     clock.set(timedelta(seconds=-50))
-    labels = []
+    labels = [anchor.label_ms]
     for _ in range(60):
         placed = after(clock, anchor, 1.0)
         anchor = placed.anchor

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from agent.store.outbox import BatchState
-from tests.support.clock_site import TICK_S, Account, Site
+from tests.support.clock_site import CLOSE_AFTER_S, TICK_S, Account, Site
 
 START = datetime(2026, 11, 22, 8, 3, tzinfo=UTC)
 SECOND, QUARTER, HOUR, FORTY = timedelta(seconds=1), timedelta(minutes=15), timedelta(hours=1), timedelta(days=40)
@@ -156,6 +156,25 @@ def test_a_run_under_a_wrong_clock(site: Site, step: timedelta) -> None:
     site.before_run = site.after_run = lambda: None
     site.go_on(2)
     checked(site, row=f"{words(step)}, only while the hourly run works")
+
+
+@pytest.mark.fault(34)
+def test_an_hour_is_over_by_both_clocks(site: Site) -> None:
+    """Set back by 15 minutes right after an hour's last tick, for good: it takes what comes, and closes once.
+
+    Closed by the line alone it would be closed before its end, and once more as a revision.
+    """
+    site.go_on(0.4)
+    assert site.clock.true == START.replace(hour=10, minute=57)
+    before = len(site.cloud.windows)
+    site.clock.set(-QUARTER)
+    site.clock.go_on(CLOSE_AFTER_S + 240)
+    site.run_hourly()
+    assert len(site.cloud.windows) == before
+    site.go_on(5)
+    account = checked(site, row="-15 min, between an hour's last tick and its closing, for good")
+    assert account.lost == {}
+    assert {revision for _, revision, _ in site.cloud.windows} == {0}
 
 
 @pytest.mark.fault(34)
