@@ -10,7 +10,8 @@ clock that is wrong for a while must not label, close, seal or tidy anything tha
 
     Further away the clock was set, and nobody can know yet whether it was wrong before or is wrong now: a *doubt*.
     While it lasts, ticks are labelled by the line, as if nothing had happened, and stored as not vouched for; an hour
-    that holds one is not closed, and no hour is closed that is not over by the line AND by the wall clock.
+    that holds one is not closed, and no hour is closed that is not over by the line AND by the wall clock, nor one
+    that ticks in doubt would move back into.
 
     The doubt ends when the wall clock is back on the line (the labels were right), or when it has kept its new course
     for PROBATION_S (it was set on purpose: the ticks in doubt are moved to where it says they were).
@@ -30,7 +31,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from agent.model import Moment
@@ -115,16 +116,26 @@ class Placement:
 
 @dataclass(frozen=True, slots=True)
 class Reckoning:
-    """What a process other than the daemon makes of its own moment: the label, the wall clock, the doubt if any."""
+    """What a process other than the daemon makes of its own moment: the label, the wall clock, the doubt if any.
+
+    `doubted_from` is the label of the first tick in doubt.
+    """
 
     label: datetime
     wall: datetime
     doubt: Doubt | None = None
+    doubted_from: datetime | None = None
 
     @property
     def surely(self) -> datetime:
-        """The instant that has come by the line and by the wall clock; before the floor nothing has."""
-        return min(self.label, self.wall)
+        """Up to here hours are over, whichever clock is right; before the floor nothing is.
+
+        Over by the line, over by the wall clock, and not to be opened again by ticks in doubt that move back.
+        """
+        if self.doubt is None or self.doubt.apart_ms >= 0:
+            return min(self.label, self.wall)
+        moved = (self.doubted_from or self.label) + timedelta(milliseconds=self.doubt.apart_ms)
+        return min(self.label, self.wall, moved)
 
     @property
     def is_set(self) -> bool:
@@ -232,5 +243,10 @@ def _parsed(text: str) -> Anchor:
 
 def reckon(store: Store, moment: Moment) -> Reckoning:
     """What `moment` is on the line of the stored ticks, for whoever closes, seals or ages; stores nothing."""
-    placed = place(load_anchor(store), moment)
-    return Reckoning(from_ms(placed.label_ms), moment.wall, placed.anchor.doubt)
+    anchor = load_anchor(store)
+    placed = place(anchor, moment)
+    doubted_from = None
+    if anchor is not None and anchor.doubt is not None:
+        rows = store.execute("SELECT taken_ms FROM tick WHERE vouched = 0 ORDER BY number LIMIT 1")
+        doubted_from = from_ms(rows[0]["taken_ms"]) if rows else None
+    return Reckoning(from_ms(placed.label_ms), moment.wall, placed.anchor.doubt, doubted_from)
