@@ -1,13 +1,15 @@
 """What may be read and what may leave, as data: TOML entries and `.sql` files, never Python.
 
 In:   `common/` and one folder a product: `*.toml` with [[metric]] tables, `guardrails/*.sql` (one row each),
-      `listings/*.sql` (many rows each), `estimates/*.sql` (explained, never run), `public_apps.toml`.
+      `listings/*.sql` (many rows each), `tables.toml` (how its tables are spelt), `public_apps.toml`.
+      `parse.py` reads them, `dialects.py` says each statement to every database, `compile.py` packs the whole; what
+      runs loads only that (`compiled.py`).
 Out:  a `Catalog`: each metric with unit, kind, category, consent level, data type and a rule for each tag.
       A field without a class is a fault: the catalog does not load and the wheel is not built.
 """
 
-from agent.catalog.check import check_all
-from agent.catalog.load import CatalogError, load_catalog, products
+from agent.catalog.compiled import load_catalog, products
+from agent.catalog.errors import CatalogError
 from agent.catalog.model import (
     CLUSTER_SOURCES,
     Catalog,
@@ -60,7 +62,6 @@ __all__ = [
     "Threshold",
     "ThresholdState",
     "Unpack",
-    "check_all",
     "is_cluster_wide",
     "load_catalog",
     "products",

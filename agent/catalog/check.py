@@ -5,7 +5,8 @@ from __future__ import annotations
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-from agent.catalog.load import CatalogError, load_catalog, products
+from agent.catalog.compiled import load_catalog, products
+from agent.catalog.errors import CatalogError
 from agent.errors import Mistake
 
 
@@ -20,5 +21,8 @@ def check_all(root: Traversable | Path | None = None) -> tuple[dict[str, int], t
         try:
             counts[product] = len(load_catalog(product, root).metrics)
         except CatalogError as error:
-            faults.update(dict.fromkeys(error.mistakes))
+            whole = Mistake(
+                product, "", " ".join(str(error).split())
+            )  # no file of it is at fault, but what became of it
+            faults.update(dict.fromkeys(error.mistakes or (whole,)))
     return counts, tuple(faults)

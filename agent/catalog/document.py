@@ -12,7 +12,7 @@ from importlib.resources.abc import Traversable
 from itertools import groupby
 from pathlib import Path
 
-from agent.catalog.load import COMMON, load_catalog, products
+from agent.catalog.compiled import COMMON, load_catalog, products
 from agent.catalog.model import Catalog, Metric
 from agent.model import Category, ConsentLevel, EntryType
 

@@ -9,6 +9,8 @@ from enum import StrEnum
 
 from agent.model import Category, ConsentLevel, EntryType, Kind
 
+DIALECTS = ("postgresql", "mysql", "oracle", "sqlserver", "sqlite")
+RESTRICTED = "restricted"
 PUBLIC_APPS = ":public_apps"  # the one parameter a statement may have: the keys of public apps that were found
 APP_COLUMNS = ("app", "name", "version", "state", "origin", "licence", "evaluation", "licence_ends")
 INSTANCE_COLUMNS = ("sen",)
@@ -37,6 +39,11 @@ class TagTreatment(StrEnum):
     DROP = "drop"
     KEEP_PUBLIC = "keep-public"  # an app key: kept when `public_apps.toml` names it, else hashed
     WITH_PUBLIC_APP = "with-public-app"  # kept when the tag pluginKey beside it is of a public app, else dropped
+
+
+def file_name(name: str, dialect: str, *, restricted: bool = False) -> str:
+    """The name of the file that holds this variant of a statement, or would hold it."""
+    return ".".join([name, *([RESTRICTED] if restricted else []), *([dialect] if dialect else []), "sql"])
 
 
 @dataclass(frozen=True, slots=True)

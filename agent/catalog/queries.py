@@ -1,10 +1,11 @@
-"""Reads the `.sql` files of one folder: `NAME.sql` and its variants `NAME.DIALECT.sql`, `NAME.restricted.DIALECT.sql`.
+"""Reads the `.sql` files of one folder: one statement a question, in PostgreSQL's words, as `NAME.sql`.
 
-The header comment of each file says `counts:`, `cost:` and `versions:`; `null:` may say that NULL means zero, and
-`estimate: TABLE as COLUMN` that the database's own idea of the table's rows may stand in for a slow count.
-How each dialect is asked for that idea stands in `common/estimates/DIALECT.sql`, with the table as parameter `:wanted`.
-For a count with a condition, `PRODUCT/estimates/QUERY.COLUMN[.DIALECT].sql` is a statement on one table of which the
-planner is asked how many rows it would give.
+The others' words are made from it (`dialects.py`). Where they cannot be, `NAME.DIALECT.sql` stands beside it and says
+`why:`; so does `NAME.restricted.sql`, the question for an account that sees a filtered view only.
+The header comment says `counts:`, `cost:` and `versions:`; `null:` may say that NULL means zero, `estimate: TABLE as
+COLUMN` that the database's own idea of the table's rows may stand in for a slow count, and `planned: COLUMN, COLUMN`
+that its planner may be asked how many rows have the condition of a count. How each dialect is asked for the rows of a
+table stands in `common/estimates/DIALECT.sql`, with the table as parameter `:wanted`.
 A statement that reads names says `consent: extended`; one that gives rows says how many at most (`rows:`) and how often
 it is asked (`every:`), and by `unpack: COLUMN as flags` (or `states`) that a column's text holds many values.
 """
@@ -12,23 +13,34 @@ it is asked (`every:`), and by `unpack: COLUMN as flags` (or `states`) that a co
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
+from agent.catalog.dialects import OWN, Strange, Tables, columns_given, parsed, planned, translated
 from agent.catalog.entry import COSTS
-from agent.catalog.model import Estimate, Every, NullMeans, Planned, SqlQuery, Unpack
+from agent.catalog.model import (
+    DIALECTS,
+    RESTRICTED,
+    Estimate,
+    Every,
+    NullMeans,
+    Planned,
+    SqlQuery,
+    Unpack,
+    file_name,
+)
 from agent.catalog.reader import Faults
 from agent.model import ConsentLevel
 
-DIALECTS = ("postgresql", "mysql", "oracle", "sqlserver", "sqlite")
-RESTRICTED = "restricted"
 HEADER = re.compile(r"^--\s*(\w+):\s*(.*\S)\s*$", re.MULTILINE)
 NEEDED = ("counts", "cost", "versions")
-MAY = ("null", "estimate", "consent", "rows", "every", "unpack")
+MAY = ("null", "estimate", "planned", "consent", "rows", "every", "unpack")
+WHY = "why"
 MOST_ROWS = 5000
 UNPACK = re.compile(rf"([a-z][a-z0-9_]*) as ({'|'.join(Unpack)})")
 ESTIMATE = re.compile(r"(\w+) as ([a-z][a-z0-9_]*)")
-PLANNED = re.compile(r"select 1 from (\w+) where (?:(?!\b(?:select|join|from)\b).)+", re.IGNORECASE)
 ESTIMATE_COLUMNS = (" as n", " as as_of")
 FORBIDDEN = re.compile(
     r"\b(insert|update|delete|merge|create|alter|drop|truncate|grant|revoke|call|execute|copy|into|lock|set)\b", re.I
@@ -38,8 +50,11 @@ Folder = Traversable | Path
 Variants = dict[tuple[bool, str], str]  # (restricted, dialect) -> the file's text
 
 
-def read_queries(folder: Folder, where: str, faults: Faults) -> dict[str, SqlQuery]:
-    """Every statement of `folder` by name; {} when there is no such folder. Faults go to `faults`."""
+def read_queries(folder: Folder, where: str, tables: Tables, faults: Faults) -> dict[str, SqlQuery]:
+    """Every statement of `folder` by name, for every dialect; {} when there is no such folder.
+
+    Faults go to `faults`.
+    """
     if not folder.is_dir():
         return {}
     texts: dict[str, Variants] = {}
@@ -52,7 +67,7 @@ def read_queries(folder: Folder, where: str, faults: Faults) -> dict[str, SqlQue
             faults.add(where, file.name, f"must be {words}")
             continue
         texts.setdefault(name, {})[restricted, dialect] = file.read_text(encoding="utf-8")
-    return {name: _query(name, variants, where, faults) for name, variants in texts.items()}
+    return {name: _query(name, variants, where, tables, faults) for name, variants in texts.items()}
 
 
 def read_estimates(folder: Folder, where: str, faults: Faults) -> dict[str, str]:
@@ -73,43 +88,8 @@ def read_estimates(folder: Folder, where: str, faults: Faults) -> dict[str, str]
     return found
 
 
-def read_planned(folder: Folder, where: str, faults: Faults) -> dict[str, tuple[Planned, ...]]:
-    """By query, the statements whose rows a planner may guess for a column; {} when there is no such folder."""
-    if not folder.is_dir():
-        return {}
-    texts: dict[tuple[str, str], dict[str, str]] = {}
-    for file in sorted(folder.iterdir(), key=lambda item: item.name):
-        parts = file.name.split(".")
-        if len(parts) not in (3, 4) or parts[-1] != "sql" or (len(parts) == 4 and parts[2] not in DIALECTS):
-            faults.add(where, file.name, f"must be QUERY.COLUMN[.DIALECT].sql with one of {', '.join(DIALECTS)}")
-            continue
-        text = statement(file.read_text(encoding="utf-8"))
-        _check_statement(text, file.name, where, faults)
-        if not PLANNED.fullmatch(" ".join(text.split())):
-            faults.add(where, file.name, "must be: select 1 from TABLE where CONDITION")
-        texts.setdefault((parts[0], parts[1]), {})[parts[2] if len(parts) == 4 else ""] = text
-    found: dict[str, tuple[Planned, ...]] = {}
-    for (query, column), variants in texts.items():
-        first = PLANNED.match(" ".join(next(iter(variants.values())).split()))
-        planned = Planned(first[1].lower() if first is not None else "", column, variants)
-        found[query] = (*found.get(query, ()), planned)
-    return found
-
-
-def _query(name: str, variants: Variants, where: str, faults: Faults) -> SqlQuery:
-    headers: dict[str, str] = {}
-    for (restricted, dialect), text in variants.items():
-        file = file_name(name, dialect, restricted=restricted)
-        own = dict(HEADER.findall(text))
-        for key in NEEDED:
-            if not own.get(key):
-                faults.add(where, file, f"the header comment does not say '{key}:'")
-        for key in own.keys() - {*NEEDED, *MAY}:
-            faults.add(where, file, f"'{key}:' is not a known header", key, (*NEEDED, *MAY))
-        if headers and any(own.get(key) != headers.get(key) for key in ("cost", *MAY)):
-            faults.add(where, file, f"one of cost, {', '.join(MAY)} differs from the other variant")
-        headers = headers or own
-        _check_statement(statement(text), file, where, faults)
+def _query(name: str, variants: Variants, where: str, tables: Tables, faults: Faults) -> SqlQuery:
+    headers = _headers(name, variants, where, faults)
     if headers.get("cost", "S") not in COSTS:
         faults.add(where, f"{name}.sql", f"cost must be one of {', '.join(COSTS)}")
     estimate = ESTIMATE.fullmatch(headers.get("estimate", ""))
@@ -131,25 +111,101 @@ def _query(name: str, variants: Variants, where: str, faults: Faults) -> SqlQuer
     if not rows.isascii() or not rows.isdigit() or not 1 <= int(rows) <= MOST_ROWS:
         faults.add(where, f"{name}.sql", f"rows must be a number from 1 to {MOST_ROWS}")
         rows = "1"
+    whole = unpack[1] if unpack is not None else ""
+    say = _Dialects(where, tables, whole, faults)
+    own = {(restricted, dialect): statement(text) for (restricted, dialect), text in variants.items()}
+    texts = say.all_texts(name, {dialect: text for (restricted, dialect), text in own.items() if not restricted})
+    limited = {dialect: text for (restricted, dialect), text in own.items() if restricted}
     return SqlQuery(
         name=name,
-        texts={dialect: statement(text) for (restricted, dialect), text in variants.items() if not restricted},
+        texts=texts,
         counts=headers.get("counts", ""),
         cost=headers.get("cost", "S"),
         versions=headers.get("versions", ""),
         null_means=NullMeans(choice("null", (NullMeans.NOT_PRESENT.value, NullMeans.ZERO.value))),
         estimate=Estimate(estimate[1], estimate[2]) if estimate is not None else None,
-        restricted={dialect: statement(text) for (restricted, dialect), text in variants.items() if restricted},
+        restricted=say.all_texts(f"{name}.{RESTRICTED}", limited) if limited else {},
         consent=ConsentLevel(choice("consent", (ConsentLevel.BASIC.value, ConsentLevel.EXTENDED.value))),
         rows=int(rows),
         every=Every(choice("every", (Every.TICK.value, Every.HOUR.value))),
         unpack=(unpack[1], Unpack(unpack[2])) if unpack is not None else None,
+        planned=tuple(say.plans(name, texts, headers.get("planned", ""))),
     )
 
 
-def file_name(name: str, dialect: str, *, restricted: bool = False) -> str:
-    """The name of the file that holds this variant."""
-    return ".".join([name, *([RESTRICTED] if restricted else []), *([dialect] if dialect else []), "sql"])
+def _headers(name: str, variants: Variants, where: str, faults: Faults) -> dict[str, str]:
+    """What the files say of the statement: the one in PostgreSQL's words says all, the others only why they are."""
+    whole = dict(HEADER.findall(variants.get((False, ""), "")))
+    headers: dict[str, str] = whole
+    for (restricted, dialect), text in sorted(variants.items()):
+        file = file_name(name, dialect, restricted=restricted)
+        own = dict(HEADER.findall(text))
+        twin = restricted or bool(dialect)
+        if twin and not own.get(WHY):
+            faults.add(where, file, "the header comment does not say 'why:' this cannot be made from NAME.sql")
+        for key in () if twin and whole else NEEDED:
+            if not own.get(key):
+                faults.add(where, file, f"the header comment does not say '{key}:'")
+        for key in own.keys() - {*NEEDED, *MAY, *([WHY] if twin else [])}:
+            faults.add(where, file, f"'{key}:' is not a known header", key, (*NEEDED, *MAY))
+        headers = headers or own
+        if any(own.get(key, headers.get(key)) != headers.get(key) for key in ("cost", *MAY)):
+            faults.add(where, file, f"one of cost, {', '.join(MAY)} differs from the other variant")
+        _check_statement(statement(text), file, where, faults)
+    return headers
+
+
+@dataclass(frozen=True, slots=True)
+class _Dialects:
+    """Says one statement to every database; what cannot be said is a fault."""
+
+    where: str
+    tables: Tables
+    whole: str
+    faults: Faults
+
+    def all_texts(self, name: str, own: dict[str, str]) -> dict[str, str]:
+        """The texts of the files, and one made for each dialect for which the file's own words would not do."""
+        texts = {dialect: text for dialect, text in own.items() if self._is_statement(name, dialect or OWN, text)}
+        for dialect in DIALECTS:
+            if dialect in own or (dialect == OWN and "" in own):
+                continue
+            if "" not in own:
+                self.faults.add(self.where, f"{name}.sql", f"is missing, and there is no {name}.{dialect}.sql")
+            elif "" in texts:
+                made = self._translated(name, texts[""], dialect)
+                texts |= {dialect: made} if made is not None else {}
+        return texts
+
+    def plans(self, name: str, texts: dict[str, str], columns: str) -> Iterator[Planned]:
+        """For each named column, the statement of which a planner may be asked how many rows it gives."""
+        for column in [word.strip() for word in columns.split(",") if word.strip()]:
+            try:
+                text, table = planned(texts.get("", ""), column)
+            except Strange as error:
+                self.faults.add(self.where, f"{name}.sql", f"planned: it {error}")
+                continue
+            yield Planned(table, column, self.all_texts(name, {"": text}))
+
+    def _is_statement(self, name: str, dialect: str, text: str) -> bool:
+        try:
+            columns_given(text, dialect)
+        except Strange as error:
+            self.faults.add(self.where, f"{name}.sql", str(error))
+            return False
+        return True
+
+    def _translated(self, name: str, text: str, dialect: str) -> str | None:
+        try:
+            made = translated(text, dialect, self.tables, self.whole)
+            if made is not None:
+                parsed(made, dialect)
+                _check_statement(made, f"{name}.sql for {dialect}", self.where, self.faults)
+        except Strange as error:
+            words = f"it {error}; say it otherwise, or write {name}.{dialect}.sql with a header 'why:'"
+            self.faults.add(self.where, f"{name}.sql", words)
+            return None
+        return made
 
 
 def statement(text: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from agent.catalog import Catalog, Metric, SqlQuery, TagRule
-from agent.catalog.queries import RESTRICTED, file_name
+from agent.catalog.model import RESTRICTED, file_name
 from agent.consent.explain import explain_metric, figures_of
 from agent.model import ConsentLevel
 
@@ -164,7 +164,7 @@ def _block(entry: dict[str, Any]) -> list[str]:
 
 
 def _statement_lines(statement: dict[str, Any]) -> list[str]:
-    """One statement with its variants, each under the name of its file."""
+    """One statement as it is said to each database; "for any" stands for those without words of their own."""
     facts = [f"cost {statement['cost']}", statement["versions"]]
     if statement["rows"] > 1:
         how_often = {"hour": "once an hour", "tick": "at each tick"}[statement["every"]]
@@ -174,17 +174,17 @@ def _statement_lines(statement: dict[str, Any]) -> list[str]:
     lines = [f"== {statement['query']}.sql: {statement['counts']}", f"   {'; '.join(facts)}"]
     for variant, text in statement["sql"].items():
         restricted, _, dialect = ("", "", variant) if not variant.startswith(RESTRICTED) else variant.partition(" ")
-        name = file_name(statement["query"], "" if dialect == "any" else dialect, restricted=bool(restricted))
+        name = file_name(statement["query"], "", restricted=bool(restricted))
         note = " -- where the account may not read the table itself" if restricted else ""
-        lines += [f"-- {name}{note}", text]
+        lines += [f"-- {name} for {dialect or 'any'}{note}", text]
     if statement["estimatedFrom"] is not None:
         lines.append(
             f"-- when it takes too long: the database's own estimate of {statement['estimatedFrom']} stands in"
         )
     for variant, text in statement["planned"].items():
         column, _, dialect = variant.partition(" ")
-        name = file_name(f"{statement['query']}.{column}", dialect)
-        lines += [f"-- estimates/{name} -- when it takes too long: explained, never run", text]
+        name = f"{statement['query']}.sql, column {column}, for {dialect or 'any'}"
+        lines += [f"-- {name} -- when it takes too long: explained, never run", text]
     return lines
 
 

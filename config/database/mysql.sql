@@ -1,5 +1,5 @@
 -- A read-only account for Portfolio Agent on MySQL 5.7 and later and on MariaDB 10.4 and later.
--- Made from tables.toml by scripts/database_roles; do not edit.
+-- Made by scripts/database_roles from what the catalog reads and views.toml; do not edit.
 --
 -- It changes nothing: it prints the statements, for you to read and to run. Make the account first, with a password
 -- of yours; then, as an administrator, once for each product database and again after each upgrade of the product:
@@ -38,119 +38,33 @@ select concat('create or replace definer = `portfolio_agent_views`@`localhost` s
 from information_schema.columns c join information_schema.tables t
   on t.table_schema = c.table_schema and t.table_name = c.table_name and t.table_type = 'BASE TABLE'
 join (
-  select 'project' as tab, 'id,project_id' as cols
+  select 'AO_319474_MESSAGE' as tab, 'ID,QUEUE_ID' as cols
   union all
-  select 'jiraissue' as tab, 'id,project,issuetype,archived' as cols
+  select 'AO_319474_QUEUE' as tab, 'ID,MESSAGE_COUNT' as cols
   union all
-  select 'jiraaction' as tab, 'id,issueid,actiontype' as cols
+  select 'AO_4AEACD_WEBHOOK_DAO' as tab, 'ENABLED' as cols
   union all
-  select 'changegroup' as tab, 'id,issueid' as cols
+  select 'AO_54307E_GOAL' as tab, 'ID' as cols
   union all
-  select 'changeitem' as tab, 'id,groupid' as cols
+  select 'AO_54307E_QUEUE' as tab, 'ID,PROJECT_ID' as cols
   union all
-  select 'issuelink' as tab, 'id,source,destination' as cols
+  select 'AO_54307E_SERVICEDESK' as tab, 'DISABLED' as cols
   union all
-  select 'fileattachment' as tab, 'id,issueid,filesize' as cols
-  union all
-  select 'worklog' as tab, 'id,issueid' as cols
-  union all
-  select 'issue_version' as tab, 'issue_id' as cols
-  union all
-  select 'comment_version' as tab, 'comment_id' as cols
-  union all
-  select 'worklog_version' as tab, 'worklog_id' as cols
-  union all
-  select 'customfield' as tab, 'id,issueswithvalue' as cols
-  union all
-  select 'customfieldvalue' as tab, 'id,customfield,issue' as cols
-  union all
-  select 'fieldconfigscheme' as tab, 'id,fieldid' as cols
-  union all
-  select 'configurationcontext' as tab, 'id,project,customfield,fieldconfigscheme' as cols
-  union all
-  select 'issuetype' as tab, 'id' as cols
-  union all
-  select 'issuestatus' as tab, 'id' as cols
-  union all
-  select 'priority' as tab, 'id' as cols
-  union all
-  select 'resolution' as tab, 'id' as cols
-  union all
-  select 'component' as tab, 'id,project' as cols
-  union all
-  select 'projectversion' as tab, 'id,project' as cols
-  union all
-  select 'fieldscreen' as tab, 'id' as cols
-  union all
-  select 'fieldscreenscheme' as tab, 'id' as cols
-  union all
-  select 'fieldlayoutscheme' as tab, 'id' as cols
-  union all
-  select 'issuetypescreenscheme' as tab, 'id' as cols
-  union all
-  select 'issuesecurityscheme' as tab, 'id' as cols
-  union all
-  select 'permissionscheme' as tab, 'id' as cols
-  union all
-  select 'notificationscheme' as tab, 'id' as cols
-  union all
-  select 'jiraworkflows' as tab, 'id' as cols
-  union all
-  select 'workflowscheme' as tab, 'id' as cols
-  union all
-  select 'searchrequest' as tab, 'id' as cols
-  union all
-  select 'portalpage' as tab, 'id' as cols
-  union all
-  select 'filtersubscription' as tab, 'id' as cols
-  union all
-  select 'pluginversion' as tab, 'pluginname,pluginkey,pluginversion' as cols
-  union all
-  select 'pluginstate' as tab, 'pluginkey,pluginenabled' as cols
-  union all
-  select 'clusternode' as tab, 'node_id,node_state,node_build_number,node_version' as cols
-  union all
-  select 'nodeindexcounter' as tab, 'node_id,sending_node_id,index_operation_id' as cols
-  union all
-  select 'replicatedindexoperation' as tab, 'id,node_id' as cols
-  union all
-  select 'AO_60DB71_SPRINT' as tab, 'ID,CLOSED,STARTED,RAPID_VIEW_ID' as cols
-  union all
-  select 'AO_60DB71_RAPIDVIEW' as tab, 'ID,SPRINTS_ENABLED' as cols
-  union all
-  select 'AO_4AEACD_WEBHOOK_DAO' as tab, 'ID,ENABLED' as cols
-  union all
-  select 'AO_A0B856_WEB_HOOK_LISTENER_AO' as tab, 'ID,ENABLED' as cols
-  union all
-  select 'AO_A0B856_WEBHOOK' as tab, 'ID,ACTIVE' as cols
-  union all
-  select 'AO_589059_RULE_CONFIG' as tab, 'ID,STATE' as cols
-  union all
-  select 'AO_589059_AUTOMATION_QUEUE' as tab, 'ID,CREATED' as cols
-  union all
-  select 'AO_54307E_SERVICEDESK' as tab, 'ID,PROJECT_ID,DISABLED' as cols
+  select 'AO_54307E_TIMEMETRIC' as tab, 'ID' as cols
   union all
   select 'AO_54307E_VIEWPORT' as tab, 'ID,PROJECT_ID' as cols
   union all
   select 'AO_54307E_VIEWPORTFORM' as tab, 'ID,VIEWPORT_ID' as cols
   union all
-  select 'AO_54307E_QUEUE' as tab, 'ID,PROJECT_ID' as cols
+  select 'AO_589059_AUTOMATION_QUEUE' as tab, 'ID' as cols
   union all
-  select 'AO_54307E_TIMEMETRIC' as tab, 'ID,SERVICE_DESK_ID' as cols
+  select 'AO_589059_RULE_CONFIG' as tab, 'STATE' as cols
   union all
-  select 'AO_54307E_GOAL' as tab, 'ID,TIME_METRIC_ID' as cols
+  select 'AO_60DB71_RAPIDVIEW' as tab, 'ID' as cols
   union all
-  select 'AO_9B2E3B_RULESET' as tab, 'ID,ACTIVE_REVISION_ID' as cols
-  union all
-  select 'AO_9B2E3B_RULE' as tab, 'ID,ENABLED,RULESET_REVISION_ID' as cols
-  union all
-  select 'AO_319474_QUEUE' as tab, 'ID,MESSAGE_COUNT' as cols
-  union all
-  select 'AO_319474_MESSAGE' as tab, 'ID,QUEUE_ID' as cols
+  select 'AO_60DB71_SPRINT' as tab, 'CLOSED' as cols
   union all
   select 'AO_8542F1_IFJ_OBJ' as tab, 'ID,OBJECT_TYPE_ID' as cols
-  union all
-  select 'AO_8542F1_IFJ_OBJ_TYPE' as tab, 'ID,OBJECT_SCHEMA_ID' as cols
   union all
   select 'AO_8542F1_IFJ_OBJ_ATTR' as tab, 'ID' as cols
   union all
@@ -160,75 +74,161 @@ join (
   union all
   select 'AO_8542F1_IFJ_OBJ_JIRAISSUE' as tab, 'ID' as cols
   union all
-  select 'cwd_user' as tab, 'id,directory_id,active,is_active' as cols
+  select 'AO_8542F1_IFJ_OBJ_TYPE' as tab, 'ID,OBJECT_SCHEMA_ID' as cols
   union all
-  select 'cwd_group' as tab, 'id,directory_id,active,is_active' as cols
+  select 'AO_9B2E3B_RULE' as tab, 'ENABLED,RULESET_REVISION_ID' as cols
   union all
-  select 'cwd_directory' as tab, 'id,active,is_active' as cols
+  select 'AO_9B2E3B_RULESET' as tab, 'ACTIVE_REVISION_ID,ID' as cols
   union all
-  select 'cwd_membership' as tab, 'id,parent_id,child_id,child_group_id,child_user_id,membership_type,directory_id' as cols
+  select 'AO_A0B856_WEBHOOK' as tab, 'ACTIVE' as cols
   union all
-  select 'cwd_application' as tab, 'id,application_type,active,is_active' as cols
+  select 'AO_A0B856_WEB_HOOK_LISTENER_AO' as tab, 'ENABLED' as cols
   union all
-  select 'cwd_app_dir_mapping' as tab, 'id,application_id,directory_id,allow_all' as cols
+  select 'bb_pr_commit' as tab, 'pr_id' as cols
   union all
-  select 'cwd_cluster_heartbeat' as tab, 'node_id,hearbeat_timestamp' as cols
+  select 'build' as tab, 'build_type' as cols
   union all
-  select 'cwd_app_licensing' as tab, 'id,total_users,total_crowd_users,active' as cols
+  select 'buildresultsummary' as tab, 'build_key,build_type' as cols
   union all
-  select 'spaces' as tab, 'spaceid,spacetype,spacestatus' as cols
+  select 'changegroup' as tab, 'id,issueid' as cols
   union all
-  select 'content' as tab, 'contentid,contenttype,content_status,prevver,version,spaceid,pageid' as cols
+  select 'changeitem' as tab, 'groupid,id' as cols
   union all
-  select 'contentproperties' as tab, 'contentid,propertyname,longval' as cols
+  select 'clusternode' as tab, 'node_build_number,node_id,node_state,node_version' as cols
   union all
-  select 'confancestors' as tab, 'descendentid,ancestorposition,ancestorid' as cols
+  select 'comment_version' as tab, 'comment_id' as cols
   union all
-  select 'spacepermissions' as tab, 'permid,spaceid,permtype' as cols
+  select 'component' as tab, 'id' as cols
   union all
-  select 'content_perm_set' as tab, 'id,content_id,cont_perm_type' as cols
+  select 'confancestors' as tab, 'ancestorposition,descendentid' as cols
   union all
-  select 'content_perm' as tab, 'id,cps_id' as cols
-  union all
-  select 'plugindata' as tab, 'pluginkey' as cols
+  select 'configurationcontext' as tab, 'customfield,project' as cols
   union all
   select 'confversion' as tab, 'buildnumber' as cols
   union all
-  select 'sta_normal_project' as tab, 'project_id,is_public' as cols
+  select 'content' as tab, 'content_status,contentid,contenttype,pageid,prevver,spaceid,version' as cols
+  union all
+  select 'content_perm' as tab, 'cps_id' as cols
+  union all
+  select 'content_perm_set' as tab, 'content_id,id' as cols
+  union all
+  select 'contentproperties' as tab, 'contentid,longval,propertyname' as cols
+  union all
+  select 'customfield' as tab, 'id,issueswithvalue' as cols
+  union all
+  select 'customfieldvalue' as tab, 'id' as cols
+  union all
+  select 'cwd_app_dir_mapping' as tab, 'allow_all' as cols
+  union all
+  select 'cwd_app_licensing' as tab, 'active,total_crowd_users,total_users' as cols
+  union all
+  select 'cwd_application' as tab, 'active' as cols
+  union all
+  select 'cwd_cluster_heartbeat' as tab, 'hearbeat_timestamp,node_id' as cols
+  union all
+  select 'cwd_directory' as tab, 'active' as cols
+  union all
+  select 'cwd_group' as tab, 'active,id,is_active' as cols
+  union all
+  select 'cwd_membership' as tab, 'child_group_id,child_user_id,membership_type,parent_id' as cols
+  union all
+  select 'cwd_user' as tab, 'active,is_active' as cols
+  union all
+  select 'fieldconfigscheme' as tab, 'fieldid' as cols
+  union all
+  select 'fieldlayoutscheme' as tab, 'id' as cols
+  union all
+  select 'fieldscreen' as tab, 'id' as cols
+  union all
+  select 'fieldscreenscheme' as tab, 'id' as cols
+  union all
+  select 'fileattachment' as tab, 'filesize' as cols
+  union all
+  select 'filtersubscription' as tab, 'id' as cols
+  union all
+  select 'issue_version' as tab, 'issue_id' as cols
+  union all
+  select 'issuelink' as tab, 'destination,id,source' as cols
+  union all
+  select 'issuesecurityscheme' as tab, 'id' as cols
+  union all
+  select 'issuestatus' as tab, 'id' as cols
+  union all
+  select 'issuetype' as tab, 'id' as cols
+  union all
+  select 'issuetypescreenscheme' as tab, 'id' as cols
+  union all
+  select 'jiraaction' as tab, 'actiontype,id,issueid' as cols
+  union all
+  select 'jiraissue' as tab, 'archived,id,issuetype,project' as cols
+  union all
+  select 'jiraworkflows' as tab, 'id' as cols
+  union all
+  select 'nodeindexcounter' as tab, 'index_operation_id,node_id,sending_node_id' as cols
+  union all
+  select 'notificationscheme' as tab, 'id' as cols
+  union all
+  select 'permissionscheme' as tab, 'id' as cols
+  union all
+  select 'plugin_state' as tab, 'enabled,name' as cols
+  union all
+  select 'plugindata' as tab, 'pluginkey' as cols
+  union all
+  select 'pluginstate' as tab, 'pluginenabled,pluginkey' as cols
+  union all
+  select 'pluginversion' as tab, 'pluginkey,pluginname,pluginversion' as cols
+  union all
+  select 'portalpage' as tab, 'id' as cols
+  union all
+  select 'priority' as tab, 'id' as cols
+  union all
+  select 'project' as tab, 'id,project_id' as cols
+  union all
+  select 'projectversion' as tab, 'id' as cols
+  union all
+  select 'queue' as tab, 'queue_id' as cols
+  union all
+  select 'replicatedindexoperation' as tab, 'id,node_id' as cols
+  union all
+  select 'repository' as tab, 'hierarchy_id,is_public,state' as cols
+  union all
+  select 'resolution' as tab, 'id' as cols
+  union all
+  select 'searchrequest' as tab, 'id' as cols
+  union all
+  select 'spacepermissions' as tab, 'spaceid' as cols
+  union all
+  select 'spaces' as tab, 'spacestatus,spacetype' as cols
+  union all
+  select 'sta_activity' as tab, 'id' as cols
+  union all
+  select 'sta_global_permission' as tab, 'id,perm_id' as cols
+  union all
+  select 'sta_normal_project' as tab, 'project_id' as cols
+  union all
+  select 'sta_normal_user' as tab, 'deleted_timestamp' as cols
   union all
   select 'sta_personal_project' as tab, 'project_id' as cols
-  union all
-  select 'repository' as tab, 'id,state,project_id,hierarchy_id,is_forkable,is_public' as cols
-  union all
-  select 'sta_pull_request' as tab, 'id,pr_state,to_repository_id' as cols
   union all
   select 'sta_pr_activity' as tab, 'activity_id' as cols
   union all
   select 'sta_pr_rescope_commit' as tab, 'activity_id' as cols
   union all
-  select 'bb_pr_commit' as tab, 'pr_id' as cols
+  select 'sta_project_permission' as tab, 'id,perm_id' as cols
   union all
-  select 'sta_activity' as tab, 'id' as cols
-  union all
-  select 'sta_normal_user' as tab, 'user_id,deleted_timestamp' as cols
-  union all
-  select 'sta_service_user' as tab, 'user_id,active' as cols
-  union all
-  select 'sta_global_permission' as tab, 'id,perm_id' as cols
-  union all
-  select 'sta_project_permission' as tab, 'id,perm_id,project_id' as cols
+  select 'sta_pull_request' as tab, 'pr_state' as cols
   union all
   select 'sta_repo_origin' as tab, 'repository_id' as cols
   union all
-  select 'sta_repo_permission' as tab, 'id,perm_id,repo_id' as cols
+  select 'sta_repo_permission' as tab, 'id,perm_id' as cols
   union all
-  select 'plugin_state' as tab, 'name,enabled' as cols
+  select 'sta_service_user' as tab, 'user_id' as cols
   union all
-  select 'buildresultsummary' as tab, 'build_key,build_number,build_type,build_state' as cols
+  select 'workflowscheme' as tab, 'id' as cols
   union all
-  select 'build' as tab, 'build_id,build_type' as cols
+  select 'worklog' as tab, 'id' as cols
   union all
-  select 'queue' as tab, 'queue_id' as cols
+  select 'worklog_version' as tab, 'worklog_id' as cols
 ) w on lower(w.tab) = lower(c.table_name) and find_in_set(lower(c.column_name), lower(w.cols)) > 0
 where c.table_schema = database()
 group by c.table_name;

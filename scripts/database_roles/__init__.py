@@ -1,24 +1,33 @@
-"""Writes config/database/*.sql, one script a database, from config/database/tables.toml and the templates here.
+"""Writes config/database/*.sql, one script a database: the rights of an account that may read what the agent reads.
 
-    python3 -m scripts.database_roles
+    .venv/bin/python -m scripts.database_roles
 
-A template holds its database's statements; @TABLES@ and the @VIEW...@ marks are filled with the one list of what the
-agent may read, so that four databases cannot drift apart.
+Which columns of which tables, the catalog's statements say: a new one grants itself what it reads. Tables that hold
+secrets as well are seen through the views of config/database/views.toml only. A template holds its database's
+statements; @TABLES@ and @VIEWS@ are filled with that one list, so that four databases cannot drift apart.
 """
 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+import agent.catalog
+from agent.catalog import Catalog, load_catalog, products
+from agent.catalog.dialects import Tables, columns_read, read_tables
+from agent.catalog.reader import Faults
 
 HERE = Path(__file__).parent
 FOLDER = HERE.parents[1] / "config" / "database"
 # The key of an application link: an id of 36 characters follows, of which no other key can be a part.
 APPLICATION_LINK = "applinks.admin." + "_" * 36
 DIALECTS = ("postgresql", "mysql", "sqlserver", "oracle")
+CATALOG = Path(agent.catalog.__file__).parent
+# Asks the server for its version: every login may.
+OF_THE_SERVER = "database"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,15 +86,42 @@ class Readable:
         return found
 
 
-def load_readable(folder: Path = FOLDER) -> Readable:
-    """The list as it stands in tables.toml."""
-    document = tomllib.loads((folder / "tables.toml").read_text(encoding="utf-8"))
-    views = [
+class Hidden(ValueError):
+    """A statement reads a column that the views of views.toml do not show; the words name both."""
+
+
+def load_readable(folder: Path = FOLDER, catalog: Path = CATALOG) -> Readable:
+    """What the statements of all products read, and the views. Raises Hidden."""
+    document = tomllib.loads((folder / "views.toml").read_text(encoding="utf-8"))
+    views = tuple(
         _view(name, facts, hides=kind == "views")
         for kind in ("views", "counts")
         for name, facts in document[kind].items()
-    ]
-    return Readable({table: tuple(text.split()) for table, text in document["tables"].items()}, tuple(views))
+    )
+    shown = {view.name: {name for name, _, _ in view.columns} for view in views}
+    tables: dict[str, set[str]] = {}
+    for product in products():
+        spelling = read_tables(catalog / product / "tables.toml", product, Faults())
+        for query, table, columns in _read_by(load_catalog(product), spelling):
+            if table not in shown:
+                tables.setdefault(table, set()).update(columns)
+            elif columns - shown[table]:
+                raise Hidden(f"{product}/{query} reads {', '.join(sorted(columns - shown[table]))} of {table}")
+    return Readable({table: tuple(sorted(tables[table])) for table in sorted(tables)}, views)
+
+
+def _read_by(catalog: Catalog, known: Tables) -> Iterator[tuple[str, str, set[str]]]:
+    """(statement, table, columns) of what an account of its own is asked; of rows that are counted a key."""
+    for query in catalog.queries.values():
+        texts = [query.restricted_text("postgresql") or query.text("postgresql") or ""]
+        texts += [planned.texts[""] for planned in query.planned]
+        for text in texts if query.name != OF_THE_SERVER else ():
+            for table, columns in columns_read(text).items():
+                yield (
+                    query.name,
+                    table,
+                    columns or set(known.keys.get(table, "ID" if table.isupper() else "id").split()),
+                )
 
 
 def _view(name: str, facts: Mapping[str, Any], *, hides: bool) -> View:
@@ -111,7 +147,7 @@ def render(dialect: str, readable: Readable) -> str:
 
 
 def write_all(folder: Path = FOLDER) -> None:
-    """Write the four scripts."""
+    """Write the four scripts. Raises Hidden."""
     readable = load_readable(folder)
     for dialect in DIALECTS:
         (folder / f"{dialect}.sql").write_text(render(dialect, readable), encoding="utf-8")

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from agent.catalog import load_catalog, products
-from agent.catalog.queries import file_name
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -50,7 +49,7 @@ def test_show_prints_every_field(product: str) -> None:
         for text in (*query.texts.values(), *query.restricted.values(), *planned):
             assert text in shown.stdout
         for dialect in query.texts:
-            assert f"-- {file_name(query.name, dialect)}" in shown.stdout
+            assert f"-- {query.name}.sql for {dialect or 'any'}\n" in shown.stdout
     for text in catalog.estimates.values():
         assert text in shown.stdout
     headings = [line for line in shown.stdout.splitlines() if line.startswith("== ") and ".sql" not in line]
@@ -73,8 +72,9 @@ def test_shown_as_a_person_reads_it() -> None:
         "    leaves under: basic   data: count, configuration-and-usage, GUARDRAILS\n"
         "    read from:    content.sql, column pages\n"
     ) in shown
-    assert "-- restriction_groups.restricted.sql -- where the account may not read the table itself\n" in shown
-    assert "-- estimates/content.pages.sql -- when it takes too long: explained, never run\n" in shown
+    assert "-- restriction_groups.restricted.sql for any -- where the account may not read the table itself\n" in shown
+    assert "-- content.sql, column pages, for any -- when it takes too long: explained, never run\n" in shown
+    assert "-- content.sql, column pages, for mysql -- when it takes too long: explained, never run\n" in shown
 
 
 def test_json_is_the_same_list() -> None:

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import uuid
+from pathlib import Path
 
 import pytest
 
@@ -48,14 +49,14 @@ def _filled_postgres(product: str, server: PostgresServer) -> str:
     return name
 
 
-def make_postgres_role(server: PostgresServer, name: str, *, strict: bool = True) -> None:
-    """Run the shipped script, twice: the second run must give the same."""
+def make_postgres_role(server: PostgresServer, name: str, *, strict: bool = True, scripts: Path = FOLDER) -> None:
+    """Run the shipped script, or the one of another tree, twice: the second run must give the same."""
     psql = shutil.which("psql")
     if psql is None:
         pytest.fail("apt-get install postgresql-client") if os.environ.get("CI") == "true" else pytest.skip("no psql")
     options = ["-v", "schema=public", *(["-v", "strict=on"] if strict else [])]
     for _ in range(2):
-        command = [psql, "-X", "-q", "-d", server.dsn(name), *options, "-f", str(FOLDER / "postgresql.sql")]
+        command = [psql, "-X", "-q", "-d", server.dsn(name), *options, "-f", str(scripts / "postgresql.sql")]
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
         assert done.returncode == 0, done.stderr
     server.execute(name, f"ALTER ROLE portfolio_agent PASSWORD '{PASSWORD}'")
@@ -85,7 +86,7 @@ def fill_mariadb(product: str, server: MariaDbServer) -> str:
     return name
 
 
-def make_mariadb_role(server: MariaDbServer, name: str) -> DatabaseAccess:
+def make_mariadb_role(server: MariaDbServer, name: str, *, scripts: Path = FOLDER) -> DatabaseAccess:
     """The login of the account that mysql.sql makes beside a database, after it ran twice."""
     user = f"agent_{uuid.uuid4().hex[:6]}"
     server.execute(f"CREATE USER {user}@'127.0.0.1' IDENTIFIED BY '{PASSWORD}'")
@@ -94,7 +95,7 @@ def make_mariadb_role(server: MariaDbServer, name: str) -> DatabaseAccess:
         wish = f"set @agent = '{user}@''127.0.0.1'''"
         printed = subprocess.run(
             [*client, "--skip-column-names", "--raw", f"--init-command={wish}", name],
-            input=(FOLDER / "mysql.sql").read_text(),
+            input=(scripts / "mysql.sql").read_text(),
             capture_output=True,
             text=True,
             check=True,

@@ -45,7 +45,8 @@ def show(
 @app.command(epilog=CHECK_EPILOG)
 def check(as_json: AsJson = False, config: ConfigPath = DEFAULT_CONFIG) -> None:
     """Check that every field of every product is classified, as the build does."""
-    from agent.catalog import CatalogError, check_all
+    from agent.catalog import CatalogError
+    from agent.catalog.check import check_all
 
     counts, faults = check_all()
     if faults:

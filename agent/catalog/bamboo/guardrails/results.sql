@@ -3,6 +3,7 @@
 -- versions: after published SQL; not verified on a schema
 -- null: zero
 -- estimate: buildresultsummary as total
+-- planned: jobs, plans, branches
 select
   count(*) as total,
   sum(case when build_type = 'BUILD' then 1 else 0 end) as jobs,

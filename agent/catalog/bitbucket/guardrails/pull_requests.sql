@@ -3,6 +3,7 @@
 -- versions: 6 and later
 -- null: zero
 -- estimate: sta_pull_request as total
+-- planned: open_now, merged, declined
 select
   count(*) as total,
   sum(case when pr_state = 0 then 1 else 0 end) as open_now,

@@ -1,4 +1,5 @@
 -- counts: nothing; it reads kind and version of the server
 -- cost: S
 -- versions: all
+-- why: each server tells its version in words of its own
 select 'sqlite' as kind, sqlite_version() as version

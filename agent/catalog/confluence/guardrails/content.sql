@@ -2,6 +2,7 @@
 -- cost: L
 -- versions: 6.3 and later
 -- null: zero
+-- planned: pages, blog_posts, comments, attachments, drafts, trash, indexed
 select
   sum(case when contenttype = 'PAGE' and prevver is null and content_status = 'current' then 1 else 0 end) as pages,
   sum(case when contenttype = 'BLOGPOST' and prevver is null and content_status = 'current' then 1 else 0 end) as blog_posts,

@@ -2,4 +2,5 @@
 -- cost: L
 -- versions: 8.3 and later
 -- estimate: jiraaction as total
+-- planned: total
 select count(*) as total from jiraaction where actiontype = 'comment'

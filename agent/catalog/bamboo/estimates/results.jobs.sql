@@ -1,2 +1,0 @@
--- Results of jobs.
-select 1 from buildresultsummary where build_type = 'BUILD'

@@ -1,2 +1,0 @@
--- Results of plans.
-select 1 from BUILDRESULTSUMMARY where build_type = 'CHAIN'

@@ -1,2 +1,0 @@
--- Open pull requests.
-select 1 from sta_pull_request where pr_state = 0

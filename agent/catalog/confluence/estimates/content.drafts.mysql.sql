@@ -1,2 +1,0 @@
--- Drafts.
-select 1 from CONTENT where content_status = 'draft'

@@ -1,2 +1,0 @@
--- Drafts.
-select 1 from content where content_status = 'draft'

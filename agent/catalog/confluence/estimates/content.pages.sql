@@ -1,2 +1,0 @@
--- Current pages. A planner takes the three conditions for independent, so it guesses low.
-select 1 from content where contenttype = 'PAGE' and prevver is null and content_status = 'current'

@@ -1,8 +1,0 @@
--- counts: nothing; it reads base URL and server ID
--- cost: S
--- versions: 6.1 and later
-select max(case when b.bandanakey = 'atlassian.confluence.settings' then case when instr(b.bandanavalue, '<baseUrl>') > 0
-         then substr(b.bandanavalue, instr(b.bandanavalue, '<baseUrl>') + 9, instr(b.bandanavalue, '</baseUrl>') - instr(b.bandanavalue, '<baseUrl>') - 9) end end) as base_url,
-       max(case when b.bandanakey = 'confluence.server.id' then replace(replace(b.bandanavalue, '<string>', ''), '</string>', '') end) as server_id
-from bandana b
-where b.bandanacontext = '_GLOBAL' and b.bandanakey in ('atlassian.confluence.settings', 'confluence.server.id')

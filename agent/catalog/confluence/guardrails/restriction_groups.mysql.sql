@@ -1,4 +1,0 @@
--- counts: different groups that page restrictions name; the names stay in the database
--- cost: M
--- versions: 6.3 and later
-select count(distinct groupname) as total from CONTENT_PERM

@@ -1,2 +1,0 @@
--- Issues archived one by one.
-select 1 from jiraissue where archived = 'Y'

@@ -1,5 +1,0 @@
--- counts: links between objects and issues
--- cost: L
--- versions: with Assets (Insight); the table is absent without it
--- estimate: AO_8542F1_IFJ_OBJ_JIRAISSUE as total
-select count(*) as total from `AO_8542F1_IFJ_OBJ_JIRAISSUE`

@@ -1,5 +1,0 @@
--- counts: objects
--- cost: L
--- versions: with Assets (Insight); the table is absent without it
--- estimate: AO_8542F1_IFJ_OBJ as total
-select count(*) as total from `AO_8542F1_IFJ_OBJ`

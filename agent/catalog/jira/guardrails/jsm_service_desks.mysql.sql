@@ -1,6 +1,0 @@
--- counts: service desks, and the ones in use
--- cost: S
--- versions: with Jira Service Management; the table is absent without it
--- null: zero
-select count(*) as total, sum(case when coalesce(`DISABLED`, 0) = 0 then 1 else 0 end) as active
-from `AO_54307E_SERVICEDESK`

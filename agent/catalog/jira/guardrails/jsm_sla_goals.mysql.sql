@@ -1,4 +1,0 @@
--- counts: SLA goals; their JQL is never read
--- cost: S
--- versions: with Jira Service Management; the table is absent without it
-select count(*) as total from `AO_54307E_GOAL`
