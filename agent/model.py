@@ -8,6 +8,9 @@
 *tick*       one round over all sources; durable before it counts
 *hour*       the aggregation window [start, end) in UTC; one hour unless a demo shortens it
 *row*        what asks to leave: figures of one series at one instant, of an hour or of an assessment; unfiltered
+*moment*     what the clocks of this machine said at once: wall clock, seconds since the boot, which boot
+*label*      the instant a tick stands under; the wall clock's, or what is made of it while that cannot be vouched for
+*number*     the store's own count of ticks: the only order there is
 *entry*      one line of a batch: metricName, type, timestamp, attributes, tags
 *batch*      sealed bytes with a stable id; what is pushed and what a bundle holds
 *leaves*     what consent lets out of a field, *stays* why it does not, *withheld* the list of what stayed
@@ -105,6 +108,19 @@ class ClusterTurn:
     since_s: float = 0.0
     seen_s: float = 0.0
     ahead_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What the clocks said at once. The wall clock gives labels and may be set at any moment; it never gives order.
+
+    `steady_s` are seconds since the boot, suspend included: they only go forward, and two of one `boot_id` can be
+    compared, also between processes. `boot_id` is "" where the kernel does not tell.
+    """
+
+    wall: datetime
+    steady_s: float
+    boot_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +237,8 @@ class Source(Protocol):
 class Tick:
     """One round over all sources, as stored. `taken_at` labels it; order is the store's own number.
 
-    `turn` is set in a cluster, and only on its way into the store.
+    `moment` is what the clocks said when it was begun; the store makes the label of it (`agent.store.timeline`). A tick
+    without one keeps the label it has. `turn` is set in a cluster, and only on its way into the store.
     """
 
     taken_at: datetime
@@ -231,6 +248,17 @@ class Tick:
     number: int = 0
     checkpoints: Mapping[str, str] = field(default_factory=dict)
     turn: ClusterTurn | None = None
+    moment: Moment | None = None
+
+    def seconds_after(self, earlier: Tick) -> float:
+        """How long after `earlier` it was taken: by the seconds since the boot, by the labels across boots.
+
+        A clock that was set in between changes the labels, and not how long it was.
+        """
+        now, then = self.moment, earlier.moment
+        if now is not None and then is not None and now.boot_id and now.boot_id == then.boot_id:
+            return now.steady_s - then.steady_s
+        return (self.taken_at - earlier.taken_at).total_seconds()
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +267,9 @@ class HourlyAggregate:
 
     gauge: min max mean last p50 p95; counter: delta resets last; info: value;
     event: count observed_from observed_to, where samples and expected are the number of times it was noticed.
-    All: samples, expected, failed (a mapping reason -> ticks). `hashed` are figures that are pseudonyms already.
+    All: samples, expected, failed (a mapping reason -> ticks). `expected` is how many ticks should have given a value:
+    every tick the hour should have had; of what is asked more rarely, the ticks that were taken and asked it.
+    `hashed` are figures that are pseudonyms already.
     """
 
     series: Series

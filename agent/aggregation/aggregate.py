@@ -1,6 +1,7 @@
 """Third stage: the ticks of one closed hour become one aggregate per series.
 
-In:   the ticks of the hour in any order, the last tick before it (for counters), the kinds of the metrics.
+In:   the ticks of the hour, the last tick before it (for counters), the kinds of the metrics. The ticks may come in any
+      order: they are brought into the store's, never into that of their labels, which a clock set back may mix up.
 Out:  HourlyAggregate in the samples' own unit. A series without samples keeps its row with `samples = 0` and the
       reasons, so that "not seen" is never read as zero; nothing is carried over from an earlier hour as a value.
 Pure: no clock and no database; the caller passes the hour.
@@ -10,9 +11,8 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
 from fractions import Fraction
 
 from agent.model import Hour, HourlyAggregate, Kind, Outcome, Series, Tick, Value
@@ -28,7 +28,7 @@ Point = tuple[float | int, str]
 
 @dataclass(slots=True)
 class _Collected:
-    """What one series gave over the hour: values with their epoch, in time order.
+    """What one series gave over the hour: values with their epoch, in the store's order.
 
     `seen_in` has bit n set when tick n had the series; with thousands of series, sets and dicts would be most of the
     memory of a run.
@@ -62,14 +62,20 @@ def aggregate(
     kinds: Mapping[str, Kind],
     before: Tick | None = None,
     known: Iterable[HourlyAggregate] = (),
+    hourly: Container[str] = frozenset(),
 ) -> list[HourlyAggregate]:
     """Reduce one hour to one row per series, sorted by series.
 
     `expected` is how many ticks the hour should have had. `before` is the last tick before the hour: a counter's
     increase from there on belongs to this hour, unless the gap is longer than two ticks. `known` is the previous
     hour's result: its series appear again even if this hour saw nothing of them. A metric without a kind is a gauge.
+
+    A row's own `expected` is all of `expected` for what is asked at every tick: a tick that was never taken is missed.
+    What is asked more rarely (the metrics in `hourly`, and what was "not-due" at some tick) is expected as often as it
+    was asked: of a tick that was never taken nobody can say that it would have been due. What another node of the
+    cluster counts is expected at all ticks but those.
     """
-    ordered = sorted(ticks, key=lambda tick: (tick.taken_at, tick.number))
+    ordered = sorted(ticks, key=lambda tick: tick.number)
     collected: dict[Series, _Collected] = {}
     for position, tick in enumerate(ordered):
         for sample in tick.samples:
@@ -83,7 +89,7 @@ def aggregate(
     for series in _failed_only(ordered, collected):
         collected.setdefault(series, _Collected())
     failures = _Failures(ordered)
-    start = _baseline(before, hour, expected)
+    start = _baseline(before, ordered[0] if ordered else None, hour, expected)
     rows = []
     for series in sorted(collected, key=lambda item: (item.source, item.metric, item.tags, item.hashed)):
         entry = collected[series]
@@ -95,10 +101,11 @@ def aggregate(
             seen = len(entry.points)
             rows.append(HourlyAggregate(series, hour, figures, seen, seen, {}, entry.hashed))
             continue
-        failed, not_due = failures.of(series, entry.seen_in)
+        failed, not_due, elsewhere = failures.of(series, entry.seen_in)
         not_due += entry.drop_estimates()
         figures = {**_figures(kind, entry.points, start.get(series)), **entry.latest}
-        due = max(expected - not_due, 0)
+        rare = not_due > 0 or series.metric in hourly
+        due = max((len(ordered) if rare else expected) - not_due - elsewhere, 0)
         rows.append(HourlyAggregate(series, hour, figures, len(entry.points), due, dict(failed), entry.hashed))
     return rows
 
@@ -112,10 +119,10 @@ class _Failures:
             for tick in ticks
         ]
 
-    def of(self, series: Series, seen_in: int) -> tuple[Counter[str], int]:
-        """Reasons with their number of ticks, and in how many ticks the series was not due at all."""
+    def of(self, series: Series, seen_in: int) -> tuple[Counter[str], int, int]:
+        """Reasons with their number of ticks, in how many it was not due at all, and in how many another node's."""
         failed: Counter[str] = Counter()
-        not_due = 0
+        not_due = elsewhere = 0
         for position, reports in enumerate(self._by_tick):
             if seen_in >> position & 1:
                 continue
@@ -123,11 +130,13 @@ class _Failures:
             reason = reasons.get(series.metric)
             if reason is None and outcome is Outcome.FAILED:
                 reason = next(iter(reasons.values()), NOT_SEEN)
-            if reason in (NOT_DUE, OTHER_NODE) or (reason is None and outcome is Outcome.NOT_DUE):
+            if reason == OTHER_NODE or (reason is None and outcome is Outcome.NOT_DUE):
+                elsewhere += 1  # the sampler calls a source so when all it said is that another node counts
+            elif reason == NOT_DUE:
                 not_due += 1
             else:
                 failed[reason or NOT_SEEN] += 1
-        return failed, not_due
+        return failed, not_due, elsewhere
 
 
 def _still_expected(known: Iterable[HourlyAggregate], ticks: Sequence[Tick]) -> Iterable[Series]:
@@ -159,11 +168,13 @@ def _failed_only(ticks: Sequence[Tick], collected: Mapping[Series, _Collected]) 
     return [Series(source, metric) for source, metric, cut in sorted(named) if cut or metric not in seen]
 
 
-def _baseline(before: Tick | None, hour: Hour, expected: int) -> dict[Series, tuple[Value, str]]:
-    if before is None:
+def _baseline(before: Tick | None, first: Tick | None, hour: Hour, expected: int) -> dict[Series, tuple[Value, str]]:
+    if before is None or first is None:
         return {}
     interval_s = hour.length_s / max(expected, 1)
-    if hour.start - before.taken_at > timedelta(seconds=2 * interval_s):
+    # From `before` to the hour's start, by the clock that is never set: a step in between is no gap and hides none.
+    gap_s = first.seconds_after(before) - (first.taken_at - hour.start).total_seconds()
+    if gap_s > 2 * interval_s:
         return {}  # the increase over a longer gap cannot be told apart by hour
     return {s.series: (s.value, before.epochs.get(s.series.source, "")) for s in before.samples}
 

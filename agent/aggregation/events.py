@@ -46,9 +46,11 @@ class Event:
 
     def sample(self) -> Sample:
         """The event as a sample, which an hour counts."""
+        # Two readings stand in the store's order; where the clock was set back in between, their labels do not.
+        first, last = sorted((self.observed_from, self.observed_to))
         window = (
-            ("observed_from", self.observed_from.astimezone(UTC).strftime(INSTANT)),
-            ("observed_to", self.observed_to.astimezone(UTC).strftime(INSTANT)),
+            ("observed_from", first.astimezone(UTC).strftime(INSTANT)),
+            ("observed_to", last.astimezone(UTC).strftime(INSTANT)),
         )
         return Sample(Series(SOURCE, self.metric, self.tags, self.hashed), 1, (*self.attributes, *window))
 
@@ -140,7 +142,7 @@ def watch(snapshot: Snapshot, ticks: Iterable[Tick]) -> tuple[tuple[Event, ...],
     """The events of these ticks compared with `snapshot` and with each other, and the snapshot after them."""
     seen = dict(snapshot.seen)
     events: list[Event] = []
-    for tick in sorted(ticks, key=lambda item: (item.taken_at, item.number)):
+    for tick in sorted(ticks, key=lambda item: item.number):
         by_metric: dict[str, list[Sample]] = {}
         for sample in tick.samples:
             by_metric.setdefault(sample.series.metric, []).append(sample)
@@ -160,24 +162,31 @@ def watch(snapshot: Snapshot, ticks: Iterable[Tick]) -> tuple[tuple[Event, ...],
     return tuple(events), replace(snapshot, seen=seen)
 
 
-def audit_events(snapshot: Snapshot, rows: Iterable[AuditEntry], hour: Hour) -> tuple[tuple[Event, ...], Snapshot]:
-    """The events that the audit table tells up to the end of `hour`, and the snapshot after them.
+def audit_events(
+    snapshot: Snapshot, rows: Iterable[AuditEntry], hour: Hour, closed_at: datetime
+) -> tuple[tuple[Event, ...], Snapshot]:
+    """The events that the audit table tells up to the end of `hour`, closed at `closed_at`, and the snapshot after.
 
-    What was done while no hour was closed is told late rather than not at all; the first look goes back to the start
-    of its hour only.
+    Acts are taken in the table's order up to the first that belongs to a later hour, so that none is passed over: what
+    was done while no hour was closed, or before the clock was set back, is told late rather than not at all. A row
+    labelled after `closed_at` was written under a clock that was ahead; it has happened. The first look goes back to
+    the start of its hour only.
     """
     events: list[Event] = []
     last = snapshot.audit
     for row in sorted(rows, key=lambda item: item.number):
-        if row.at >= hour.end or (snapshot.audit is not None and row.number <= snapshot.audit):
+        if snapshot.audit is not None and row.number <= snapshot.audit:
             continue
+        if row.event in AUDIT_EVENTS and hour.end <= row.at <= closed_at:
+            break
         last = row.number
         metric = AUDIT_EVENTS.get(row.event)
         if metric is None or (snapshot.audit is None and row.at < hour.start):
             continue
         level = row.detail.get("consent", row.detail.get("new"))
         known = isinstance(level, str) and level in tuple(ConsentLevel)
-        events.append(Event(metric, row.at, row.at, (), (("level", str(level)),) if known else ()))
+        at = row.at if row.at <= closed_at else hour.start
+        events.append(Event(metric, at, at, (), (("level", str(level)),) if known else ()))
     return tuple(events), replace(snapshot, audit=last or 0)
 
 
@@ -267,5 +276,5 @@ def with_events(ticks: Sequence[Tick], events: Iterable[Event]) -> list[Tick]:
     samples = tuple(event.sample() for event in events)
     if not samples or not ticks:
         return list(ticks)
-    last = max(ticks, key=lambda item: (item.taken_at, item.number))
+    last = max(ticks, key=lambda item: item.number)
     return [replace(tick, samples=tick.samples + samples) if tick is last else tick for tick in ticks]

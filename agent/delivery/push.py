@@ -253,7 +253,7 @@ class _PushRun:
         """The number of this request's ledger row."""
         return self._write(
             lambda connection: ledger.record(
-                connection, batch, way="push", destination=self.destination, at=self.clock()
+                connection, ledger.Carried.of(batch), way="push", destination=self.destination, at=self.clock()
             )
         )
 
@@ -299,7 +299,7 @@ class _PushRun:
         outbox.acknowledge(connection, batch.id, verdict.why, now)
         delivery_state.save(connection, DeliveryState(last_success=now, last_answer=verdict.why, last_answer_at=now))
         if self._disk_is_full:
-            outbox.forget_settled(connection, now + timedelta(seconds=1))
+            outbox.forget_delivered(connection)
 
     def _not_taken(self, batch: Batch, entry: int, verdict: AnswerMeaning, problem: AgentError, now: datetime) -> None:
         """The receiver is well but will not take this batch as it is: split it, count the refusal, or set it aside."""

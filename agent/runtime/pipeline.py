@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 
 from agent import __version__
 from agent.batching import seal
@@ -18,7 +18,7 @@ from agent.product.instance.identity import InstanceFacts, read_instance
 from agent.settings import Mode, Settings
 from agent.store import Store, open_store
 from agent.store.hours import aggregates_of, closed_hours
-from agent.store.ticks import last_tick_before
+from agent.store.ticks import newest_tick
 from agent.system.private_file import trusted_owners
 
 PRODUCT_VERSION = "product.version"  # the info metric of the catalog that names the product's version
@@ -128,7 +128,7 @@ def product_version(store: Store, catalog: Catalog) -> str:
 
 def info_value(store: Store, metric: str) -> Value | None:
     """The last known value of an info metric: from the newest tick, else from the newest closed hours."""
-    newest = last_tick_before(store, datetime.max.replace(tzinfo=UTC))
+    newest = newest_tick(store)
     for sample in newest.samples if newest is not None else ():
         if sample.series.metric == metric:
             return sample.value

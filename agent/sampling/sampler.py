@@ -8,13 +8,14 @@ not be stored as read is hashed or gone by then. This stage does not know the ru
 
 from __future__ import annotations
 
+import math
 import queue
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from agent.catalog.reasons import HARMLESS, OTHER_NODE
+from agent.catalog.reasons import HARMLESS, NOT_FINITE, OTHER_NODE
 from agent.errors import SourceError
 from agent.model import Failure, Outcome, Reading, Sample, Source, SourceReport, Tick
 from agent.system.clock import monotonic_s
@@ -144,11 +145,33 @@ def _judge(name: str, call: _Call | None, deadline_s: float) -> tuple[SourceRepo
             "Please report it with the output of: portfolio-agent status --json",
             call.took_s,
         ), None
-    reading = call.reading
+    reading = _only_finite(call.reading)
     outcome = Outcome.PARTIAL if _counted(reading.failures) else Outcome.OK
     if not reading.samples and any(failure.reason == OTHER_NODE for failure in reading.failures):
         outcome = Outcome.NOT_DUE
     return SourceReport(name, outcome, len(reading.samples), reading.failures, call.took_s), reading
+
+
+def _only_finite(reading: Reading) -> Reading:
+    """The reading without samples that hold a number no figure can be made of, each a failure of its own.
+
+    Here passes every sample of every source: infinity in one of them would otherwise be refused by the store, with the
+    whole tick, and an integer beyond the range of a float by the mean of its hour.
+    """
+    finite = tuple(sample for sample in reading.samples if _is_finite(sample))
+    if len(finite) == len(reading.samples):
+        return reading
+    odd = dict.fromkeys(sample.series.metric for sample in reading.samples if not _is_finite(sample))
+    failures = (*reading.failures, *(Failure(metric, NOT_FINITE) for metric in odd))
+    return replace(reading, samples=finite, failures=failures)
+
+
+def _is_finite(sample: Sample) -> bool:
+    numbers = (sample.value, *(value for _, value in sample.attributes))
+    try:
+        return all(math.isfinite(number) for number in numbers if isinstance(number, int | float))
+    except OverflowError:
+        return False
 
 
 def _counted(failures: Sequence[Failure]) -> bool:

@@ -9,6 +9,7 @@ import json
 import os
 import pwd
 import re
+import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -33,10 +34,15 @@ class AuditEntry:
 def record(store: Store, now: datetime, actor: str, event: str, detail: Mapping[str, Scalar]) -> None:
     """Add one row; durable on return."""
     with store.transaction() as connection:
-        connection.execute(
-            "INSERT INTO audit (at_ms, actor, event, detail) VALUES (?, ?, ?, ?)",
-            (to_ms(now), actor, event, json.dumps(dict(detail), sort_keys=True, allow_nan=False)),
-        )
+        add(connection, now, actor, event, detail)
+
+
+def add(connection: sqlite3.Connection, now: datetime, actor: str, event: str, detail: Mapping[str, Scalar]) -> None:
+    """Add one row; part of the caller's transaction."""
+    connection.execute(
+        "INSERT INTO audit (at_ms, actor, event, detail) VALUES (?, ?, ?, ?)",
+        (to_ms(now), actor, event, json.dumps(dict(detail), sort_keys=True, allow_nan=False)),
+    )
 
 
 def entries(store: Store) -> tuple[AuditEntry, ...]:

@@ -13,6 +13,9 @@ Why never two: the lock has at most one holder at any instant, and all terms of 
 at most one term over all nodes covers the instant hour.end. MARGIN_S takes up a database clock that is set back a
 little, or the differing clock of the standby server that took the old one's place.
 Two terms of one node do not add up: between them another node may have counted.
+An hour's end is a name here, not a reading: which ticks a node counts in the hour is told by its own labels
+(`agent.store.timeline`), whether it keeps the rows by the database's clock alone. A node whose clock is ahead or in
+doubt may so drop rows that it could have kept, and none is kept twice.
 
 Why sometimes none: a holder that dies shortly before the hour's end, with nobody trying again before it, and a holder
 that restarts between the hour's end and its next tick. Missing is right then: a gap is seen, a double count is not.

@@ -11,12 +11,14 @@ import fcntl
 import os
 import sqlite3
 import stat
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 from agent.errors import AlreadyRunning, StoreError
+from agent.store import reserve
 from agent.store.schema import APPLICATION_ID, STEPS
 
 FILE_NAME = "agent.sqlite3"
@@ -85,6 +87,17 @@ def open_store(folder: Path, *, read_only: bool = False) -> Store:
     Read-only never creates, migrates or writes.
     """
     check_folder(folder, create=not read_only)
+    try:
+        return _open(folder, read_only=read_only)
+    except StoreError:
+        # Even opening needs some room, for the log and its index. After a clean stop on a disk that filled up since,
+        # only the reserve can give it, and the hourly run is what can make more.
+        if read_only or not reserve.release(folder):
+            raise
+    return _open(folder, read_only=False)
+
+
+def _open(folder: Path, *, read_only: bool) -> Store:
     path = folder / FILE_NAME
     if read_only and not path.exists():
         raise StoreError(
@@ -261,9 +274,34 @@ class InstanceLock:
                 why="Two agents on one state folder would count every figure twice.",
                 do=f"Stop it first: systemctl stop portfolio-agent, or: kill {holder}",
             ) from None
+        # A second lock, of the kind that can be asked about: `is_held` must never hold the first one, not for an
+        # instant, or a daemon that starts in that instant takes a `status` for another agent and ends.
+        fcntl.fcntl(self._handle, fcntl.F_OFD_SETLK, _whole_file(fcntl.F_WRLCK))
         os.ftruncate(self._handle, 0)
         os.pwrite(self._handle, f"{os.getpid()}\n".encode("ascii"), 0)
 
     def release(self) -> None:
         """Let the next agent in."""
         os.close(self._handle)
+
+    @staticmethod
+    def is_held(folder: Path) -> bool:
+        """Whether a daemon holds the lock of this folder; asked without taking anything."""
+        try:
+            handle = os.open(folder / LOCK_NAME, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except OSError:
+            return False
+        try:
+            answer = fcntl.fcntl(handle, fcntl.F_OFD_GETLK, _whole_file(fcntl.F_RDLCK))
+        finally:
+            os.close(handle)
+        kind: int = struct.unpack(FLOCK, answer)[0]
+        return kind != fcntl.F_UNLCK
+
+
+FLOCK = "@hhqqi0q"  # struct flock of fcntl(2): type, whence, start, length, pid, padded to the whole
+
+
+def _whole_file(kind: int) -> bytes:
+    """A lock over the whole file, as fcntl(2) takes it; an open file description's has pid 0."""
+    return struct.pack(FLOCK, kind, os.SEEK_SET, 0, 0, 0)

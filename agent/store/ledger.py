@@ -31,14 +31,29 @@ class LedgerRow:
     answer: str
 
 
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """What the ledger keeps of a batch: which bytes, under which consent."""
+
+    id: BatchId
+    size_bytes: int
+    sha256: str
+    level: ConsentLevel
+
+    @classmethod
+    def of(cls, batch: Batch) -> Carried:
+        """The facts of this batch, without its body."""
+        return cls(batch.id, len(batch.body), batch.sha256, batch.consent.level)
+
+
 def record(
-    connection: sqlite3.Connection, batch: Batch, *, way: str, destination: str, at: datetime, answer: str = NO_ANSWER
+    connection: sqlite3.Connection, item: Carried, *, way: str, destination: str, at: datetime, answer: str = NO_ANSWER
 ) -> int:
     """Write one row and return its number; `way` is `push` or `bundle`, `destination` a host or a file name."""
     cursor = connection.execute(
         """INSERT INTO ledger (at_ms, batch_id, way, destination, size_bytes, sha256, level, answer)
            VALUES (?, ?, ?, ?, ?, ?, ?, ?)""",
-        (to_ms(at), batch.id, way, destination, len(batch.body), batch.sha256, batch.consent.level.value, answer),
+        (to_ms(at), item.id, way, destination, item.size_bytes, item.sha256, item.level.value, answer),
     )
     return int(cursor.lastrowid or 0)
 

@@ -213,20 +213,29 @@ def enforce_limit(connection: sqlite3.Connection, limit_bytes: int, at: datetime
     return dropped
 
 
-def forget_settled(connection: sqlite3.Connection, before: datetime) -> int:
-    """Remove bodies of batches settled before `before` that nobody has to look at; returns how many."""
+def forget_settled(connection: sqlite3.Connection, up_to: int) -> int:
+    """Remove bodies of settled batches of hours up to tick number `up_to` that nobody has to look at; how many."""
     return connection.execute(
         """UPDATE batch SET body = NULL
-           WHERE body IS NOT NULL AND state NOT IN ('waiting', 'set-aside') AND settled_ms < ?""",
-        (to_ms(before),),
+           WHERE body IS NOT NULL AND state NOT IN ('waiting', 'set-aside')
+           AND hour_s IN (SELECT start_s FROM closed WHERE last_tick <= ?)""",
+        (up_to,),
     ).rowcount
 
 
-def remove_settled(connection: sqlite3.Connection, before: datetime) -> int:
-    """Remove the rows of batches whose hour ended before `before` and that neither wait nor are set aside."""
+def forget_delivered(connection: sqlite3.Connection) -> int:
+    """Remove the bodies of all batches that are settled, when the disk is full; returns how many."""
     return connection.execute(
-        "DELETE FROM batch WHERE state NOT IN ('waiting', 'set-aside') AND hour_s + length_s <= ?",
-        (int(before.timestamp()),),
+        "UPDATE batch SET body = NULL WHERE body IS NOT NULL AND state NOT IN ('waiting', 'set-aside')"
+    ).rowcount
+
+
+def remove_settled(connection: sqlite3.Connection, up_to: int) -> int:
+    """Remove the rows of batches of hours up to tick number `up_to` that neither wait nor are set aside."""
+    return connection.execute(
+        """DELETE FROM batch WHERE state NOT IN ('waiting', 'set-aside')
+           AND hour_s IN (SELECT start_s FROM closed WHERE last_tick <= ?)""",
+        (up_to,),
     ).rowcount
 
 

@@ -45,6 +45,13 @@ def spent(folder: Path, size_bytes: int = SIZE_BYTES) -> bool:
         return False
 
 
+def is_tight(folder: Path) -> bool:
+    """Whether the disk is full for a tick: hardly a byte is free, or what is free is for deliveries."""
+    with contextlib.suppress(OSError):
+        return free_bytes(folder) < TIGHT_BELOW_BYTES or spent(folder)
+    return False
+
+
 def release(folder: Path) -> bool:
     """Give the reserve up if the file system is nearly full; True when that made room."""
     with contextlib.suppress(OSError):

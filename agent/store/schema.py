@@ -95,4 +95,19 @@ STEPS: tuple[tuple[str, ...], ...] = (
         # state of each source goes: its failures quoted names, and the next tick writes it anew.
         "DELETE FROM source_state",
     ),
+    (
+        # When a tick was taken by the clock that is never set, in which boot, and whether its label is vouched for.
+        "ALTER TABLE tick ADD COLUMN steady_ms INTEGER",
+        "ALTER TABLE tick ADD COLUMN boot_id TEXT",
+        "ALTER TABLE tick ADD COLUMN vouched INTEGER NOT NULL DEFAULT 1",
+        # Every hour that was ever closed, with its last tick: eight bytes an hour, so that none is closed twice.
+        "CREATE TABLE closed (start_s INTEGER PRIMARY KEY, last_tick INTEGER NOT NULL)",
+        "CREATE INDEX closed_order ON closed (last_tick)",
+        "INSERT INTO closed SELECT hour_s, 0 FROM batch GROUP BY hour_s",
+        """INSERT INTO closed SELECT start_s, max(last_tick) FROM hour WHERE true GROUP BY start_s
+           ON CONFLICT (start_s) DO UPDATE SET last_tick = excluded.last_tick""",
+        # Snapshots are found by the store's order, like everything that one hour has from the one before it.
+        "ALTER TABLE snapshot ADD COLUMN last_tick INTEGER NOT NULL DEFAULT 0",
+        "UPDATE snapshot SET last_tick = coalesce((SELECT max(last_tick) FROM hour WHERE start_s = hour_s), 0)",
+    ),
 )

@@ -46,10 +46,10 @@ class Snapshot:
     audit: int | None = None
 
 
-def snapshot_before(store: Store, hour: Hour) -> Snapshot:
-    """What was known at the start of `hour`: the snapshot of the newest hour before it that was closed."""
+def snapshot_before(store: Store, first_tick: int) -> Snapshot:
+    """What was known before tick number `first_tick`: the snapshot of the hour before it in the store's order."""
     rows = store.execute(
-        "SELECT body FROM snapshot WHERE hour_s < ? ORDER BY hour_s DESC LIMIT 1", (int(hour.start.timestamp()),)
+        "SELECT body FROM snapshot WHERE last_tick < ? ORDER BY last_tick DESC, hour_s DESC LIMIT 1", (first_tick,)
     )
     return _parsed(rows[0]["body"]) if rows else Snapshot()
 
@@ -84,19 +84,31 @@ def _key(key: Any) -> Key:
     return Key(str(text), bool(hashed))
 
 
-def put_snapshot(connection: sqlite3.Connection, hour: Hour, snapshot: Snapshot) -> None:
-    """Store what is known at the end of `hour`, in place of an earlier revision; part of the caller's transaction."""
-    seen = {name: [to_ms(one.at), list(one.items.items())] for name, one in snapshot.seen.items()}
-    text = json.dumps({"seen": seen, "audit": snapshot.audit}, separators=(",", ":"))
+def put_snapshot(connection: sqlite3.Connection, hour: Hour, snapshot: Snapshot, last_tick: int) -> None:
+    """Store what is known at the end of `hour`, whose last tick has this number, in place of an earlier revision.
+
+    Part of the caller's transaction.
+    """
     connection.execute(
-        "INSERT OR REPLACE INTO snapshot (hour_s, body) VALUES (?, ?)",
-        (int(hour.start.timestamp()), zlib.compress(text.encode(), 6)),
+        "INSERT OR REPLACE INTO snapshot (hour_s, body, last_tick) VALUES (?, ?, ?)",
+        (int(hour.start.timestamp()), _packed(snapshot), last_tick),
     )
 
 
-def remove_snapshots(connection: sqlite3.Connection, before: datetime) -> None:
-    """Delete those of hours before `before` that no open hour can be compared with; the newest of them stays."""
-    before_s = int(before.timestamp())
+def replace_snapshot(connection: sqlite3.Connection, hour: Hour, snapshot: Snapshot) -> None:
+    """Put `snapshot` in the place of the hour's; part of the caller's transaction."""
     connection.execute(
-        "DELETE FROM snapshot WHERE hour_s < (SELECT max(hour_s) FROM snapshot WHERE hour_s < ?)", (before_s,)
+        "UPDATE snapshot SET body = ? WHERE hour_s = ?", (_packed(snapshot), int(hour.start.timestamp()))
+    )
+
+
+def _packed(snapshot: Snapshot) -> bytes:
+    seen = {name: [to_ms(one.at), list(one.items.items())] for name, one in snapshot.seen.items()}
+    return zlib.compress(json.dumps({"seen": seen, "audit": snapshot.audit}, separators=(",", ":")).encode(), 6)
+
+
+def remove_snapshots(connection: sqlite3.Connection, up_to: int) -> None:
+    """Delete those of hours up to tick number `up_to` that no open hour can be compared with; the newest stays."""
+    connection.execute(
+        "DELETE FROM snapshot WHERE last_tick < (SELECT max(last_tick) FROM snapshot WHERE last_tick <= ?)", (up_to,)
     )

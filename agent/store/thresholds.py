@@ -55,12 +55,14 @@ def threshold_statuses(store: Store) -> list[ThresholdStatus]:
 
 
 def put_threshold_statuses(store: Store, connection: sqlite3.Connection, found: Iterable[ThresholdStatus]) -> None:
-    """Add those of one closed hour to what is known; part of the caller's transaction. A later hour wins."""
-    kept = {item.metric: item for item in threshold_statuses(store)}
-    for item in found:
-        if item.metric not in kept or kept[item.metric].hour <= item.hour:
-            kept[item.metric] = item
-    newest = max((item.hour for item in kept.values()), default=None)
+    """Add those of the hour just closed to what is known; part of the caller's transaction.
+
+    The hour closed last wins, whatever its label: hours are closed in the store's order.
+    """
+    fresh = {item.metric: item for item in found}
+    kept = {item.metric: item for item in threshold_statuses(store)} | fresh
+    hours = [item.hour for item in (fresh or kept).values()]
+    newest = max(hours, default=None)
     rows = [
         {
             "metric": item.metric,
@@ -73,6 +75,6 @@ def put_threshold_statuses(store: Store, connection: sqlite3.Connection, found: 
             "method": item.method,
         }
         for _, item in sorted(kept.items())
-        if newest is not None and newest - item.hour < FORGOTTEN_AFTER
+        if newest is not None and abs(newest - item.hour) < FORGOTTEN_AFTER
     ]
     set_meta(connection, KEY, json.dumps(rows, separators=(",", ":")))

@@ -2,6 +2,9 @@
 
 Values are JSON, so integers stay exact and text stays text; a value that JSON cannot carry (NaN) is refused.
 One row of about 40 KB instead of 4,000 keeps what is written per tick below 0.2 MiB.
+
+A tick is deleted in two ways only, both here: `remove_counted`, never beyond the watermark of what closed hours have
+counted, and `remove_lost`, which counts each tick as a named loss in the same transaction.
 """
 
 from __future__ import annotations
@@ -14,12 +17,16 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from agent.model import Failure, Hour, Outcome, Sample, Series, SourceReport, Tick, hour_of
+from agent.model import Failure, Hour, Moment, Outcome, Sample, Series, SourceReport, Tick, hour_of
+from agent.store import audit
 from agent.store.cluster import record_turn
 from agent.store.database import Store, from_ms, to_ms
+from agent.store.losses import count_loss
 from agent.store.meta import meta, set_meta
+from agent.store.timeline import Anchor, Doubt, Ending, Placement, Settled, load_anchor, place, save_anchor
 
 CHECKPOINT = "checkpoint."  # in the meta table, with the source's name behind it
+HOST = "host"
 KNOWN_LAYOUTS = 4  # lists of series that are kept while all ticks are read; neighbours share one
 COMPRESSION_LEVEL = 1  # a third of the time of the default, 10 % more bytes
 
@@ -32,29 +39,80 @@ class TickWriter:
         self._hour_length_s = hour_length_s
         self._series: tuple[Series, ...] | None = None
         self._layout = 0
+        self._anchor: Anchor | None = None
 
     def append(self, tick: Tick) -> int:
         """Store the tick and the state of its sources in one transaction; returns the tick's number.
 
-        When it returns, the tick is on disk. Raises StoreError; then nothing of it was stored.
+        It is labelled here, from its moment; where that ends a doubt, the ticks in doubt are moved in the same
+        transaction. When it returns, the tick is on disk. Raises StoreError; then nothing of it was stored.
         """
         series = tuple(sample.series for sample in tick.samples)
-        hour = hour_of(tick.taken_at, self._hour_length_s)
+        placed = None if tick.moment is None else self._placed(tick.moment)
+        at_ms = to_ms(tick.taken_at) if placed is None else placed.label_ms
         known = self._layout if series == self._series else None
+        body = _body_of(tick)
         with self._store.transaction() as connection:
             layout = known if known is not None else _layout_of(connection, series)
+            if placed is not None and placed.settled is not None:
+                self._settle(connection, placed, placed.settled)
+            moment = tick.moment
             cursor = connection.execute(
-                "INSERT INTO tick (taken_ms, hour_s, layout, body) VALUES (?, ?, ?, ?)",
-                (to_ms(tick.taken_at), int(hour.start.timestamp()), layout, _body_of(tick)),
+                """INSERT INTO tick (taken_ms, hour_s, layout, body, steady_ms, boot_id, vouched)
+                   VALUES (?, ?, ?, ?, ?, ?, ?)""",
+                (
+                    at_ms,
+                    int(hour_of(from_ms(at_ms), self._hour_length_s).start.timestamp()),
+                    layout,
+                    body,
+                    None if moment is None else round(moment.steady_s * 1000),
+                    "" if moment is None else moment.boot_id,
+                    placed is None or placed.vouched,
+                ),
             )
             for report in tick.reports:
-                _record_source(connection, report, to_ms(tick.taken_at))
+                _record_source(connection, report, at_ms)
             for source, checkpoint in tick.checkpoints.items():
                 set_meta(connection, CHECKPOINT + source, checkpoint)
             if tick.turn is not None:
                 record_turn(connection, tick.turn)
+            if placed is not None:
+                # In the tick's own transaction: an anchor of a tick that was not stored would vouch for nothing.
+                save_anchor(connection, placed.anchor)
         self._series, self._layout = series, layout
+        if placed is not None:
+            self._anchor = placed.anchor
         return int(cursor.lastrowid or 0)
+
+    def label_of(self, moment: Moment) -> datetime:
+        """What a tick of this moment would be labelled; stores nothing."""
+        return from_ms(self._placed(moment).label_ms)
+
+    @property
+    def doubt(self) -> Doubt | None:
+        """The doubt that the clock was in at the last stored tick."""
+        return None if self._anchor is None else self._anchor.doubt
+
+    def _placed(self, moment: Moment) -> Placement:
+        if self._anchor is None:
+            self._anchor = load_anchor(self._store)
+        return place(self._anchor, moment)
+
+    def _settle(self, connection: sqlite3.Connection, placed: Placement, settled: Settled) -> None:
+        """The ticks in doubt get their labels for good. None of them was counted: their hours waited."""
+        connection.execute(
+            """UPDATE tick SET taken_ms = taken_ms + CASE WHEN boot_id = :boot THEN :this ELSE :older END
+               WHERE vouched = 0""",
+            {"boot": placed.anchor.boot_id, "this": settled.this_boot_ms, "older": settled.older_ms},
+        )
+        connection.execute(
+            "UPDATE tick SET vouched = 1, hour_s = taken_ms / :ms / :s * :s WHERE vouched = 0",
+            {"ms": 1000, "s": self._hour_length_s},
+        )
+        if settled.ending is Ending.ACCEPTED:
+            # A step of the clock that stays changes what hours mean: it belongs beside what people did.
+            ahead_s = round(settled.this_boot_ms / 1000)
+            audit.add(connection, from_ms(placed.label_ms), "agent", "clock.accepted", {"aheadS": ahead_s})
 
     def forget_layout(self) -> None:
         """Look the layout up again at the next tick; call it after unused layouts were removed elsewhere."""
@@ -158,12 +216,15 @@ def remove_unused_layouts(connection: sqlite3.Connection) -> None:
     connection.execute("DELETE FROM layout WHERE id NOT IN (SELECT layout FROM tick)")
 
 
-def last_tick_before(store: Store, instant: datetime) -> Tick | None:
-    """The newest stored tick taken before `instant`; what a counter is compared with at the start of an hour."""
-    rows = store.execute(
-        "SELECT * FROM tick WHERE taken_ms < ? ORDER BY taken_ms DESC, number DESC LIMIT 1", (to_ms(instant),)
-    )
+def tick_before(store: Store, number: int) -> Tick | None:
+    """The stored tick before `number` in the store's order; what a counter is compared with at the start of an hour."""
+    rows = store.execute("SELECT * FROM tick WHERE number < ? ORDER BY number DESC LIMIT 1", (number,))
     return next(_decode(store, rows), None)
+
+
+def newest_tick(store: Store) -> Tick | None:
+    """The tick that was stored last; None before the first."""
+    return next(_decode(store, store.execute("SELECT * FROM tick ORDER BY number DESC LIMIT 1")), None)
 
 
 def last_tick(store: Store) -> tuple[datetime, int] | None:
@@ -175,9 +236,35 @@ def last_tick(store: Store) -> tuple[datetime, int] | None:
     return from_ms(rows[0]["taken_ms"]), int(samples[0]["n"] or 0)
 
 
-def remove_ticks(connection: sqlite3.Connection, before_hour_s: int) -> int:
-    """Delete the ticks of hours before `before_hour_s` and the layouts nobody names; returns how many ticks went."""
-    removed = connection.execute("DELETE FROM tick WHERE hour_s < ?", (before_hour_s,)).rowcount
+def watermark(connection: sqlite3.Connection) -> int:
+    """The number up to which every tick was counted in a closed hour; what is after it must not be tidied."""
+    row = connection.execute(
+        """SELECT min(number) AS uncounted, (SELECT max(number) FROM tick) AS newest FROM tick
+           LEFT JOIN closed ON closed.start_s = tick.hour_s
+           WHERE closed.last_tick IS NULL OR tick.number > closed.last_tick"""
+    ).fetchone()
+    return int(row["newest"] or 0) if row["uncounted"] is None else int(row["uncounted"]) - 1
+
+
+def remove_counted(connection: sqlite3.Connection, up_to: int) -> int:
+    """Delete ticks up to number `up_to`, and none beyond the watermark; returns how many went.
+
+    The newest of them stays: the next hour's counters start from it.
+    """
+    last = min(up_to, watermark(connection))
+    newest = connection.execute("SELECT max(number) AS number FROM tick WHERE number <= ?", (last,)).fetchone()
+    return _delete(connection, 0, (newest["number"] or 0) - 1)
+
+
+def remove_lost(connection: sqlite3.Connection, numbers: Sequence[int], reason: str, at: datetime) -> None:
+    """Delete ticks that no hour can count any more; each is a loss by name, in the same transaction."""
+    for number in numbers:
+        count_loss(connection, reason, _delete(connection, number, number), at)
+
+
+def _delete(connection: sqlite3.Connection, first: int, last: int) -> int:
+    """The one place that deletes ticks; whoever calls it has counted them."""
+    removed = connection.execute("DELETE FROM tick WHERE number BETWEEN ? AND ?", (first, last)).rowcount
     if removed:
         # The newest layout stays: the daemon may be about to name it again.
         connection.execute(
@@ -217,4 +304,19 @@ def _tick_of(row: sqlite3.Row, series: Sequence[Series]) -> Tick:
         )
         for source, outcome, count, failures, took_s in document["reports"]
     )
-    return Tick(from_ms(row["taken_ms"]), samples, reports, document["epochs"], row["number"])
+    moment, epochs = _moment_of(row), document["epochs"]
+    if _before_schema_4(row):
+        # An older agent took the boot time for the epoch of the host's counters. It moved with every step of the
+        # clock, so it says nothing; without this the first hour after an upgrade would count all since the boot again.
+        epochs.pop(HOST, None)
+    return Tick(from_ms(row["taken_ms"]), samples, reports, epochs, row["number"], moment=moment)
+
+
+def _before_schema_4(row: sqlite3.Row) -> bool:
+    return "boot_id" not in row.keys() or row["boot_id"] is None  # noqa: SIM118  # a Row holds values, not names
+
+
+def _moment_of(row: sqlite3.Row) -> Moment | None:
+    if _before_schema_4(row) or row["steady_ms"] is None:
+        return None
+    return Moment(from_ms(row["taken_ms"]), row["steady_ms"] / 1000, row["boot_id"])

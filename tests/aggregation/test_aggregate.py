@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.aggregation.aggregate import aggregate, counter_figures, gauge_figures, mean_of, nearest_rank
-from agent.model import Failure, HourlyAggregate, Kind, Outcome, Sample, Series, Tick, Value
+from agent.model import Failure, HourlyAggregate, Kind, Moment, Outcome, Sample, Series, Tick, Value
 from tests.support.ticks import HEAP, HOUR, REQUESTS, START, tick
 
 KINDS = {HEAP.metric: Kind.GAUGE, REQUESTS.metric: Kind.COUNTER, "jvm.version": Kind.INFO}
@@ -152,6 +152,64 @@ def test_not_due_lowers_what_was_expected() -> None:
     skipped = [tick(2 * n, {}, failures=(Failure("jira.issues", "not-due"),)) for n in range(1, 30)]
     row = row_of(aggregate([tick(0, {issues: 7}), *skipped], HOUR, expected=30, kinds={}), issues)
     assert (row.samples, row.expected, row.failed) == (1, 1, {})
+
+
+@pytest.mark.parametrize("taken", [1, 10, 30])
+def test_what_is_asked_once_an_hour_is_expected_once(taken: int) -> None:
+    """Also in an hour that lacks ticks: of one that was never taken nobody can say that it would have been due.
+
+    What is asked at every tick is missed in each of them.
+    """
+    issues = Series("jmx", "jira.issues")
+    skipped = [tick(2 * n, {HEAP: 1}, failures=(Failure("jira.issues", "not-due"),)) for n in range(1, taken)]
+    rows = aggregate(
+        [tick(0, {issues: 7, HEAP: 1}), *skipped], HOUR, expected=30, kinds={}, hourly=frozenset({"jira.issues"})
+    )
+    assert (row_of(rows, issues).samples, row_of(rows, issues).expected) == (1, 1)
+    assert (row_of(rows, HEAP).samples, row_of(rows, HEAP).expected) == (taken, 30)
+
+
+def test_what_became_slow_is_expected_as_often_as_it_was_asked() -> None:
+    """A count that its budget stretches is no entry of the catalog's: being not due at some tick tells it."""
+    issues = Series("jmx", "jira.issues")
+    skipped = [tick(2 * n, {}, failures=(Failure("jira.issues", "not-due"),)) for n in range(2, 10)]
+    failed = tick(2, {}, failures=(Failure("jira.issues", "timeout"),))
+    (row,) = aggregate([tick(0, {issues: 7}), failed, *skipped], HOUR, expected=30, kinds={})
+    assert (row.samples, row.expected, row.failed) == (1, 2, {"timeout": 1})
+
+
+def test_ticks_of_another_node_are_not_expected_of_this_one() -> None:
+    """Of those that were never taken the turn is not known: they are missed."""
+    issues = Series("jmx", "jira.issues")
+    theirs = [tick(2 * n, {}, failures=(Failure("jira.issues", "other-node"),)) for n in range(1, 11)]
+    (row,) = aggregate([tick(0, {issues: 7}), *theirs], HOUR, expected=30, kinds={})
+    assert (row.samples, row.expected) == (1, 20)
+
+
+def test_order_is_the_number_and_not_the_label() -> None:
+    """A clock set back by a quarter of an hour within the hour: the increase is what was counted, no reset is seen."""
+    minutes = [*range(0, 30, 2), *range(15, 60, 2)]
+    ticks = [tick(minute, {REQUESTS: 100 * n, HEAP: n}, number=n + 1) for n, minute in enumerate(minutes)]
+    rows = aggregate(random.Random(3).sample(ticks, len(ticks)), HOUR, expected=30, kinds=KINDS)
+    last = len(minutes) - 1
+    assert row_of(rows, REQUESTS).figures == {"delta": 100 * last, "resets": 0, "last": 100 * last}
+    assert row_of(rows, HEAP).figures["last"] == last
+
+
+def test_a_step_of_the_clock_is_no_gap_and_hides_none() -> None:
+    """How long before the hour the last tick was is told by the seconds since the boot."""
+
+    def at(minute: float, value: int, steady_s: float, number: int) -> Tick:
+        made = tick(minute, {REQUESTS: value}, number=number)
+        return replace(made, moment=Moment(made.taken_at, steady_s, "boot"))
+
+    def delta(before: Tick, first: Tick) -> Value | None:
+        rows = aggregate([first], HOUR, expected=30, kinds=KINDS, before=before)
+        return row_of(rows, REQUESTS).figures["delta"]
+
+    # Labelled an hour apart and taken two minutes apart; labelled two minutes apart and taken an hour apart.
+    assert delta(at(-60, 100, 1000, 1), at(0, 110, 1120, 2)) == 10
+    assert delta(at(-2, 100, 1000, 1), at(0, 110, 4600, 2)) is None
 
 
 def test_what_a_product_does_not_have_makes_no_row() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from agent.aggregation import Event, aggregate, audit_events, watch, with_events
@@ -203,21 +204,53 @@ AUDIT = (
 
 def test_acts_of_the_owner() -> None:
     """Linked, unlinked and consent changed come from the audit table, each once, none from before the first look."""
-    first, snapshot = audit_events(Snapshot(), AUDIT, HOUR)
+    first, snapshot = audit_events(Snapshot(), AUDIT, HOUR, at(75))
     assert [(event.metric, event.attributes) for event in first] == [
         ("event.agent.consent_changed", (("level", "extended"),)),
         ("event.agent.unlinked", ()),
     ]
-    second, snapshot = audit_events(snapshot, AUDIT, Hour(HOUR.end))
+    second, snapshot = audit_events(snapshot, AUDIT, Hour(HOUR.end), at(121))
     assert [event.metric for event in second] == ["event.agent.linked"]
-    assert audit_events(snapshot, AUDIT, Hour(Hour(HOUR.end).end)) == ((), snapshot)
+    assert audit_events(snapshot, AUDIT, Hour(Hour(HOUR.end).end), at(181)) == ((), snapshot)
 
 
 def test_act_while_no_hour_was_closed_is_told_late() -> None:
     """A link made while the daemon stood still is told with its own time in the next hour that closes."""
-    _, snapshot = audit_events(Snapshot(), AUDIT[:1], HOUR)
-    (event, *_), _ = audit_events(snapshot, AUDIT, Hour(at(240)))
+    _, snapshot = audit_events(Snapshot(), AUDIT[:1], HOUR, at(61))
+    (event, *_), _ = audit_events(snapshot, AUDIT, Hour(at(240)), at(301))
     assert (event.metric, event.observed_from) == ("event.agent.consent_changed", at(10))
+
+
+def test_one_restart_is_one_event_when_the_clock_was_set_back() -> None:
+    """Ticks are compared in the store's order: labels that mix two starts of a JVM make no event each time."""
+    before = [replace(read(minute, epoch="1"), number=n) for n, minute in enumerate(range(0, 30, 2), start=1)]
+    after = [replace(read(minute, epoch="2"), number=n) for n, minute in enumerate(range(15, 45, 2), start=50)]
+    (event,), _ = watch(Snapshot(), [*after, *before])
+    assert event.metric == "event.jvm.restarted"
+    window = dict(event.sample().attributes)
+    assert (window["observed_from"], window["observed_to"]) == ("2026-11-22T19:15:00Z", "2026-11-22T19:28:00Z")
+
+
+def test_no_act_is_lost_when_the_clock_was_set() -> None:
+    """Acts go by the table's number: one after the clock was set back is told with the next hour that closes.
+
+    An act that was labelled by a clock far ahead does not hold up the ones after it, and is told within its hour.
+    """
+    rows = (row(1, 50, "link.made", consent="basic"), row(2, 70, "link.removed"), row(3, 20, "link.made"))
+    first, snapshot = audit_events(Snapshot(audit=0), rows, HOUR, at(75))
+    assert [event.metric for event in first] == ["event.agent.linked"]
+    second, snapshot = audit_events(snapshot, rows, Hour(HOUR.end), at(121))
+    assert [event.metric for event in second] == ["event.agent.unlinked", "event.agent.linked"]
+    assert snapshot.audit == 3
+    others = (row(1, 70, "bundle.written", file="planted"), row(2, 20, "link.made", consent="basic"))
+    told, _ = audit_events(Snapshot(audit=0), others, HOUR, at(75))
+    assert [event.metric for event in told] == ["event.agent.linked"], "what is no event holds up none"
+    ahead = (row(1, 40 * 1440, "link.made", consent="basic"), row(2, 30, "link.removed"))
+    told, _ = audit_events(Snapshot(audit=0), ahead, HOUR, at(61))
+    assert [(event.metric, event.observed_from) for event in told] == [
+        ("event.agent.linked", HOUR.start),
+        ("event.agent.unlinked", at(30)),
+    ]
 
 
 def test_hour_counts_events() -> None:

@@ -23,6 +23,7 @@ from agent.runtime.hourly.run import bundle_now
 from agent.runtime.pipeline import open_pipeline
 from agent.store import open_store, outbox
 from agent.views.preview import read_preview
+from tests.support.clock import reckoned
 from tests.support.standing import Agent, link_as, standing
 
 NONE, BASIC, EXTENDED = ConsentLevel
@@ -48,7 +49,7 @@ def consent(agent: Agent, level: ConsentLevel, at: datetime) -> None:
 def close(agent: Agent, now: datetime) -> int:
     """Close what is over; how many batches that made."""
     with open_pipeline(agent.settings) as pipeline:
-        return close_hours(pipeline, now).batches
+        return close_hours(pipeline, reckoned(pipeline.store, now)).batches
 
 
 def sealed(agent: Agent) -> list[dict[str, Any]]:

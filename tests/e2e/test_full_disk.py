@@ -63,6 +63,38 @@ def test_ticks_wait_in_memory_while_the_disk_is_full(tmp_path: Path) -> None:
         assert sound(agent)
 
 
+@pytest.mark.fault(14)
+def test_a_daemon_that_starts_on_a_full_disk_drains_first(tmp_path: Path) -> None:
+    """With the reserve spent no tick can be stored, so the hourly run does not wait for one: it is what makes room."""
+    state = tmp_path / "agent" / "state"
+    state.mkdir(parents=True)
+    with (
+        small_disk(state, "size=8m"),
+        receiver(tmp_path / "receiver") as cloud,
+        running_agent(tmp_path / "agent", cloud) as agent,
+    ):
+        agent.link()
+        cloud.kill()
+        agent.start()
+        agent.wait(lambda: agent.query("SELECT 1 FROM batch WHERE state = 'waiting'"))
+        agent.wait(lambda: (state / reserve.FILE_NAME).exists())
+        assert agent.stop() == 0
+        (state / reserve.FILE_NAME).unlink()
+        waiting = {row[0] for row in agent.query("SELECT id FROM batch WHERE state = 'waiting'")}
+        ballast = fill_up(state)
+        os.truncate(ballast, ballast.stat().st_size - 512 * 1024)  # some room, and kept for deliveries
+        assert reserve.spent(state)
+        cloud.start()
+        agent.start(ticks=0)
+        agent.wait(lambda: waiting <= cloud.stored())
+        assert agent.problem("The disk is full")
+        ballast.unlink()
+        agent.wait_ticks(2)
+        agent.wait(lambda: agent.status()["exitCode"] == 0)
+        assert agent.stop() == 0
+        assert sound(agent)
+
+
 def lost(agent: RunningAgent) -> list[dict[str, object]]:
     """Ticks that could not be stored when they were taken."""
     return [line for line in agent.log_lines("tick.finished") if not line["stored"]]

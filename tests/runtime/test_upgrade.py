@@ -28,12 +28,19 @@ from agent.runtime.pipeline import open_pipeline
 from agent.settings.load import load_settings
 from agent.store import open_store
 from agent.store.schema import STEPS
+from tests.support.clock import FixedClock
 from tests.support.cloud import Receiver, receiver
 from tests.support.planting import stored_bytes
 from tests.support.standing import Agent, standing
 
 RELEASED = Path(__file__).parent / "data" / "released.tar.gz"
-KEPT = ("tick", "hour", "batch", "ledger", "audit")
+KEPT = {  # each table with the columns it had then
+    "tick": "number, taken_ms, hour_s, layout, body",
+    "hour": "*",
+    "batch": "*",
+    "ledger": "*",
+    "audit": "*",
+}
 NAMES = (b"Erika", b"quibble-payroll")
 NEXT_RUN = datetime(2026, 11, 22, 9, 1, tzinfo=UTC)
 
@@ -71,6 +78,11 @@ def rows(agent: Agent, sql: str) -> list[tuple[Any, ...]]:
         store.close()
 
 
+def kept(agent: Agent) -> dict[str, list[tuple[Any, ...]]]:
+    """Every row of the tables whose rows stay, as far as the released agent wrote it."""
+    return {table: rows(agent, f"SELECT {columns} FROM {table} ORDER BY 1, 2") for table, columns in KEPT.items()}
+
+
 def test_readers_understand_the_old_store_before_it_is_migrated(agent: Agent) -> None:
     """`status`, `preview` and `consent show` open it as it is: what waits and what was last sealed is told."""
     assert rows(agent, "PRAGMA user_version") == [(1,)]
@@ -85,12 +97,15 @@ def test_readers_understand_the_old_store_before_it_is_migrated(agent: Agent) ->
 
 def test_opening_it_migrates_in_steps_and_loses_nothing(agent: Agent) -> None:
     """Each table keeps each row, byte for byte; only the state of the sources, which quoted names, begins anew."""
-    before = {table: rows(agent, f"SELECT * FROM {table} ORDER BY 1, 2") for table in KEPT}
+    before = kept(agent)
     open_store(agent.settings.agent.state_dir).close()
     assert rows(agent, "PRAGMA user_version") == [(len(STEPS),)]
-    assert {table: rows(agent, f"SELECT * FROM {table} ORDER BY 1, 2") for table in KEPT} == before
+    assert kept(agent) == before
     assert [len(before[table]) for table in KEPT] == [109, 3, 3, 2, 3]
     assert rows(agent, "SELECT * FROM source_state") == []
+    assert rows(agent, "SELECT DISTINCT steady_ms, boot_id, vouched FROM tick") == [(None, None, 1)]
+    closed = rows(agent, "SELECT start_s, max(last_tick) FROM hour GROUP BY start_s ORDER BY start_s")
+    assert rows(agent, "SELECT * FROM closed ORDER BY start_s") == closed
 
 
 def test_an_upgrade_that_is_killed_between_steps_goes_on(agent: Agent) -> None:
@@ -120,7 +135,7 @@ def test_what_the_old_agent_sealed_is_pushed_as_it_is_and_the_open_hour_goes_on(
     waiting = rows(agent, "SELECT id, body FROM batch WHERE state = 'waiting'")
     ledger, audit = (rows(agent, f"SELECT * FROM {table}") for table in ("ledger", "audit"))
     assert any(name in b"".join(stored_bytes(agent.settings.agent.state_dir)) for name in NAMES)
-    report = run_hourly(agent.settings, NEXT_RUN, push=True, stopping=threading.Event())
+    report = run_hourly(agent.settings, FixedClock(NEXT_RUN), push=True, stopping=threading.Event())
     assert report.problem is None
     assert (len(report.closed.hours), report.pushed, report.waiting, report.resealed) == (1, 3, 0, 0)
     for batch_id, body in waiting:
@@ -138,7 +153,7 @@ def test_what_the_old_agent_sealed_is_pushed_as_it_is_and_the_open_hour_goes_on(
     assert rows(agent, "SELECT * FROM loss") == []
     left = b"".join(stored_bytes(agent.settings.agent.state_dir))
     assert [name for name in NAMES if name in left] == []
-    again = run_hourly(agent.settings, NEXT_RUN, push=True, stopping=threading.Event())
+    again = run_hourly(agent.settings, FixedClock(NEXT_RUN), push=True, stopping=threading.Event())
     assert (len(again.closed.hours), again.pushed, again.problem) == (0, 0, None)
 
 

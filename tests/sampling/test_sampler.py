@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ import pytest
 from agent.aggregation.aggregate import NOT_SEEN
 from agent.catalog.reasons import REASONS
 from agent.errors import SourceError
-from agent.model import Failure, Outcome, Reading, Sample, SourceReport, Tick
+from agent.model import Failure, Outcome, Reading, Sample, Series, SourceReport, Tick
 from agent.sampling import Sampler
 from agent.sampling.sampler import BROKEN, BUSY, TIMEOUT
 from tests.support.stopwatch import Stopwatch
@@ -121,6 +122,33 @@ def test_missing_parts_make_a_source_partial() -> None:
     sampler.close()
     assert report_of(tick, "partly").outcome is Outcome.PARTIAL
     assert report_of(tick, "absent").outcome is Outcome.OK
+
+
+TOO_LARGE = 10**400  # a whole number, and no figure of an hour can be made of it
+
+
+@pytest.mark.fault(65)
+@pytest.mark.parametrize("odd", [math.inf, -math.inf, math.nan, TOO_LARGE, -TOO_LARGE], ids=str)
+def test_a_number_that_is_none_costs_its_sample_only(odd: float) -> None:
+    """Infinity, as a value or as a fact beside it, is a failure of its metric; what stands beside it is kept."""
+    samples = (
+        *GOOD.samples,
+        Sample(Series("jmx", "a"), odd),
+        Sample(Series("jmx", "b", (("x", "1"),)), 1, (("method", "exact"), ("share", odd))),
+        Sample(Series("jmx", "b", (("x", "2"),)), 2),
+        Sample(Series("jmx", "c"), 2**62),
+    )
+    sampler = Sampler([FunctionSource("odd", lambda: Reading(samples, (Failure("d", "timeout"),)))])
+    tick = sampler.take(START, 5)
+    sampler.close()
+    assert tick.samples == (*GOOD.samples, samples[-2], samples[-1])
+    report = report_of(tick, "odd")
+    assert [(one.metric, one.reason) for one in report.failures] == [
+        ("d", "timeout"),
+        ("a", "not-finite"),
+        ("b", "not-finite"),
+    ]
+    assert (report.outcome, report.samples) == (Outcome.PARTIAL, len(tick.samples))
 
 
 def test_what_sampling_and_aggregation_say_may_leave_as_it_is() -> None:

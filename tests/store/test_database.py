@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from agent.errors import AlreadyRunning, StoreError
-from agent.store import InstanceLock, open_store
+from agent.store import InstanceLock, open_store, reserve
 from agent.store.database import FILE_NAME, LOCK_NAME
 from agent.store.schema import APPLICATION_ID, STEPS
 from tests.support.mounts import remount_read_only, small_disk
@@ -125,6 +125,25 @@ def test_missing_inodes_are_named(tmp_path: Path) -> None:
             open_store(disk)
 
 
+@pytest.mark.fault(14)
+def test_a_full_disk_gives_the_reserve_for_opening(tmp_path: Path) -> None:
+    """After a clean stop not even the log's index is there: without a byte free, opening would fail for good."""
+    with small_disk(tmp_path / "disk", "size=4m") as disk:
+        open_store(disk).close()
+        assert reserve.keep(disk)
+        with (disk / "somebody-elses-file").open("wb") as file:
+            os.posix_fallocate(file.fileno(), 0, reserve.free_bytes(disk))
+        assert reserve.free_bytes(disk) == 0
+        store = open_store(disk)
+        assert not (disk / reserve.FILE_NAME).exists()
+        store.connection.execute("INSERT INTO meta VALUES ('fits', 'yes')")
+        store.close()
+        with (disk / "another-file").open("wb") as file:
+            os.posix_fallocate(file.fileno(), 0, reserve.free_bytes(disk))
+        with pytest.raises(StoreError, match="disk is full"):
+            open_store(disk)
+
+
 @pytest.mark.fault(17)
 def test_read_only_file_system_is_named(tmp_path: Path) -> None:
     """A read-only mount is told as such, not as a permission problem."""
@@ -151,6 +170,38 @@ def test_second_daemon_is_refused_and_told_who_runs(tmp_path: Path) -> None:
     assert caught.value.exit_code == 13
     first.release()
     InstanceLock(tmp_path / "state").release()
+
+
+PROBE = """
+import sys
+from pathlib import Path
+from agent.store import InstanceLock
+while True:
+    print(InstanceLock.is_held(Path(sys.argv[1])), flush=True)
+"""
+
+
+def test_asking_who_runs_disturbs_nobody_who_starts(tmp_path: Path) -> None:
+    """However often `status` looks, a daemon that starts in that instant gets its lock; and it sees who holds it."""
+    state = tmp_path / "state"
+    assert not InstanceLock.is_held(state)
+    InstanceLock(state).release()
+    probe = subprocess.Popen([sys.executable, "-c", PROBE, str(state)], stdout=subprocess.PIPE, text=True)
+    try:
+        assert probe.stdout is not None
+        assert probe.stdout.readline() == "False\n"
+        for _ in range(300):
+            InstanceLock(state).release()
+        lock = InstanceLock(state)
+        assert InstanceLock.is_held(state)
+        for line in probe.stdout:  # what it saw before is still in the pipe
+            if line == "True\n":
+                break
+        lock.release()
+        assert not InstanceLock.is_held(state)
+    finally:
+        probe.kill()
+        probe.communicate()
 
 
 def test_lock_of_a_killed_daemon_is_free(tmp_path: Path) -> None:
@@ -204,6 +255,8 @@ def test_migration_from_the_first_schema_keeps_all_data(tmp_path: Path) -> None:
     old.close()
     store = open_store(folder)
     assert store.execute("PRAGMA user_version")[0][0] == len(STEPS) > 1
+    # The clock that is never set was not asked then, and nothing was in doubt.
+    before["tick"] = [(*row, None, None, 1) for row in before["tick"]]
     before["source_state"] = []  # its failures quoted names until schema 3; the next tick writes it anew
     assert {table: [tuple(row) for row in store.execute(f"SELECT * FROM {table}")] for table in tables} == before
     assert store.execute("SELECT * FROM snapshot") == []

@@ -33,12 +33,16 @@ def put(store: Store, *found: ThresholdStatus) -> None:
 
 
 def test_newest_hour_of_each_metric(store: Store) -> None:
-    """A metric that this hour did not count keeps its last standing; an older hour never replaces a newer."""
+    """A metric that this hour did not count keeps its last standing; the hour closed last wins.
+
+    Hours are closed in the store's order, so it is the newest measured, though a clock was set back since.
+    """
     put(store, EPICS, USERS)
     later = replace(EPICS, value=5, level="optimal", hour=HOUR + timedelta(hours=1))
     put(store, later)
-    put(store, EPICS)
     assert threshold_statuses(store) == [later, USERS]
+    put(store, EPICS)
+    assert threshold_statuses(store) == [EPICS, USERS]
 
 
 def test_forgotten_after_three_days(store: Store) -> None:
@@ -46,6 +50,13 @@ def test_forgotten_after_three_days(store: Store) -> None:
     put(store, USERS)
     put(store, replace(EPICS, hour=HOUR + timedelta(days=3)))
     assert [item.metric for item in threshold_statuses(store)] == ["jira.guardrail.epics"]
+
+
+def test_what_a_clock_far_ahead_left_is_forgotten(store: Store) -> None:
+    """An hour closed under a clock 40 days ahead neither hides what is counted after it, nor outlives it by 40 days."""
+    put(store, replace(EPICS, hour=HOUR + timedelta(days=40)), replace(USERS, hour=HOUR + timedelta(days=40)))
+    put(store, EPICS)
+    assert threshold_statuses(store) == [EPICS]
 
 
 @pytest.mark.parametrize("text", ["{", "[1]", '[{"metric": "x"}]', "{}"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -11,12 +12,24 @@ from pathlib import Path
 
 import pytest
 
+import agent
 from agent.errors import StoreError
-from agent.model import Failure, Outcome, Sample, Series, SourceReport, Tick
+from agent.model import Failure, Hour, Outcome, Sample, Series, SourceReport, Tick
 from agent.store import Store, open_store
 from agent.store.database import FILE_NAME
+from agent.store.hours import ClosedHour, put_hour
+from agent.store.losses import losses
 from agent.store.source_states import source_states
-from agent.store.ticks import TickWriter, last_tick, last_tick_before, remove_ticks, ticks_of
+from agent.store.ticks import (
+    TickWriter,
+    last_tick,
+    newest_tick,
+    remove_counted,
+    remove_lost,
+    tick_before,
+    ticks_of,
+    watermark,
+)
 from tests.support.ticks import HEAP, HOUR, REQUESTS, START, tick
 
 
@@ -85,27 +98,83 @@ def test_source_state_keeps_since_when_and_last_answer(store: Store) -> None:
     assert state.failures == (("", "refused", "Connection refused"),)
 
 
-def test_last_tick_before_is_the_newest_older_one(store: Store) -> None:
-    """A counter starts from the last tick before its hour."""
+def test_the_tick_before_is_the_one_stored_before(store: Store) -> None:
+    """A counter starts from the last tick before its hour, in the store's order, whatever the labels say."""
     writer = TickWriter(store, 3600)
-    for minute in (-4, -2, 0):
-        writer.append(tick(minute, {HEAP: minute}))
-    found = last_tick_before(store, START)
+    numbers = [writer.append(tick(minute, {HEAP: minute})) for minute in (-4, 30, -2)]
+    found = tick_before(store, numbers[2])
     assert found is not None
-    assert found.samples[0].value == -2
-    assert last_tick(store) == (START, 1)
+    assert found.samples[0].value == 30
+    assert tick_before(store, numbers[0]) is None
+    newest = newest_tick(store)
+    assert newest is not None
+    assert newest.number == numbers[2]
+    assert last_tick(store) == (START - timedelta(minutes=2), 1)
 
 
-def test_removing_ticks_keeps_the_layout_in_use(store: Store) -> None:
-    """Old hours go with their layouts; the writer goes on without a hitch."""
+def count(store: Store, hour: Hour, last: int) -> None:
+    """Close `hour` up to tick number `last`."""
+    with store.transaction() as connection:
+        put_hour(connection, ClosedHour(hour, 0, hour.end, last, 1), [])
+
+
+def test_removing_counted_ticks_keeps_the_layout_in_use(store: Store) -> None:
+    """Old ticks go with their layouts, the newest counted one stays; the writer goes on without a hitch."""
     writer = TickWriter(store, 3600)
     writer.append(tick(-60, {REQUESTS: 1}))
+    last = writer.append(tick(-58, {HEAP: 1}))
+    count(store, Hour(START - timedelta(hours=1)), last)
     writer.append(tick(0, {HEAP: 1}))
     with store.transaction() as connection:
-        assert remove_ticks(connection, int(START.timestamp())) == 1
+        assert remove_counted(connection, last) == 1
     writer.append(tick(2, {HEAP: 2}))
     assert len(ticks_of(store, HOUR)) == 2
     assert store.execute("SELECT count(*) FROM layout")[0][0] == 1
+
+
+def test_nothing_is_removed_beyond_the_watermark(store: Store) -> None:
+    """Whatever is asked, a tick that no hour counted stays, and what was stored after it."""
+    writer = TickWriter(store, 3600)
+    numbers = [writer.append(tick(minute, {HEAP: 1})) for minute in (-62, -60, 0, 60)]
+    with store.transaction() as connection:
+        assert watermark(connection) == 0
+        assert remove_counted(connection, 10**9) == 0
+    count(store, Hour(START - timedelta(hours=2)), numbers[0])
+    count(store, HOUR, numbers[2])
+    with store.transaction() as connection:
+        assert watermark(connection) == numbers[0]
+        assert remove_counted(connection, 10**9) == 0
+    count(store, Hour(START - timedelta(hours=1)), numbers[1])
+    with store.transaction() as connection:
+        assert watermark(connection) == numbers[2]
+        assert remove_counted(connection, 10**9) == 2
+    assert [row["number"] for row in store.execute("SELECT number FROM tick ORDER BY number")] == numbers[2:]
+
+
+def test_what_no_hour_can_count_is_a_loss_by_name(store: Store) -> None:
+    """Deleted and counted in one transaction; a number that is gone already is not counted again."""
+    number = TickWriter(store, 3600).append(tick(0, {HEAP: 1}))
+    for _ in range(2):
+        with store.transaction() as connection:
+            remove_lost(connection, [number], "clock-set-back", START)
+    assert [(loss.reason, loss.count) for loss in losses(store)] == [("clock-set-back", 1)]
+
+
+def test_one_place_deletes_ticks() -> None:
+    """Deleting without accounting cannot be written elsewhere: one statement in the whole agent does it."""
+    root = Path(agent.__file__).parent
+    deletes = re.compile(r"(?i)delete\s+from\s+tick\b")
+    found = [path.name for path in root.rglob("*.py") for _ in deletes.findall(path.read_text())]
+    assert found == ["ticks.py"]
+
+
+def test_an_epoch_of_an_older_agent_says_nothing(store: Store) -> None:
+    """It took the boot time for the epoch of the host's counters: with the boot's id the same boot is no new one."""
+    sample = Sample(Series("host", "host.network.sent"), 5)
+    TickWriter(store, 3600).append(Tick(START, (sample,), (), {"host": "1700000000", "jmx": "1"}))
+    assert dict(ticks_of(store, HOUR)[0].epochs) == {"host": "1700000000", "jmx": "1"}
+    store.connection.execute("UPDATE tick SET boot_id = NULL")
+    assert dict(ticks_of(store, HOUR)[0].epochs) == {"jmx": "1"}
 
 
 def test_refused_write_leaves_nothing_and_the_next_one_works(store: Store) -> None:

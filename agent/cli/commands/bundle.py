@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from agent.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, print_view
-from agent.system.clock import utc_now
+from agent.system.clock import SystemClock
 
 
 def bundle(
@@ -23,7 +23,8 @@ def bundle(
 
     Basic without a link, the consent in force with one. No connection is made.
 
-    Exit codes: 0 written, 1 nothing to bundle yet, 2 the path cannot be used, 10 configuration, 12 store or no room.
+    Exit codes: 0 written, 1 nothing to bundle yet, 2 the path cannot be used, 10 configuration, 12 store or no room,
+    13 a delivery run is at work and did not end within ten seconds.
 
     Example: portfolio-agent bundle --output /tmp/for-upload
     """
@@ -34,7 +35,7 @@ def bundle(
 
     settings = load_settings(config)
     act_as_owner(settings.agent.state_dir)
-    path = write_bundle_by_hand(settings, output or settings.bundle_folder, utc_now())
+    path = write_bundle_by_hand(settings, output or settings.bundle_folder, SystemClock())
     print_view(read_bundle(path), render_bundle, as_json=as_json)
 
 

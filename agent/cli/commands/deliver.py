@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from agent.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, print_view
-from agent.system.clock import utc_now
+from agent.system.clock import SystemClock
 
 
 def deliver(
@@ -36,8 +36,8 @@ def deliver(
     act_as_owner(settings.agent.state_dir)
     log.configure(settings.agent.log_level)
     if scheduled:
-        raise typer.Exit(run_scheduled(settings, utc_now(), stop_on_signals()))
-    report = run_hourly(settings, utc_now(), push=not no_push, stopping=stop_on_signals())
+        raise typer.Exit(run_scheduled(settings, SystemClock(), stop_on_signals()))
+    report = run_hourly(settings, SystemClock(), push=not no_push, stopping=stop_on_signals())
     print_view(deliver_view(report), render_deliver, as_json=as_json)
     raise typer.Exit(report.exit_code())
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from agent.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, print_view
-from agent.system.clock import utc_now
+from agent.system.clock import SystemClock
 
 
 def status(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
@@ -21,7 +21,7 @@ def status(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None
 
     settings = load_settings(config)
     act_as_owner(settings.agent.state_dir)
-    view = read_status(settings, utc_now())
+    view = read_status(settings, SystemClock().now())
     print_view(view, render_status, as_json=as_json)
     raise typer.Exit(view.exit_code)
 

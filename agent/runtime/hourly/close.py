@@ -3,6 +3,7 @@
 In:   the store and the link. Out: a report of what was done. The same run is started by the daemon each hour and by
 an admin with `portfolio-agent deliver`; a file lock keeps two of them apart.
 Each hour is closed in one transaction together with its batches, so a crash leaves it open or sealed, never half.
+Hours are closed in the store's order, one after the other: each is compared with the one measured before it.
 """
 
 from __future__ import annotations
@@ -10,15 +11,18 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
-from collections.abc import Iterable, Iterator
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from agent.aggregation import Event, aggregate, audit_events, list_of, watch, with_events
 from agent.aggregation.cluster_rows import without_cluster_rows
 from agent.aggregation.thresholds import threshold_statuses_of
+from agent.catalog import Catalog, Every
 from agent.consent import Material, align_names
 from agent.consent.periods import consent_of, consent_throughout, covered, is_covered
 from agent.errors import AgentError, AlreadyRunning, StoreError
@@ -29,16 +33,31 @@ from agent.settings import Settings
 from agent.settings.schedule import closes_after_s
 from agent.store import Store, audit, outbox
 from agent.store.cluster import cluster_state, counts_for
-from agent.store.hours import ClosedHour, aggregates_of, closed_hours, hours_with_new_ticks, put_hour, remove_hours
+from agent.store.database import explain
+from agent.store.hours import (
+    RUN_KEPT,
+    ClosedHour,
+    OpenHour,
+    aggregates_of,
+    closed_hours,
+    horizon,
+    hour_before,
+    put_hour,
+    remove_hours,
+    uncounted,
+)
 from agent.store.losses import count_loss
 from agent.store.snapshots import put_snapshot, remove_snapshots, snapshot_before
 from agent.store.thresholds import put_threshold_statuses
-from agent.store.ticks import last_tick_before, remove_ticks, ticks_of
+from agent.store.ticks import remove_counted, remove_lost, tick_before, ticks_of, watermark
+from agent.store.timeline import Reckoning
+from agent.system.clock import monotonic_s
 
 LOG = logger("hourly")
 LATE_FOR = timedelta(hours=2)  # a late sample corrects its hour within this time; later ones are counted as lost
-CLOCK_FLOOR = datetime(2026, 1, 1, tzinfo=UTC)  # a host clock before this is not set yet
 RUN_LOCK = "hourly.lock"
+LOCK_TRY_S = 0.1
+SET_BACK, TOO_LATE, NEVER_CLOSED = "clock-set-back", "tick-too-late", "tick-never-closed"
 
 
 @dataclass(slots=True)
@@ -50,38 +69,56 @@ class Closed:
 
 
 @contextmanager
-def run_lock(folder: Path) -> Iterator[None]:
-    """One hourly run at a time on one state folder. Raises AlreadyRunning."""
-    handle = os.open(folder / RUN_LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+def run_lock(folder: Path, wait_s: float = 0.0) -> Iterator[None]:
+    """One hourly run or bundle at a time on one state folder; waits up to `wait_s` for it. Raises AlreadyRunning."""
     try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise AlreadyRunning(
-                "Another delivery run is at work.",
-                why="The daemon runs one each hour, and after an outage it may take some minutes.",
-                do="Wait for it; see: portfolio-agent status",
-            ) from None
+        handle = os.open(folder / RUN_LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise explain(error, folder) from error
+    ends_s = monotonic_s() + wait_s
+    try:
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except OSError:
+                if monotonic_s() < ends_s:
+                    threading.Event().wait(LOCK_TRY_S)
+                    continue
+                raise AlreadyRunning(
+                    "Another delivery run is at work.",
+                    why="The daemon runs one each hour, and after an outage it may take some minutes.",
+                    do="Wait for it; see: portfolio-agent status",
+                ) from None
         yield
     finally:
         os.close(handle)
 
 
-def close_hours(pipeline: Pipeline, now: datetime) -> Closed:
-    """Close every hour that is over (and re-close one with late ticks), and seal what consent allows."""
+def close_hours(pipeline: Pipeline, now: Reckoning) -> Closed:
+    """Close every hour that is over (and re-close one with late ticks), and seal what consent allows.
+
+    Over means: by the line of the ticks and by the wall clock; `agent.store.timeline` says why both.
+    """
     settings, store = pipeline.settings, pipeline.store
     closed = Closed()
-    if now < CLOCK_FLOOR:
-        log(LOG, logging.WARNING, "hour.not_closed", why=f"The host's clock says {now:%Y-%m-%d}.", do="Set the clock.")
+    if not now.is_set:
+        why = f"The host's clock says {now.surely:%Y-%m-%d}."
+        log(LOG, logging.WARNING, "hour.not_closed", why=why, do="Set the clock.")
         return closed
-    for hour, revision in hours_with_new_ticks(store, settings.hour.length_s):
-        if hour.end + timedelta(seconds=closes_after_s(settings, clustered=pipeline.clustered)) > now:
+    waits = timedelta(seconds=closes_after_s(settings, clustered=pipeline.clustered))
+    found = uncounted(store, settings.hour.length_s)
+    _count_set_back(store, found.set_back, now.label)
+    for item in found.hours:
+        # An hour that the store has left and that is still to come was labelled by a clock that has gone back since.
+        abandoned = item.is_left and item.hour.start > now.label
+        if not item.vouched or not (abandoned or item.hour.end + waits <= now.surely):
+            break  # nor any that was measured after it: each is compared with the one before
+        if item.revision > 0 and item.hour.end + late_for(settings) < now.label:
+            _count_late(store, item, now.label)
             continue
-        if revision > 0 and hour.end + late_for(settings) < now:
-            _count_late(store, hour, revision, now)
-            continue
-        closed.batches += _close(pipeline, hour, revision, now, closed)
-    closed.batches += _seal_earlier(pipeline, now)
+        closed.batches += _close(pipeline, item, now.label, closed)
+    closed.batches += _seal_earlier(pipeline, now.label)
     return closed
 
 
@@ -90,12 +127,13 @@ def late_for(settings: Settings) -> timedelta:
     return min(LATE_FOR, timedelta(seconds=2 * settings.hour.length_s))
 
 
-def _close(pipeline: Pipeline, hour: Hour, revision: int, now: datetime, closed: Closed) -> int:
+def _close(pipeline: Pipeline, item: OpenHour, now: datetime, closed: Closed) -> int:
+    hour, revision = item.hour, item.revision
     stored = ticks_of(pipeline.store, hour)
     consent = consent_of(pipeline.consents, stored)
     material = _material(pipeline, hour, stored, consent)
     changed, snapshot = watch(material.snapshot, material.ticks)
-    done, snapshot = audit_events(snapshot, audit.entries(pipeline.store), hour)
+    done, snapshot = audit_events(snapshot, audit.entries(pipeline.store), hour, now)
     events = (*changed, *done)
     if consent is not None:
         material, events = _counted(pipeline, material, events)
@@ -103,11 +141,12 @@ def _close(pipeline: Pipeline, hour: Hour, revision: int, now: datetime, closed:
     aggregates = _of_this_node(pipeline, hour, measured)
     # Another node's hour: only rows that held something here are worth a word.
     left = sum(1 for row in measured if row.samples) - sum(1 for row in aggregates if row.samples)
-    record = ClosedHour(hour, revision, now, max(tick.number for tick in stored), len(material.ticks))
+    last_tick = stored[-1].number
+    record = ClosedHour(hour, revision, now, last_tick, len(material.ticks))
     batches = pipeline.batches(hour, revision, aggregates, now, under=consent) if consent is not None else []
     with pipeline.store.transaction() as connection:
         put_hour(connection, record, aggregates)
-        put_snapshot(connection, hour, snapshot)
+        put_snapshot(connection, hour, snapshot, last_tick)
         put_threshold_statuses(pipeline.store, connection, threshold_statuses_of(aggregates, pipeline.catalog))
         for batch in batches:
             outbox.put(connection, batch)
@@ -144,14 +183,10 @@ def _of_this_node(pipeline: Pipeline, hour: Hour, aggregates: list[HourlyAggrega
 
 def _material(pipeline: Pipeline, hour: Hour, ticks: list[Tick], consent: Consent | None) -> Material:
     """What is known of the hour and of the one before it, with one name for one thing."""
-    store = pipeline.store
-    before = [
-        item
-        for item in closed_hours(store, hour.start - timedelta(seconds=hour.length_s))
-        if item.hour.end <= hour.start
-    ]
-    known = aggregates_of(store, before[-1].hour, before[-1].revision) if before else []
-    material = Material(ticks, last_tick_before(store, hour.start), known, snapshot_before(store, hour))
+    store, first = pipeline.store, ticks[0].number
+    last = hour_before(store, hour, first)
+    known = aggregates_of(store, last.hour, last.revision) if last is not None else []
+    material = Material(ticks, tick_before(store, first), known, snapshot_before(store, first))
     level = (consent or pipeline.consent_or_basic()).level
     return align_names(material, pipeline.catalog, level, pipeline.pseudonyms, list_of)
 
@@ -173,6 +208,16 @@ def _aggregate(pipeline: Pipeline, hour: Hour, material: Material, events: tuple
         kinds={name: metric.kind for name, metric in pipeline.catalog.metrics.items()},
         before=material.before,
         known=material.known,
+        hourly=_hourly(pipeline.catalog),
+    )
+
+
+def _hourly(catalog: Catalog) -> frozenset[str]:
+    """The metrics that are asked once an hour."""
+    return frozenset(
+        name
+        for name, metric in catalog.metrics.items()
+        if metric.sql is not None and catalog.queries[metric.sql.query].every is Every.HOUR
     )
 
 
@@ -193,34 +238,66 @@ def _seal_earlier(pipeline: Pipeline, now: datetime) -> int:
     return sealed
 
 
-def _count_late(store: Store, hour: Hour, revision: int, now: datetime) -> None:
+def _count_late(store: Store, item: OpenHour, now: datetime) -> None:
     """Too late to correct the hour: the ticks are dropped, counted, and said."""
-    known = [item for item in closed_hours(store) if item.hour.start == hour.start]
-    counted = known[-1].last_tick if known else 0
+    late = [
+        row["number"]
+        for row in store.execute(
+            "SELECT number FROM tick WHERE hour_s = ? AND number BETWEEN ? AND ?",
+            (int(item.hour.start.timestamp()), item.first, item.last),
+        )
+    ]
     with store.transaction() as connection:
-        late = connection.execute(
-            "DELETE FROM tick WHERE hour_s = ? AND number > ?", (int(hour.start.timestamp()), counted)
-        ).rowcount
-        count_loss(connection, "tick-too-late", late, now)
-    log(LOG, logging.WARNING, "tick.too_late", hour=f"{hour.start:%Y-%m-%dT%H:%M:%SZ}", ticks=late, revision=revision)
+        remove_lost(connection, late, TOO_LATE, now)
+    hour = f"{item.hour.start:%Y-%m-%dT%H:%M:%SZ}"
+    log(LOG, logging.WARNING, "tick.too_late", hour=hour, ticks=len(late), revision=item.revision)
+
+
+def _count_set_back(store: Store, numbers: Sequence[int], now: datetime) -> None:
+    """Ticks that a clock set back labelled into an hour that is past: it was sealed, and is never opened again."""
+    if numbers:
+        with store.transaction() as connection:
+            remove_lost(connection, numbers, SET_BACK, now)
+        log(
+            LOG,
+            logging.WARNING,
+            "tick.set_back",
+            ticks=len(numbers),
+            why="The clock was set back, into hours that were counted before.",
+            do="Nothing: they are in the list of losses of portfolio-agent status.",
+        )
 
 
 def tidy(pipeline: Pipeline, now: datetime) -> None:
-    """Remove what nobody needs any more: counted ticks, old hours, the bodies of old batches; give pages back."""
+    """Remove what nobody needs any more: counted ticks, old hours, the bodies of old batches; give pages back.
+
+    What is old is told by how many hours were closed since, never by a clock: one that is ahead closes no more hours
+    than were measured. `now` only labels losses.
+    """
     settings = pipeline.settings
-    keep = timedelta(days=settings.bundle.days)
-    # The newest hour's ticks stay: its last tick is what the next hour's counters start from.
-    before = now - late_for(settings) - timedelta(seconds=2 * settings.hour.length_s)
+    kept = max(settings.bundle.days * 86400 // settings.hour.length_s, RUN_KEPT)
     try:
         with pipeline.store.transaction() as connection:
-            remove_ticks(connection, int(before.timestamp()))
-            remove_snapshots(connection, before)
-            remove_hours(connection, now - keep)
-            outbox.forget_settled(connection, now - keep)
-            outbox.remove_settled(connection, now - 2 * keep)
+            _give_up(connection, settings, now)
+            # Snapshots before hours: the newest of those that go is what a late tick's hour is compared with.
+            remove_counted(connection, horizon(connection, RUN_KEPT))
+            remove_snapshots(connection, horizon(connection, RUN_KEPT))
+            remove_hours(connection, horizon(connection, kept))
+            outbox.forget_settled(connection, horizon(connection, kept))
+            # Their rows stay twice as long as the hours: an hour whose batch is not known would be sealed again.
+            outbox.remove_settled(connection, horizon(connection, 2 * kept))
         pipeline.store.connection.execute("PRAGMA incremental_vacuum(2000)").fetchall()
     except StoreError as error:
         log(LOG, logging.WARNING, "store.not_tidied", why=error.why, do=error.do)
+
+
+def _give_up(connection: sqlite3.Connection, settings: Settings, now: datetime) -> None:
+    """A bound for the disk while no hour can be closed: beyond as many ticks as hours are kept for, the oldest go."""
+    most = round(settings.bundle.days * 86400 / settings.sampling.interval_s)
+    rows = connection.execute(
+        "SELECT number FROM tick WHERE number > ? ORDER BY number DESC LIMIT -1 OFFSET ?", (watermark(connection), most)
+    )
+    remove_lost(connection, [row["number"] for row in rows], NEVER_CLOSED, now)
 
 
 @dataclass(slots=True)

@@ -18,7 +18,7 @@ from agent.model import ConsentLevel, Series
 from agent.runtime.pipeline import Pipeline
 from agent.store.hours import all_hours, replace_hour
 from agent.store.meta import meta, set_meta
-from agent.store.snapshots import put_snapshot, snapshots
+from agent.store.snapshots import replace_snapshot, snapshots
 from agent.store.ticks import all_ticks, remove_unused_layouts, replace_tick
 
 LOG = logger("names")
@@ -78,7 +78,7 @@ def _rewrite(pipeline: Pipeline) -> int:
         if renamed != snapshot:
             changed += 1
             with store.transaction() as connection:
-                put_snapshot(connection, hour, renamed)
+                replace_snapshot(connection, hour, renamed)
     with store.transaction() as connection:
         remove_unused_layouts(connection)
     return changed

@@ -1,7 +1,8 @@
 """One delivery run: close hours, keep the outbox within consent, push what waits or write a bundle, tidy up.
 
-Started each hour by the daemon and by hand with `portfolio-agent deliver`; `bundle` uses the second half alone.
-What the cloud or the network does is the report's `problem`; only what makes the run impossible is raised.
+Started each hour by the daemon and by hand with `portfolio-agent deliver`; `bundle` uses the second half alone, under
+the same lock. What the cloud or the network does is the report's `problem`; only what makes the run impossible is
+raised. This process has clocks of its own and makes of them what the daemon does: `agent.store.timeline.reckon`.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -30,18 +31,21 @@ from agent.runtime.resident.child import DAEMON
 from agent.settings import Mode, Settings
 from agent.store import Store, audit, delivery_state, ledger, outbox
 from agent.store.hours import aggregates_of, closed_hours
+from agent.store.ledger import Carried
 from agent.store.meta import meta, set_meta
 from agent.store.outbox import BatchState
-from agent.system.clock import utc_now
+from agent.store.timeline import Reckoning, reckon
+from agent.system.clock import Clock
 from agent.system.private_file import trusted_owners
 from agent.system.process import die_with_parent, refuse_dumps
 from agent.system.stopping import on_stop
 
 LOG = logger("deliver")
 LAST_BUNDLE = "last-bundle"
+WAIT_FOR_RUN_S = 10.0  # a bundle by hand waits as long for the hourly run; most take less
 
 
-def run_scheduled(settings: Settings, now: datetime, stopping: threading.Event) -> int:
+def run_scheduled(settings: Settings, clock: Clock, stopping: threading.Event) -> int:
     """The hourly run as the daemon's child: ends with the daemon, tells a problem as one log line.
 
     Returns the exit code; not being linked is no fault here, `status` tells it.
@@ -50,7 +54,7 @@ def run_scheduled(settings: Settings, now: datetime, stopping: threading.Event) 
     if daemon.isdecimal():
         die_with_parent(int(daemon))
     try:
-        problem = run_hourly(settings, now, push=True, stopping=stopping).problem
+        problem = run_hourly(settings, clock, push=True, stopping=stopping).problem
     except AgentError as error:
         problem = error
     if problem is None or isinstance(problem, NotLinked) or stopping.is_set():
@@ -60,33 +64,33 @@ def run_scheduled(settings: Settings, now: datetime, stopping: threading.Event) 
     return problem.exit_code
 
 
-def run_hourly(settings: Settings, now: datetime, *, push: bool, stopping: threading.Event) -> HourlyReport:
+def run_hourly(settings: Settings, clock: Clock, *, push: bool, stopping: threading.Event) -> HourlyReport:
     """Everything that is due once an hour. Raises AgentError when nothing of it could be done.
 
     On a full disk no hour can be closed, but what waits is pushed all the same: that is what makes room.
     When consent is lowered meanwhile, the run begins again under the new one.
     """
     while True:
-        try:
-            return _run_once(settings, now, push=push, stopping=stopping)
-        except ConsentChanged:
-            now = utc_now()
+        with suppress(ConsentChanged):
+            return _run_once(settings, clock, push=push, stopping=stopping)
 
 
-def _run_once(settings: Settings, now: datetime, *, push: bool, stopping: threading.Event) -> HourlyReport:
+def _run_once(settings: Settings, clock: Clock, *, push: bool, stopping: threading.Event) -> HourlyReport:
     with open_pipeline(settings) as pipeline, run_lock(settings.agent.state_dir):
         report = HourlyReport()
+        now = reckon(pipeline.store, clock.now())
+        _tell_doubt(now)
         unclosed: StoreError | None = None
         try:
             report.closed = close_hours(pipeline, now)
         except StoreError as error:
             unclosed = error
-        _keep_within_consent(pipeline, now, report)
+        _keep_within_consent(pipeline, now.label, report)
         try:
             if settings.agent.mode is Mode.OFFLINE:
-                report.bundle = bundle_if_due(pipeline, now)
+                report.bundle = bundle_if_due(pipeline, now.label)
             elif push and pipeline.record is not None and pipeline.consent is not None:
-                _push(pipeline, stopping, report)
+                _push(pipeline, clock, stopping, report)
             elif push and pipeline.record is None:
                 report.problem = NotLinked(
                     "Nothing is pushed.",
@@ -97,12 +101,24 @@ def _run_once(settings: Settings, now: datetime, *, push: bool, stopping: thread
             raise
         except AgentError as error:
             report.problem = error
-            _remember(pipeline.store, error, now)
+            _remember(pipeline.store, error, now.label)
         report.problem = report.problem or unclosed
         report.waiting = outbox.size(pipeline.store).waiting
-        forget_names(pipeline, now)
-        tidy(pipeline, now)
+        forget_names(pipeline, now.label)
+        tidy(pipeline, now.label)
     return report
+
+
+def _tell_doubt(now: Reckoning) -> None:
+    if now.doubt is not None:
+        log(
+            LOG,
+            logging.WARNING,
+            "clock.in_doubt",
+            ahead_s=round(now.doubt.apart_ms / 1000),
+            why="The clock was set: hours measured since then are not closed until it is known which time is right.",
+            do="Set the clock right; see: timedatectl, portfolio-agent status",
+        )
 
 
 def _remember(store: Store, error: AgentError, now: datetime) -> None:
@@ -125,7 +141,7 @@ def _keep_within_consent(pipeline: Pipeline, now: datetime, report: HourlyReport
     report.resealed, report.purged = done.sealed, done.purged
 
 
-def _push(pipeline: Pipeline, stopping: threading.Event, report: HourlyReport) -> None:
+def _push(pipeline: Pipeline, clock: Clock, stopping: threading.Event, report: HourlyReport) -> None:
     """Push all that waits under the link's key."""
     from agent.delivery.http import open_client  # h11 and ssl: not needed by a bundle nor offline
     from agent.delivery.push import PushPace, push_waiting
@@ -152,7 +168,7 @@ def _push(pipeline: Pipeline, stopping: threading.Event, report: HourlyReport) -
             pipeline.store,
             client,
             key,
-            clock=utc_now,
+            clock=lambda: clock.now().wall,
             stopping=stopping,
             split=split,
             destination=record.endpoint,
@@ -188,28 +204,42 @@ def bundle_now(pipeline: Pipeline, folder: Path, now: datetime, *, actor: str) -
     consent = pipeline.consent_or_basic()
     contents = BundleContents(pipeline.identity, pipeline.labelled(consent), __version__, *_descriptions(pipeline))
     sizes = [row.size_bytes for row in outbox.rows(pipeline.store, since=since)]
+    carried: list[Carried] = []
     path = write_bundle(
         folder,
-        _bundled(pipeline, since, consent, now),
+        _noted(_bundled(pipeline, since, consent, now), carried),
         contents,
         expected_bytes=sum(sizes) + 65_536,
         unpack=document_bytes,
         render=render_entry,
         now=now,
     )
+    # Only what the zip holds, and nothing is filtered or sealed in here: the daemon waits for this transaction.
     with pipeline.store.transaction() as connection:
         set_meta(connection, LAST_BUNDLE, now.isoformat())
-        for batch in _bundled(pipeline, since, consent, now):
-            ledger.record(connection, batch, way="bundle", destination=path.name, at=now, answer="written")
+        for item in carried:
+            ledger.record(connection, item, way="bundle", destination=path.name, at=now, answer="written")
     audit.record(pipeline.store, now, actor, "bundle.written", {"file": path.name, "level": consent.level.value})
     remove_old(folder, pipeline.settings.bundle.keep, now)
     return path
 
 
-def write_bundle_by_hand(settings: Settings, folder: Path, now: datetime) -> Path:
-    """One bundle now, for whoever asked on the command line."""
-    with open_pipeline(settings) as pipeline:
+def write_bundle_by_hand(settings: Settings, folder: Path, clock: Clock, *, wait_s: float = WAIT_FOR_RUN_S) -> Path:
+    """One bundle now, for whoever asked on the command line.
+
+    Under the lock of the hourly run, which changes what the bundle reads; waits up to `wait_s` for it, then raises
+    AlreadyRunning.
+    """
+    with open_pipeline(settings) as pipeline, run_lock(settings.agent.state_dir, wait_s):
+        now = reckon(pipeline.store, clock.now()).label
         return bundle_now(pipeline, folder, now, actor=audit.current_actor())
+
+
+def _noted(batches: Iterable[Batch], carried: list[Carried]) -> Iterator[Batch]:
+    """The same batches; what the ledger needs of each is added to `carried` as it passes."""
+    for batch in batches:
+        yield batch
+        carried.append(Carried.of(batch))
 
 
 def _bundled(pipeline: Pipeline, since: datetime, consent: Consent, now: datetime) -> Iterator[Batch]:

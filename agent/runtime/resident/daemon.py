@@ -3,6 +3,8 @@
 In:   the configuration file. Out: ticks in the store; everything that leaves is the hourly child's work.
 One scheduler thread on monotonic time. Every wait is on the stop event, so `systemctl stop` answers at once.
 A missed tick is skipped, not made up. When the store refuses, ticks wait in memory up to a bound and the loop goes on.
+READY is told when what can be done is done: the first tick is stored, or, where the disk is full, held in memory while
+the hourly child drains the outbox to make room. Waiting for a stored tick there would have systemd kill the cure.
 """
 
 from __future__ import annotations
@@ -43,8 +45,9 @@ from agent.store.costs import load_costs, save_costs
 from agent.store.database import disk_full
 from agent.store.losses import count_loss
 from agent.store.ticks import TickWriter
+from agent.store.timeline import Doubt
 from agent.system.account import act_as_owner
-from agent.system.clock import monotonic_s, utc_now
+from agent.system.clock import Clock, SystemClock, monotonic_s
 
 LOG = logger("daemon")
 LONGEST_SPREAD_S = 600.0  # many sites, one receiver: their hourly pushes are spread over ten minutes
@@ -96,7 +99,8 @@ def run(settings: Settings, config: Path, stopping: threading.Event) -> int:
         catalog = load_catalog(settings.instance.product)
         store = open_store(settings.agent.state_dir)
         governor = governor_of(settings, catalog)
-        governor.recall(load_costs(store), monotonic_s(), utc_now())
+        clock = SystemClock()
+        governor.recall(load_costs(store), monotonic_s(), clock.now().wall)
         turns = TurnKeeper(settings)
         level = ConsentInForce(settings)
         conceal = TickConcealer(settings, catalog, level)
@@ -105,7 +109,7 @@ def run(settings: Settings, config: Path, stopping: threading.Event) -> int:
         costs = CostKeeper(store, governor)
         log(LOG, logging.INFO, "agent.started", version=__version__, product=settings.instance.product)
         try:
-            Loop(settings, store, sampler, child, Notifier.from_environment(), turns, costs).run(stopping)
+            Loop(settings, store, sampler, child, Notifier.from_environment(), turns, costs, clock).run(stopping)
         finally:
             child.stop()
             sampler.close()
@@ -152,6 +156,7 @@ class Loop:
         notifier: Notifier,
         turns: TurnKeeper,
         costs: CostKeeper,
+        clock: Clock,
     ) -> None:
         self._settings = settings
         self._store = store
@@ -160,13 +165,15 @@ class Loop:
         self._notifier = notifier
         self._costs = costs
         self._turns = turns
+        self._clock = clock
+        self._doubt: Doubt | None = None
         self._role: Role | None = None
         self._writer = TickWriter(store, settings.hour.length_s)
         self._faults = FaultLog(LOG)
         self._waiting: deque[Tick] = deque()
         self._dropped = 0
         self._stored = 0
-        self._ready = False
+        self._ticked = self._ready = False
         self._hour_done: datetime | None = None
         self._spread_s = spread_of(settings)
 
@@ -182,7 +189,8 @@ class Loop:
             if now_s >= next_tick:
                 self._tick(stopping)
                 next_tick = following_tick(next_tick, monotonic_s(), interval_s)
-            self._deliver_if_due(utc_now())
+            self._deliver_if_due()
+            self._tell_ready()
             stopping.wait(self._sleep_s(next_tick))
         faulthandler.cancel_dump_traceback_later()
         self._notifier.stopping()
@@ -190,12 +198,15 @@ class Loop:
 
     def _tick(self, stopping: threading.Event) -> None:
         started = monotonic_s()
-        tick = self._sampler.take(utc_now(), self._settings.sampling.deadline_s, stopping)
+        moment = self._clock.now()
+        tick = self._sampler.take(moment.wall, self._settings.sampling.deadline_s, stopping)
         if stopping.is_set():
             return  # cut short: what is missing from it failed for no fault of the sources
-        self._waiting.append(replace(tick, turn=self._turns.last))
+        self._waiting.append(replace(tick, moment=moment, turn=self._turns.last))
         self._tell_turn()
         stored = self._store_waiting()
+        self._ticked = True
+        self._tell_doubt()
         now_s = monotonic_s()
         failed = 0
         for report in tick.reports:
@@ -217,9 +228,28 @@ class Loop:
             took_s=took_s,
         )
         self._notifier.status(_status_line(tick, failed, stored))
-        if stored and not self._ready:
+
+    def _tell_ready(self) -> None:
+        """Once: after the first stored tick, or when the disk is full and the child that makes room was started."""
+        if not self._ready and (self._stored or (self._ticked and reserve.is_tight(self._store.folder))):
             self._ready = True
             self._notifier.ready()
+
+    def _tell_doubt(self) -> None:
+        """One line when the clock comes to be in doubt, and one when it no longer is."""
+        doubt, before = self._writer.doubt, self._doubt
+        if doubt is not None and before is None:
+            log(
+                LOG,
+                logging.WARNING,
+                "clock.in_doubt",
+                ahead_s=round(doubt.apart_ms / 1000),
+                why="The clock does not agree with the time since the last tick, or since the machine was started.",
+                do="Set the clock right; see: timedatectl. If it is right, it is believed in two hours.",
+            )
+        elif doubt is None and before is not None:
+            log(LOG, logging.INFO, "clock.vouched_for", ahead_s=round(before.apart_ms / 1000))
+        self._doubt = doubt
 
     def _tell_turn(self) -> None:
         """One line whenever this node begins or ceases to count for its cluster."""
@@ -234,10 +264,10 @@ class Loop:
             if reserve.spent(self._store.folder):
                 raise disk_full(self._store.folder)
             while self._waiting:
-                self._stored = self._writer.append(self._waiting[0])
+                self._append(self._waiting[0])
                 self._waiting.popleft()
             self._count_dropped()
-            self._costs.save_if_due(monotonic_s(), utc_now(), stopping=stopping)
+            self._costs.save_if_due(monotonic_s(), self._clock.now().wall, stopping=stopping)
         except StoreError as error:
             self._writer.forget_layout()
             self._faults.failed("store", error.why, monotonic_s(), why=f"{error.what} {error.why}", do=error.do)
@@ -248,17 +278,33 @@ class Loop:
         self._faults.works("store", monotonic_s())
         return True
 
+    def _append(self, tick: Tick) -> None:
+        try:
+            self._stored = self._writer.append(tick)
+        except ValueError as error:
+            # JSON refused a value that no check before it knew of. One tick is lost by name, and the loop goes on.
+            self._dropped += 1
+            log(LOG, logging.ERROR, "tick.not_storable", why=str(error), do="Please report it with this line.")
+
     def _count_dropped(self) -> None:
         if self._dropped:
             with self._store.transaction() as connection:
-                count_loss(connection, "tick-not-stored", self._dropped, utc_now())
+                count_loss(connection, "tick-not-stored", self._dropped, self._label())
             self._dropped = 0
 
-    def _deliver_if_due(self, now: datetime) -> None:
-        """Start the hourly child once for each hour that is over, and once at start for what is left from before."""
+    def _label(self) -> datetime:
+        """The present instant as a tick would be labelled: a clock that was set begins and ends no hour by itself."""
+        return self._writer.label_of(self._clock.now())
+
+    def _deliver_if_due(self) -> None:
+        """Start the hourly child once for each hour that is over, and once at start for what is left from before.
+
+        At start it does not wait for a stored tick: on a full disk it is what makes room for one.
+        """
         self._child.watch(monotonic_s())
-        due = hour_of(datetime.fromtimestamp(now.timestamp() - self._delay_s(), UTC), self._settings.hour.length_s)
-        if due.start != self._hour_done and self._ready and not self._child.running():
+        due_at = datetime.fromtimestamp(self._label().timestamp() - self._delay_s(), UTC)
+        due = hour_of(due_at, self._settings.hour.length_s)
+        if due.start != self._hour_done and self._ticked and not self._child.running():
             self._child.start(monotonic_s())
             self._hour_done = due.start
 
@@ -266,7 +312,7 @@ class Loop:
         return closes_after_s(self._settings, clustered=self._turns.last is not None) + self._spread_s
 
     def _sleep_s(self, next_tick: float) -> float:
-        now = utc_now()
+        now = self._label()
         length_s = self._settings.hour.length_s
         until_due = length_s - (now.timestamp() - self._delay_s()) % length_s
         waits = [next_tick - monotonic_s(), until_due + 0.01]

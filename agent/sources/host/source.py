@@ -24,7 +24,7 @@ from agent.sources.host.container import limits
 from agent.sources.host.disks import WAIT_S, Disks, Found
 from agent.sources.host.hardware import cores, read_hardware
 from agent.sources.host.network import connections, traffic
-from agent.system.clock import unix_s
+from agent.system.clock import boot_id, steady_s
 
 NAME = "host"
 FILE_COUNTS = Path("/proc/sys/fs/file-nr")
@@ -50,6 +50,7 @@ class Host:
         self._wanted = frozenset(metric.name for metric in catalog.of_source(NAME))
         self._file_counts = file_counts
         self._before = psutil.cpu_times()
+        self._boot_id = boot_id()
 
     def read(self, deadline_s: float) -> Reading:
         """All host metrics of the catalog; each group that fails costs only its own metrics."""
@@ -70,7 +71,9 @@ class Host:
         failures += [failure for failure in missing if failure.metric in self._wanted]
         known = {sample.series.metric for sample in samples} | {failure.metric for failure in failures}
         failures += [Failure(name, NOT_PRESENT) for name in sorted(self._wanted - known)]
-        return Reading(tuple(samples), once_each(failures), epoch=str(int(psutil.boot_time())))
+        # The boot's id and not its time: the kernel computes that from the wall clock, so with a step of a second every
+        # counter "restarted", and all since the boot was added again.
+        return Reading(tuple(samples), once_each(failures), epoch=self._boot_id)
 
     def _samples(self, found: Found) -> list[Sample]:
         return [
@@ -150,4 +153,4 @@ def _swap() -> Found:
 
 
 def _uptime() -> Found:
-    return [("host.uptime", max(0.0, unix_s() - psutil.boot_time()), ())]
+    return [("host.uptime", steady_s(), ())]

@@ -41,12 +41,12 @@ def examine_host(settings: Settings, _now: datetime, limit_s: float) -> Iterator
 
 def examine_store(settings: Settings, _now: datetime, _limit_s: float) -> Iterator[Check]:
     """Who runs, how much room there is, and whether the file is whole."""
+    from agent.store import InstanceLock
     from agent.store.database import FILE_NAME, open_store
     from agent.store.reserve import free_bytes
-    from agent.views.lock import lock_is_held
 
     folder = settings.agent.state_dir
-    running = lock_is_held(folder)
+    running = InstanceLock.is_held(folder)
     yield Check(Area.STORE, "lock", State.OK, "An agent runs." if running else "No agent runs at the moment.")
     try:
         free = free_bytes(folder)

@@ -1,6 +1,7 @@
 """What `status` reads: everything at once, before anything is judged.
 
-In:   settings and the time. Out: `Facts`; of a store that is not there yet, `stored` is None.
+In:   settings and the moment. Out: `Facts`; of a store that is not there yet, `stored` is None.
+What is old is told by the line of the ticks, not by a clock that was just set; see `agent.store.timeline`.
 Asks neither the product nor the cloud; the store is opened read-only.
 """
 
@@ -12,19 +13,19 @@ from datetime import datetime
 
 from agent.errors import AgentError
 from agent.link.record import LinkRecord, read_link
-from agent.model import Hour
+from agent.model import Hour, Moment
 from agent.settings import Settings
-from agent.store import Store, delivery_state, open_store, outbox, reserve
+from agent.store import InstanceLock, Store, delivery_state, open_store, outbox, reserve
 from agent.store.cluster import ClusterState, cluster_state
 from agent.store.database import FILE_NAME
 from agent.store.delivery_state import DeliveryState
-from agent.store.hours import ClosedHour, closed_hours, hours_with_new_ticks
+from agent.store.hours import ClosedHour, closed_hours, uncounted
 from agent.store.losses import Loss, losses
 from agent.store.source_states import SourceState, source_states
 from agent.store.thresholds import ThresholdStatus
 from agent.store.ticks import last_tick
+from agent.store.timeline import Reckoning, reckon
 from agent.system.private_file import trusted_owners
-from agent.views.lock import lock_is_held
 from agent.views.status.guardrails import guardrails_against_thresholds, slow_queries
 from agent.views.status.view import SlowQuery
 
@@ -33,6 +34,7 @@ from agent.views.status.view import SlowQuery
 class StoredFacts:
     """What the store tells, and the disk it lies on."""
 
+    reckoning: Reckoning
     last_tick: tuple[datetime, int] | None
     cluster: ClusterState | None
     free_bytes: int
@@ -49,7 +51,10 @@ class StoredFacts:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """All that is known at `now`. `link` is None without one, or the error that kept it from being read."""
+    """All that is known at `now`, an instant on the line of the ticks.
+
+    `link` is None without one, or the error that kept it from being read.
+    """
 
     now: datetime
     settings: Settings
@@ -58,14 +63,15 @@ class Facts:
     stored: StoredFacts | None
 
 
-def read_facts(settings: Settings, now: datetime) -> Facts:
+def read_facts(settings: Settings, moment: Moment) -> Facts:
     """The facts as they are now. Raises StoreError when the store cannot be read."""
     folder = settings.agent.state_dir
     stored = None
-    running, link = lock_is_held(folder), _link(settings)
+    running, link = InstanceLock.is_held(folder), _link(settings)
     if (folder / FILE_NAME).exists():
         with contextlib.closing(open_store(folder, read_only=True)) as store:
-            stored = _stored(settings, store)
+            stored = _stored(settings, store, moment)
+    now = moment.wall if stored is None else stored.reckoning.label
     return Facts(now, settings, running, link, stored)
 
 
@@ -76,17 +82,18 @@ def _link(settings: Settings) -> LinkRecord | AgentError | None:
         return error
 
 
-def _stored(settings: Settings, store: Store) -> StoredFacts:
+def _stored(settings: Settings, store: Store, moment: Moment) -> StoredFacts:
     folder = settings.agent.state_dir
     hours = closed_hours(store)
-    open_hours = [hour for hour, _ in hours_with_new_ticks(store, settings.hour.length_s)]
+    open_hours = [item.hour for item in uncounted(store, settings.hour.length_s).hours if item.vouched]
     return StoredFacts(
+        reckoning=reckon(store, moment),
         last_tick=last_tick(store),
         cluster=cluster_state(store),
         # A full disk is asked of the file system itself: what cannot be written cannot be read from the store.
         free_bytes=reserve.free_bytes(folder),
         reserve_spent=reserve.spent(folder),
-        oldest_open_hour=open_hours[0] if open_hours else None,
+        oldest_open_hour=min(open_hours, key=lambda hour: hour.start, default=None),
         newest_closed_hour=hours[-1] if hours else None,
         sources=tuple(source_states(store)),
         waiting=outbox.size(store),

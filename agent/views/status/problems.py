@@ -18,9 +18,10 @@ from agent.settings.schedule import closes_after_s
 from agent.store import reserve
 from agent.store.database import LOCK_NAME
 from agent.store.source_states import SourceState
+from agent.store.timeline import PROBATION_S
 from agent.views.status.facts import Facts, StoredFacts
 from agent.views.status.view import DEGRADED, NOT_DELIVERING, NOT_LINKED, OK, Problem
-from agent.views.words import ago
+from agent.views.words import ago, span
 
 WORST_FIRST = (NOT_DELIVERING, NOT_LINKED, DEGRADED, OK)
 LATE_TICK_INTERVALS = 2.5
@@ -47,6 +48,7 @@ def problems_of(facts: Facts) -> Iterator[Problem]:
             "Run: systemctl start portfolio-agent (or, to try it: portfolio-agent run)",
         )
         return
+    yield from _clock(stored)
     yield from _ticks(facts, stored)
     yield from _cluster(stored)
     yield from _room(facts, stored)
@@ -98,6 +100,21 @@ def _ticks(facts: Facts, stored: StoredFacts) -> Iterator[Problem]:
             f"A tick is due every {interval_s:g} s and none was stored lately.",
             "See: journalctl -u portfolio-agent -n 20 (a full disk is the usual cause)",
         )
+
+
+def _clock(stored: StoredFacts) -> Iterator[Problem]:
+    """A clock in doubt: hours wait until it is known which time is right."""
+    now, doubt = stored.reckoning, stored.reckoning.doubt
+    if doubt is None:
+        return
+    side = "ahead of" if doubt.apart_ms > 0 else "behind"
+    yield Problem(
+        f"This machine's clock is {span(abs(doubt.apart_ms) / 1000)} {side} where it should be.",
+        f"It says {now.wall:%Y-%m-%d %H:%M} UTC; by the time since the last tick it is "
+        f"{now.label:%Y-%m-%d %H:%M} UTC. No hour measured since then is closed or sent, and nothing is lost.",
+        "Set the clock right (see: timedatectl). If it is right, do nothing: it is believed when it has kept "
+        f"its course for {span(PROBATION_S)}.",
+    )
 
 
 def _cluster(stored: StoredFacts) -> Iterator[Problem]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
 
 from agent import __version__
 from agent.link.record import LinkRecord
+from agent.model import Moment
 from agent.settings import Settings
 from agent.store import outbox
 from agent.store.hours import ClosedHour
@@ -26,9 +26,9 @@ from agent.views.status.view import (
 )
 
 
-def read_status(settings: Settings, now: datetime) -> StatusView:
+def read_status(settings: Settings, moment: Moment) -> StatusView:
     """The state of the agent beside this instance. Raises StoreError when the store cannot be read."""
-    return status_of(read_facts(settings, now))
+    return status_of(read_facts(settings, moment))
 
 
 def status_of(facts: Facts) -> StatusView:

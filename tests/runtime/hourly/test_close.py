@@ -14,6 +14,7 @@ from agent.runtime.hourly.close import Closed, close_hours, run_lock
 from agent.runtime.pipeline import open_pipeline
 from agent.store import open_store
 from agent.store.losses import losses
+from tests.support.clock import reckoned
 from tests.support.standing import Agent, standing
 
 NINE = datetime(2026, 11, 22, 9, tzinfo=UTC)
@@ -29,7 +30,7 @@ def agent(tmp_path: Path) -> Agent:
 def close(agent: Agent, now: datetime) -> Closed:
     """Close what is over at `now`."""
     with open_pipeline(agent.settings) as pipeline:
-        return close_hours(pipeline, now)
+        return close_hours(pipeline, reckoned(pipeline.store, now))
 
 
 def rows(agent: Agent, sql: str) -> list[tuple[object, ...]]:
@@ -108,7 +109,7 @@ def test_what_was_measured_before_consent_is_not_sealed(agent: Agent) -> None:
     given = Consent(ConsentLevel.BASIC, "test", NINE + timedelta(hours=1, minutes=10))
     with open_pipeline(agent.settings) as pipeline:
         object.__setattr__(pipeline, "consent", given)
-        done = close_hours(pipeline, CLOSES + timedelta(hours=1))
+        done = close_hours(pipeline, reckoned(pipeline.store, CLOSES + timedelta(hours=1)))
     assert (len(done.hours), done.batches) == (2, 1)
     assert rows(agent, "SELECT hour_s FROM batch") == [(int((NINE + timedelta(hours=1)).timestamp()),)]
 

@@ -16,6 +16,7 @@ from agent.store import open_store
 from agent.store.hours import aggregates_of
 from agent.store.losses import losses
 from agent.store.ticks import TickWriter
+from tests.support.clock import reckoned
 from tests.support.standing import HEAP, standing
 from tests.support.ticks import START
 
@@ -35,7 +36,7 @@ def close(folder: Path, turn: ClusterTurn | None, *, clustered: bool = True) -> 
     store.close()
     with open_pipeline(agent.settings) as opened:
         pipeline = replace(opened, clustered=clustered)
-        (closed,) = close_hours(pipeline, START + timedelta(hours=2)).hours
+        (closed,) = close_hours(pipeline, reckoned(pipeline.store, START + timedelta(hours=2))).hours
         rows = aggregates_of(pipeline.store, closed.hour, closed.revision)
         lost = {loss.reason: loss.count for loss in losses(pipeline.store)}
     return {row.series.metric for row in rows}, lost

@@ -45,7 +45,7 @@ def counted(original):
             os.kill(os.getpid(), signal.SIGKILL)
         original(*arguments)
     return call
-for name in ("replace_tick", "replace_hour", "put_snapshot", "remove_unused_layouts"):
+for name in ("replace_tick", "replace_hour", "replace_snapshot", "remove_unused_layouts"):
     setattr(forgetting, name, counted(getattr(forgetting, name)))
 with open_pipeline(load_settings(Path(sys.argv[1]))) as pipeline:
     forgetting.forget_names(pipeline, datetime.now(UTC))

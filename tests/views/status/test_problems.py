@@ -17,6 +17,7 @@ from agent.store.ticks import TickWriter
 from agent.views.status import StatusView, read_status, render_status
 from agent.views.status.view import LinkPresent
 from tests.support.batches import batch, hour
+from tests.support.clock import HandClock, moment_at
 from tests.support.cloud import KEY, Receiver, receiver
 from tests.support.standing import Agent, standing
 
@@ -43,7 +44,7 @@ def linked(tmp_path: Path, cloud: Receiver) -> Iterator[Agent]:
 
 def status_of(agent: Agent, now: datetime | None = None) -> StatusView:
     """The status now; every problem it has says what to do and is printed."""
-    view = read_status(agent.settings, now or datetime.now(UTC))
+    view = read_status(agent.settings, moment_at(now or datetime.now(UTC)))
     text = render_status(view)
     for problem in view.problems:
         assert problem.what
@@ -117,9 +118,17 @@ def put_waiting(agent: Agent, state: DeliveryState | None = None) -> None:
     store.close()
 
 
+def forget_ticks(agent: Agent) -> None:
+    """Nothing was measured yet."""
+    store = open_store(agent.settings.agent.state_dir)
+    store.connection.execute("DELETE FROM tick")
+    store.close()
+
+
 def test_nothing_confirmed_for_two_hours(linked: Agent) -> None:
     """Linked, and something waits for more than two hours after its hour without a word from the cloud: exit 3 (X1)."""
     put_waiting(linked)
+    forget_ticks(linked)  # they are of today, and the clock of this test is not
     soon, late = hour().end + timedelta(hours=1), hour().end + timedelta(hours=2, minutes=1)
     assert status_of(linked, soon).exit_code != 3
     view = status_of(linked, late)
@@ -167,11 +176,31 @@ def test_unclosed_hours(linked: Agent) -> None:
     assert any(problem.what.startswith("Hours are not closed since") for problem in view.problems)
 
 
+@pytest.mark.fault(34)
+@pytest.mark.parametrize("ahead", [timedelta(hours=3), timedelta(days=-40)])
+def test_a_clock_in_doubt(linked: Agent, ahead: timedelta) -> None:
+    """While it lasts it is a problem, with both times; nothing is called old by the clock that was set."""
+    clock = HandClock(datetime.now(UTC))
+    store = open_store(linked.settings.agent.state_dir)
+    TickWriter(store, 3600).append(Tick(clock.true, (), (), moment=clock.now()))
+    store.close()
+    clock.set(ahead)
+    (problem,) = read_status(linked.settings, clock.now()).problems
+    how = "3 hours ahead of" if ahead > timedelta(0) else "40 days behind"
+    assert problem.what == f"This machine's clock is {how} where it should be."
+    assert f"{clock.true:%Y-%m-%d %H:%M} UTC" in problem.why
+    assert f"{clock.true + ahead:%Y-%m-%d %H:%M} UTC" in problem.why
+    assert "timedatectl" in problem.do
+    assert problem.exit_code == 1
+    clock.set(timedelta(0))
+    assert read_status(linked.settings, clock.now()).problems == ()
+
+
 @pytest.mark.fault(105)
 def test_hostile_texts_are_escaped(linked: Agent) -> None:
     """What a product or the cloud says cannot steer the terminal."""
     put_waiting(linked, DeliveryState(failing_since=datetime.now(UTC), last_answer="a\x1b[2J\nb", do="c\u202ed"))
-    text = render_status(read_status(linked.settings, datetime.now(UTC)))
+    text = render_status(read_status(linked.settings, moment_at(datetime.now(UTC))))
     assert "\x1b" not in text
     assert "\u202e" not in text
     assert "\\x1b[2J\\nb" in text
