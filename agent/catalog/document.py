@@ -12,6 +12,7 @@ from importlib.resources.abc import Traversable
 from itertools import groupby
 from pathlib import Path
 
+from agent.catalog.declaration import declared_sources
 from agent.catalog.load import COMMON, load_catalog, products
 from agent.catalog.model import Catalog, Metric
 from agent.model import Category, ConsentLevel, EntryType
@@ -27,7 +28,6 @@ last value; an info as its value. *Consent* says from which level on a row leave
 here, never leaves). A tag is kept, hashed under this instance's own key, or dropped, as said for each level.
 """
 NOT_COLLECTED = "not_collected.toml"
-APP_MANAGER = "app manager over REST, with `[apps] rest_url`"
 CONSENT_WORDS = {ConsentLevel.NONE: "none", ConsentLevel.BASIC: "basic", ConsentLevel.EXTENDED: "extended"}
 
 
@@ -116,20 +116,9 @@ def _row(metric: Metric, catalog: Catalog) -> str:
 
 
 def _places(metric: Metric, catalog: Catalog) -> Iterator[str]:
-    if metric.jmx is not None:
-        attribute = metric.jmx.attribute + (f".{metric.jmx.key}" if metric.jmx.key else "")
-        yield from (f"MBean `{bean}` `{attribute}`" for bean in (metric.jmx.bean, *metric.jmx.or_beans))
-    elif metric.sql is not None:
-        yield f"statement `{metric.sql.query}.sql`: {catalog.queries[metric.sql.query].counts}"
-        if metric.rest is not None:
-            yield APP_MANAGER
-    elif metric.rest is not None:
-        yield APP_MANAGER
-    elif metric.source == "clientside":
-        yield "log"
-    elif metric.home is not None:
-        yield f"the product's own files: {metric.home}"
-    elif metric.source == "host":
-        yield "machine"
-    else:
-        yield metric.source
+    """Where it is read, in the words of its source."""
+    counts = {name: query.counts for name, query in catalog.queries.items()}
+    for binding in metric.bindings:
+        yield from binding.read_from_on_page(counts)
+    if not metric.bindings:
+        yield declared_sources()[metric.source].declaration.page or metric.source

@@ -131,7 +131,7 @@ class CostGovernor:
 def governor_of(settings: Settings, catalog: Catalog) -> CostGovernor:
     """The governor for this catalog's queries, with nothing learnt yet."""
     labels: dict[str, str] = {}
-    for metric in catalog.of_source("guardrails"):
+    for metric in catalog.metrics.values():
         if metric.sql is not None:
             labels.setdefault(metric.sql.query, metric.name)
     costs = {name: query.cost for name, query in catalog.queries.items()}

@@ -5,24 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from agent.catalog import Catalog, Metric, SqlQuery, TagRule
+from agent.catalog import Catalog, Metric, SqlQuery, TagRule, declared_sources
 from agent.catalog.queries import RESTRICTED, file_name
 from agent.consent.explain import explain_metric, figures_of
 from agent.model import ConsentLevel
 
-# Where each source looks, in a sysadmin's words; what is not named here looks at the machine.
-WHERE = {
-    "jmx": "the product's JVM, over JMX",
-    "guardrails": "the product's database, one row each",
-    "apps": "the product's database, one row an app",
-    "flags": "the product's database, one row a flag",
-    "links": "the product's database, one row a link",
-    "nodes": "the product's database, one row a node",
-    "home": "the product's own files",
-    "folders": "folders of the product's homes",
-    "clientside": "the product's access and apdex logs, line by line; no line is kept",
-    "events": "comparing what was read with what was read before",
-}
 LEAVES = {"none": "never, it stays on this machine", "extended": "extended only"}
 
 
@@ -81,35 +68,12 @@ def _metric(metric: Metric) -> dict[str, Any]:
         "cost": metric.cost,
         "versions": metric.versions,
         "reference": metric.reference,
+        "readFrom": _read_from(metric),
         "attributes": [*figures_of(metric.kind), "unit", "samples", "expected", "failed", *metric.attributes],
         "attributeRules": _rules(metric.attributes),
         "tags": _rules(metric.tags),
     }
-    if metric.jmx is not None:
-        entry["jmx"] = {
-            "beans": [metric.jmx.bean, *metric.jmx.or_beans],
-            "attribute": metric.jmx.attribute + (f".{metric.jmx.key}" if metric.jmx.key else ""),
-            "excluding": list(metric.jmx.excluding),
-            "merge": None if metric.jmx.merge is None else str(metric.jmx.merge),
-        }
-    if metric.sql is not None:
-        entry["sql"] = {
-            "query": metric.sql.query,
-            "column": metric.sql.column,
-            "count": metric.sql.count,
-            "also": list(metric.sql.queries[1:]),
-        }
-    if metric.rest is not None:
-        entry["rest"] = {"column": "number of apps" if metric.rest.count else metric.rest.column}
-    if metric.folder is not None:
-        entry["folder"] = {
-            "places": [f"{place.home}:{place.path}" for place in metric.folder.places],
-            "figure": str(metric.folder.figure),
-            "files": list(metric.folder.files),
-            "without": list(metric.folder.without),
-        }
-    if metric.home is not None:
-        entry["home"] = str(metric.home)
+    entry |= {binding.KEY: binding.facts() for binding in metric.bindings}
     if metric.threshold is not None:
         threshold = metric.threshold
         entry["threshold"] = {"warn": threshold.warn, "limit": threshold.limit, "source": threshold.source}
@@ -132,7 +96,7 @@ def as_text(document: dict[str, Any]) -> str:
     ]
     for source in dict.fromkeys(entry["source"] for entry in entries):
         own = [entry for entry in entries if entry["source"] == source]
-        lines += ["", f"== {source}: {WHERE.get(source, 'this machine')} ({len(own)})"]
+        lines += ["", f"== {source}: {declared_sources()[source].where} ({len(own)})"]
         for entry in own:
             lines += ["", *_block(entry)]
     for statement in document.get("statements", ()):
@@ -149,7 +113,7 @@ def _block(entry: dict[str, Any]) -> list[str]:
         f"    leaves under: {LEAVES.get(entry['consent'], entry['consent'])}   "
         f"data: {entry['dataType']}, {entry['category']}, {entry['type']}",
     ]
-    lines += [f"    read from:    {place}" for place in _places(entry)]
+    lines += [f"    read from:    {place}" for place in entry["readFrom"]]
     if "threshold" in entry:
         threshold = entry["threshold"]
         warn = "" if threshold["warn"] is None else f"warning at {threshold['warn']:,}, "
@@ -188,24 +152,7 @@ def _statement_lines(statement: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _places(entry: dict[str, Any]) -> list[str]:
-    if "jmx" in entry:
-        jmx = entry["jmx"]
-        never = [f"never {pattern}" for pattern in jmx["excluding"]]
-        merged = [f"several become one: {jmx['merge']}"] if jmx["merge"] else []
-        return [f"MBean {bean} {jmx['attribute']}" for bean in jmx["beans"]] + merged + never
-    rest = [f"the app manager over REST ([apps] rest_url), {entry['rest']['column']}"] if "rest" in entry else []
-    if "sql" in entry:
-        further = [f"{name}.sql" for name in entry["sql"]["also"]]
-        column = "the number of rows" if entry["sql"]["count"] else f"column {entry['sql']['column']}"
-        return [f"{entry['sql']['query']}.sql, {column}", *further, *rest]
-    if rest:
-        return rest
-    if "folder" in entry:
-        folder = entry["folder"]
-        only = f" of {', '.join(folder['files'])}" if folder["files"] else ""
-        without = f", without {', '.join(folder['without'])}" if folder["without"] else ""
-        return [f"{place} of the product's homes: {folder['figure']}{only}{without}" for place in folder["places"]]
-    if "home" in entry:
-        return [f"the product's own files: {entry['home']}"]
-    return [WHERE.get(entry["source"], "this machine")]
+def _read_from(metric: Metric) -> list[str]:
+    """Where it is read, in the words of its source."""
+    places = [place for binding in metric.bindings for place in binding.read_from()]
+    return places or [declared_sources()[metric.source].where]

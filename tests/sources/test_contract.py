@@ -15,8 +15,8 @@ from agent.jmx import TransportName
 from agent.model import Kind, Source
 from agent.settings import InstanceSettings, ProductType, Settings
 from agent.sources.folders.source import Folders
-from agent.sources.home.source import open_home
 from agent.sources.host.source import Host
+from agent.sources.registry import open_source
 from tests.sources.folders.test_source import homes
 from tests.support.access_logs import make_install
 from tests.support.homes import write_home
@@ -41,7 +41,7 @@ def filled(path: Path) -> Callable[[], Engine]:
 
 def home_source(home: Path) -> Source:
     """The source of Jira's own files."""
-    return open_home(Settings(InstanceSettings(ProductType.JIRA, home, home)), catalog())
+    return open_source("home", Settings(InstanceSettings(ProductType.JIRA, home, home)), catalog())
 
 
 @pytest.fixture(params=KINDS)

@@ -37,7 +37,8 @@ from agent.sampling import Sampler
 from agent.settings import Settings
 from agent.settings.load import load_settings
 from agent.settings.schedule import closes_after_s
-from agent.sources import CostGovernor, governor_of, open_cluster_sources
+from agent.sources.governor import CostGovernor, governor_of
+from agent.sources.registry import open_cluster_sources
 from agent.store import InstanceLock, Store, open_store, reserve
 from agent.store.costs import load_costs, save_costs
 from agent.store.database import disk_full

@@ -21,8 +21,10 @@ from agent.errors import ConfigError, SourceError
 from agent.model import ConsentLevel, Failure, Hour, Reading, Sample, Series, Source, hour_of
 from agent.settings import AppsSettings, Settings, read_secret
 from agent.sources.apps.backoff import LoginBackoff, stamp_of
+from agent.sources.apps.binding import RestBinding
 from agent.sources.apps.upm import AppList, AppManager, Login, read_apps
 from agent.sources.base import once_each
+from agent.sources.opening import Opening
 from agent.sources.row_series import series_of
 from agent.system.clock import monotonic_s, utc_now
 
@@ -102,7 +104,7 @@ class InstalledApps:
         samples: list[Sample] = []
         failures: list[Failure] = []
         for metric in self._metrics:
-            rest = metric.rest
+            rest = metric.bound(RestBinding)
             if rest is None:
                 failures.append(Failure(metric.name, NOT_DUE, "the app manager is read in place of the database"))
             elif rest.count:
@@ -112,22 +114,20 @@ class InstalledApps:
                     count = len({row["app"] for row in listed.rows if row["app"]})
                     samples.append(Sample(Series(NAME, metric.name), count, ((READ_FROM, REST),)))
             elif rest.rows:
-                samples += self._apps(metric, listed, failures)
+                samples += self._apps(metric, rest, listed, failures)
             elif listed.sen is not None:
                 samples.append(Sample(Series(NAME, metric.name), listed.sen))
             else:
                 failures.append(self._no_sen(metric, listed))
         return Reading(tuple(samples), once_each(failures))
 
-    def _apps(self, metric: Metric, listed: AppList, failures: list[Failure]) -> list[Sample]:
-        if metric.rest is None:
-            return []
+    def _apps(self, metric: Metric, rest: RestBinding, listed: AppList, failures: list[Failure]) -> list[Sample]:
         extended = self._level() is ConsentLevel.EXTENDED
         rows = (
             row if extended or self._catalog.is_public(row["app"] or "") else {**row, "name": None}
             for row in listed.rows
         )
-        found = series_of(metric, metric.rest, rows, failures, self._catalog)
+        found = series_of(metric, rest, rows, failures, self._catalog)
         if listed.more:
             failures.append(Failure(metric.name, ROWS_CUT, f"more than {len(listed.rows)} apps"))
         if listed.unread is not None:
@@ -167,15 +167,24 @@ def _failure(metric: str, error: SourceError, before: str = "") -> Failure:
     return Failure(metric, error.reason, f"{before}{error.what} {error.why} {error.do}".strip())
 
 
-def open_apps(
-    settings: Settings, catalog: Catalog, level: Callable[[], ConsentLevel], database: Source | None
-) -> InstalledApps:
-    """The source of this configuration; the login is read from its file for each read."""
+def open_source(opening: Opening) -> Source:
+    """From the app manager where there is a login for it, beside or in place of the database's list of apps.
+
+    The login is read from its file for each read.
+    """
+    settings = opening.settings
+    database = None
+    if settings.database.enabled and any(metric.sql is not None for metric in opening.catalog.of_source(NAME)):
+        from agent.sources.listings.source import open_source as open_listing
+
+        database = open_listing(opening)
+        if settings.apps.rest_url is None:
+            return database
     return InstalledApps(
-        catalog,
+        opening.catalog,
         manager_of(settings.apps),
         backoff_of(settings),
-        level,
+        opening.level,
         database,
         hour_length_s=settings.hour.length_s,
     )

@@ -17,7 +17,7 @@ from agent.catalog import Catalog
 from agent.catalog.reasons import NOT_DUE, NOT_PRESENT, NOT_SUPPORTED, OTHER, PERMISSION_DENIED, TOO_FEW
 from agent.errors import SourceError, StoreError
 from agent.model import Failure, Kind, Reading, Sample, Series
-from agent.settings import ProductType, Settings
+from agent.settings import ProductType
 from agent.sources.base import once_each
 from agent.sources.clientside import apdex
 from agent.sources.clientside.classes import CLASSES
@@ -25,6 +25,7 @@ from agent.sources.clientside.figures import PERCENTS, Found, Group, Requests
 from agent.sources.clientside.pattern import LineReader, compile_pattern
 from agent.sources.clientside.tail import Follower, Progress
 from agent.sources.clientside.tomcat import read_valve, stamps_of
+from agent.sources.opening import Opening
 from agent.store import open_store
 from agent.store.database import FILE_NAME as STORE_NAME
 from agent.store.ticks import checkpoint_of
@@ -255,8 +256,9 @@ class ClientSide:
         self._epoch = self._epoch or secrets.token_hex(8)
 
 
-def open_clientside(settings: Settings, catalog: Catalog) -> ClientSide:
+def open_source(opening: Opening) -> ClientSide:
     """The source for the logs of this configuration; opening it reads nothing."""
+    settings = opening.settings
     own, home = settings.clientside, settings.instance.home
 
     def open_logs() -> Mapping[str, AccessLog | ApdexLog]:
@@ -267,7 +269,7 @@ def open_clientside(settings: Settings, catalog: Catalog) -> ClientSide:
             logs["access"] = AccessLog(own.install, own.access_log_dir, own.smallest_group)
         return logs
 
-    return ClientSide(catalog, open_logs, lambda: _stored_checkpoint(settings.agent.state_dir))
+    return ClientSide(opening.catalog, open_logs, lambda: _stored_checkpoint(settings.agent.state_dir))
 
 
 def _stored_checkpoint(state_dir: Path) -> str:

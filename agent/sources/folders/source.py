@@ -13,13 +13,14 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from agent.catalog import Catalog, FolderBinding, FolderFigure, Metric
+from agent.catalog import Catalog, Metric
 from agent.catalog.reasons import DEADLINE, NOT_DUE, NOT_PRESENT, PERMISSION_DENIED
 from agent.errors import SourceError
 from agent.model import Failure, Reading, Sample, Series
-from agent.settings import Settings
 from agent.sources.base import once_each
+from agent.sources.folders.binding import FolderBinding, FolderFigure
 from agent.sources.governor import CostGovernor
+from agent.sources.opening import Opening
 from agent.system.clock import monotonic_s, unix_s
 
 NAME = "folders"
@@ -40,7 +41,11 @@ class Folders:
         clock: Callable[[], float] = monotonic_s,
         now_s: Callable[[], float] = unix_s,
     ) -> None:
-        self._bound = [(metric, metric.folder) for metric in catalog.of_source(NAME) if metric.folder is not None]
+        self._bound = [
+            (metric, binding)
+            for metric in catalog.of_source(NAME)
+            if (binding := metric.bound(FolderBinding)) is not None
+        ]
         self._homes = dict(homes)
         self._clock = clock
         self._now_s = now_s
@@ -117,9 +122,10 @@ class _TooLong(Exception):
     """A walk that would outlast the tick, or the number of files that is bearable."""
 
 
-def open_folders(settings: Settings, catalog: Catalog) -> Folders:
+def open_source(opening: Opening) -> Folders:
     """The folders of this instance."""
-    return Folders(catalog, {"local": settings.instance.home, "shared": settings.instance.shared_home})
+    place = opening.settings.instance
+    return Folders(opening.catalog, {"local": place.home, "shared": place.shared_home})
 
 
 def _sizes_below(folder: Path, without: tuple[str, ...]) -> Iterator[int]:

@@ -35,11 +35,11 @@ from agent.errors import SourceError
 from agent.model import Failure, Kind, Reading, Sample, Series, Value
 from agent.product.database.errors import DeadlinePassed, map_database_error
 from agent.product.database.gate import Gate
-from agent.settings import Settings
 from agent.sources.base import clean_text, clean_url, once_each
-from agent.sources.governor import CostGovernor, governor_of
+from agent.sources.governor import CostGovernor
 from agent.sources.guardrails import tables as presence
 from agent.sources.guardrails.estimates import Estimates
+from agent.sources.opening import Opening
 from agent.sources.restricted import RestrictedStatements
 from agent.system.clock import monotonic_s
 
@@ -241,14 +241,15 @@ class Guardrails:
         return tuple((name, value) for name, value in known.items() if name in metric.attributes)
 
 
-def open_guardrails(
-    settings: Settings, catalog: Catalog, governor: CostGovernor | None = None, gate: Gate | None = None
-) -> Guardrails:
+def open_source(opening: Opening) -> Guardrails:
     """The guardrails of this configuration; where the database is and as whom is read for each connection."""
     from agent.product.database.connect import open_product_database
 
     return Guardrails(
-        catalog, lambda: open_product_database(settings), governor=governor or governor_of(settings, catalog), gate=gate
+        opening.catalog,
+        lambda: open_product_database(opening.settings),
+        governor=opening.governor,
+        gate=opening.gate,
     )
 
 

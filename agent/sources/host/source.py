@@ -18,12 +18,12 @@ from agent.catalog import Catalog
 from agent.catalog.reasons import DEADLINE, NOT_PRESENT
 from agent.errors import SourceError
 from agent.model import Failure, Reading, Sample, Series
-from agent.settings import Settings
 from agent.sources.base import once_each
 from agent.sources.host.container import limits
 from agent.sources.host.disks import WAIT_S, Disks, Found
 from agent.sources.host.hardware import cores, read_hardware
 from agent.sources.host.network import connections, traffic
+from agent.sources.opening import Opening
 from agent.system.clock import unix_s
 
 NAME = "host"
@@ -123,12 +123,12 @@ class Host:
         return [("host.files.open", int(opened), ()), ("host.files.max", int(limit), ())]
 
 
-def open_host(settings: Settings, catalog: Catalog) -> Host:
+def open_source(opening: Opening) -> Host:
     """The host source for the folders of this configuration."""
-    place = settings.instance
+    settings, place = opening.settings, opening.settings.instance
     folders = {"local-home": place.home, "shared-home": place.shared_home, "state": settings.agent.state_dir}
     writable = {"shared-home": settings.link_dir, "state": settings.agent.state_dir}
-    return Host(catalog, folders, writable=writable if settings.host.write_latency else None)
+    return Host(opening.catalog, folders, writable=writable if settings.host.write_latency else None)
 
 
 def _untagged(numbers: Mapping[str, int | float]) -> Found:

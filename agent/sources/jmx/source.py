@@ -15,14 +15,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 
-from agent.catalog import Catalog, JmxBinding, Merge, Metric
+from agent.catalog import Catalog, Merge, Metric
 from agent.catalog.reasons import AMBIGUOUS, CUT, JMX_REASONS, NOT_A_NUMBER, NOT_FINITE, NOT_PRESENT, OTHER, QUARANTINED
 from agent.errors import SourceError
 from agent.jmx import BeanQuery, JmxError, JmxSample, JmxValue, ReadFailure, Transport
 from agent.jmx.names import ObjectName, key_properties, matches_name, parse_object_name
 from agent.model import Failure, Kind, Reading, Sample, Series, Value
-from agent.settings import Settings
 from agent.sources.base import Quoted, clean_text, once_each, quoting
+from agent.sources.jmx.binding import JmxBinding
+from agent.sources.opening import Opening
 
 NAME = "jmx"
 REMEMBERED_BEANS = 20_000  # names whose entries are remembered; more means that names come and go, so start again
@@ -49,7 +50,9 @@ class Jmx:
     name = NAME
 
     def __init__(self, catalog: Catalog, open_transport: Callable[[tuple[BeanQuery, ...]], Transport]) -> None:
-        self._bound = [(metric, metric.jmx) for metric in catalog.of_source(NAME) if metric.jmx is not None]
+        self._bound = [
+            (metric, binding) for metric in catalog.of_source(NAME) if (binding := metric.bound(JmxBinding)) is not None
+        ]
         self._by_other_names = {metric.name for metric, binding in self._bound if binding.or_beans}
         self._open_transport = open_transport
         self._transport: Transport | None = None
@@ -154,7 +157,7 @@ class Jmx:
             known = self._wanted[bean] = tuple(
                 (binding.attribute, metric)
                 for metric, binding in self._bound
-                if bean in (binding.bean, *binding.or_beans) or _fits(binding, name)
+                if bean in binding.beans or _fits(binding, name)
             )
         return known
 
@@ -182,19 +185,19 @@ def bean_queries(bindings: list[JmxBinding]) -> tuple[BeanQuery, ...]:
     attributes: dict[str, dict[str, None]] = {}
     excluding: dict[str, dict[str, None]] = {}
     for binding in bindings:
-        for bean in (binding.bean, *binding.or_beans):
+        for bean in binding.beans:
             attributes.setdefault(bean, {})[binding.attribute] = None
             excluding.setdefault(bean, {}).update(dict.fromkeys(binding.excluding))
     return tuple(BeanQuery(bean, tuple(names), tuple(excluding[bean])) for bean, names in attributes.items())
 
 
-def open_jmx(settings: Settings, catalog: Catalog) -> Jmx:
+def open_source(opening: Opening) -> Jmx:
     """The JMX source of this configuration."""
     from agent.jmx.transport import open_transport
     from agent.sources.jmx.target import target_of
 
-    target = target_of(settings)
-    return Jmx(catalog, lambda queries: open_transport(target, queries))
+    target = target_of(opening.settings)
+    return Jmx(opening.catalog, lambda queries: open_transport(target, queries))
 
 
 def _parsed(bean: str) -> ObjectName | None:
@@ -207,7 +210,7 @@ def _parsed(bean: str) -> ObjectName | None:
 def _fits(binding: JmxBinding, name: ObjectName | None) -> bool:
     if name is None:
         return False
-    return any(matches_name(pattern, name) for pattern in (binding.bean, *binding.or_beans)) and not any(
+    return any(matches_name(pattern, name) for pattern in binding.beans) and not any(
         matches_name(pattern, name) for pattern in binding.excluding
     )
 

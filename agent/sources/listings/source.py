@@ -22,9 +22,9 @@ from agent.errors import SourceError
 from agent.model import ConsentLevel, Failure, Hour, Reading, Sample, Series, hour_of
 from agent.product.database.errors import DeadlinePassed, map_database_error
 from agent.product.database.gate import Gate
-from agent.settings import Settings
 from agent.sources.base import once_each
 from agent.sources.listings.unpack import Unreadable, unpack
+from agent.sources.opening import Opening
 from agent.sources.restricted import RestrictedStatements
 from agent.sources.row_series import APP_TAG, Found, Row, Tags, attributes_of, series_of, tags_of
 from agent.system.clock import utc_now
@@ -219,16 +219,18 @@ class Listing:
         return rows, None
 
 
-def open_listing(
-    name: str, settings: Settings, catalog: Catalog, level: Callable[[], ConsentLevel], gate: Gate | None = None
-) -> Listing:
-    """One listing source of this configuration; where the database is and as whom is read for each connection."""
+def open_source(opening: Opening) -> Listing:
+    """The listing `opening.name`; where the database is and as whom is read for each connection."""
     from agent.product.database.connect import open_product_database
 
-    def engine() -> Engine:
-        return open_product_database(settings)
-
-    return Listing(name, catalog, engine, level, gate=gate, hour_length_s=settings.hour.length_s)
+    return Listing(
+        opening.name,
+        opening.catalog,
+        lambda: open_product_database(opening.settings),
+        opening.level,
+        gate=opening.gate,
+        hour_length_s=opening.settings.hour.length_s,
+    )
 
 
 def _unpacked(query: SqlQuery, rows: list[Row]) -> list[Row]:

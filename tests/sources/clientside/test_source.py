@@ -22,7 +22,8 @@ from agent.consent import Pseudonyms, consented
 from agent.errors import SourceError
 from agent.model import Consent, ConsentLevel, Hour, Identity, InstanceId, NodeId, Outcome, Reading, SourceReport, Tick
 from agent.settings import AgentSettings, ClientsideSettings, InstanceSettings, ProductType, Settings
-from agent.sources.clientside import ClientSide, open_clientside
+from agent.sources.clientside.source import ClientSide
+from agent.sources.registry import open_source
 from agent.store import open_store
 from agent.store.ticks import TickWriter, ticks_of
 from tests.support.access_logs import PLANTED, jira_line, make_install
@@ -56,7 +57,9 @@ def settings_of(place: Path, **own: object) -> Settings:
 
 
 def source_of(place: Path, **own: object) -> ClientSide:
-    return open_clientside(settings_of(place, **own), CATALOG)
+    source = open_source("clientside", settings_of(place, **own), CATALOG)
+    assert isinstance(source, ClientSide)
+    return source
 
 
 def access_log(place: Path) -> Path:
@@ -324,7 +327,7 @@ def test_lines_of_a_real_tomcat_10(real_tomcat: WebServer, place: Path) -> None:
     """Tomcat 10 writes microseconds for %D: pages of 300 ms come out as 300 ms, 404s as 4xx, and every line is read."""
     settings = settings_of(place)
     own = ClientsideSettings(install=real_tomcat.base, smallest_group=5)
-    source = open_clientside(Settings(settings.instance, agent=settings.agent, clientside=own), CATALOG)
+    source = open_source("clientside", Settings(settings.instance, agent=settings.agent, clientside=own), CATALOG)
     real_tomcat.wait_for_lines(1)
     source.read(10)
     for _ in range(5):

@@ -57,7 +57,7 @@ def small(**statements: str) -> Catalog:
     metrics, queries = {}, {}
     for name, sql in statements.items():
         metric = replace(
-            jmx_metric(f"test.{name}", "x", "y", Kind.GAUGE), source="guardrails", jmx=None, sql=SqlBinding(name, "n")
+            jmx_metric(f"test.{name}", "x", "y", Kind.GAUGE), source="guardrails", bindings=(SqlBinding(name, "n"),)
         )
         metrics[metric.name] = metric
         queries[name] = SqlQuery(name, {"": sql}, "", "S", "", NullMeans.NOT_PRESENT)

@@ -14,7 +14,8 @@ import psutil
 from agent.model import Reading
 from agent.settings import AgentSettings, InstanceSettings, ProductType, Settings
 from agent.sources.host.disks import Disks
-from agent.sources.host.source import Host, open_host
+from agent.sources.host.source import Host
+from agent.sources.registry import open_source
 from tests.support.cloud import wait_until
 from tests.support.hung_mount import hung_mount
 from tests.support.mounts import remount_read_only, small_disk
@@ -201,7 +202,7 @@ def test_written_only_into_folders_of_the_agents_own(tmp_path: Path) -> None:
         folder.mkdir()
     settings = Settings(InstanceSettings(ProductType.JIRA, home, shared), agent=AgentSettings(state_dir=state))
     before = [folder.stat().st_mtime_ns for folder in (home, shared)]
-    reading = open_host(settings, catalog()).read(5)
+    reading = open_source("host", settings, catalog()).read(5)
     roles = {dict(s.series.tags)["role"] for s in reading.samples if s.series.metric == "host.disk.write_latency"}
     assert roles == {"local-home", "shared-home"}
     assert [folder.stat().st_mtime_ns for folder in (home, shared)] == before
