@@ -105,6 +105,11 @@ class RmiTransport:
         self._keep()
         return sample
 
+    def take_back(self) -> None:
+        """The last sample was not used: what it made this transport leave alone is asked for again."""
+        with self._lock:
+            self._reader.take_back()
+
     def due_s(self) -> float | None:
         """Return in how many seconds `tend` is wanted, None while nothing is connected."""
         return self._session.due_s()

@@ -33,7 +33,7 @@ class OncePerCluster:
         if turn is None or turn.role is Role.COUNTING:
             return self._whole.read(deadline_s)
         own = Reading(()) if self._own is None else self._own.read(deadline_s)
-        return Reading(own.samples, own.failures + self._elsewhere, own.epoch, own.costs_s)
+        return replace(own, failures=own.failures + self._elsewhere)
 
     def close(self) -> None:
         """Close both."""

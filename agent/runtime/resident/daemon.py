@@ -130,7 +130,7 @@ class CostKeeper:
     def save_if_due(self, now_s: float, now: datetime, *, stopping: bool = False) -> None:
         """Save when it is worth a write, and before the agent stops. Raises StoreError."""
         costs = self._governor.remember(now_s, now)
-        decisions = [(cost.query, cost.every_s, cost.absent, cost.estimated) for cost in costs]
+        decisions = [(cost.query, cost.every_s, cost.absent, cost.estimated, cost.lost) for cost in costs]
         fresh = (
             decisions == self._decisions and self._saved_s is not None and now_s < self._saved_s + SAVE_COSTS_EVERY_S
         )

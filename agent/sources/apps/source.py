@@ -6,7 +6,8 @@ Out:  the same series in both cases, so no app is told twice; `read_from` beside
       The name of an app that is not public arrives with the list and is kept under Extended only.
 A failure is said at each tick until the app manager answers again. After a refused login it is left alone until the
 file of the login changes or an hour passes, also across a restart: failed logins lock an account (CAPTCHA). After
-anything else the pause doubles from five minutes to an hour.
+anything else the pause doubles from five minutes to an hour. So this is learnt at once, also by a reading that comes
+too late to be accepted; that a list was read is not.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from agent.sources.apps.backoff import LoginBackoff, stamp_of
 from agent.sources.apps.binding import RestBinding
 from agent.sources.apps.upm import AppList, AppManager, Login, read_apps
 from agent.sources.base import once_each
+from agent.sources.governor import CostGovernor
 from agent.sources.opening import Opening
 from agent.sources.row_series import series_of
 from agent.system.clock import monotonic_s, utc_now
@@ -49,6 +51,7 @@ class InstalledApps:
         database: Source | None = None,
         *,
         hour_length_s: int = 3600,
+        tick_s: float = 0.0,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
         self._catalog = catalog
@@ -59,29 +62,39 @@ class InstalledApps:
         self._database = database
         self._hour_length_s = hour_length_s
         self._now = now
-        self._told: Hour | None = None
-        self._replaced: Hour | None = None
+        # What accepted readings taught: the hour the app manager's list is good for; the hour in which the database
+        # stood in for it, and why.
+        self._listed_in: Hour | None = None
+        self._replaced_in: Hour | None = None
         self._failed: SourceError | None = None
+        self._lost = CostGovernor(tick_s=tick_s)
 
     def read(self, deadline_s: float) -> Reading:
         """The apps at the first tick of an hour; not-due at the others. Raises SourceError when nobody tells them."""
         if deadline_s <= 0:
             raise SourceError(DEADLINE, "The apps were not read.", why="No time was left in this tick.")
         window = hour_of(self._now(), self._hour_length_s)
-        if self._told == window:
+        if self._listed_in == window or self._lost.wait_s(NAME, monotonic_s()) > 0:
             return Reading((), tuple(Failure(metric.name, NOT_DUE) for metric in self._metrics))
-        ends = monotonic_s() + deadline_s
-        if self._failed is None or self._replaced != window:
+        began_s = monotonic_s()
+        ends_s = began_s + deadline_s
+        failed = self._failed
+        if failed is None or self._replaced_in != window:
             try:
                 listed = self._ask(deadline_s * (SHARE if self._database is not None else 0.9))
             except SourceError as error:
-                self._failed = error
+                failed = error
             else:
-                self._told, self._failed = window, None
-                return self._reading(listed)
+                self._lost.note(NAME, began_s, monotonic_s() - began_s, accepted=False)
+                return replace(self._reading(listed), commit=lambda: self._listed(window))
         if self._database is None:
-            raise self._failed
-        return self._instead(self._database, self._failed, ends - monotonic_s(), window)
+            raise failed
+        return self._instead(self._database, failed, ends_s - monotonic_s(), window)
+
+    def _listed(self, window: Hour) -> None:
+        """The app manager's list was accepted: it is good for the hour."""
+        self._listed_in, self._failed = window, None
+        self._lost.forget((NAME,))
 
     def close(self) -> None:
         """Let go of the database's connection; nothing stays open to the app manager."""
@@ -151,7 +164,11 @@ class InstalledApps:
         except SourceError as second:
             why = f"{error.why} The database, read in its place: {second.what}".strip()
             raise SourceError(error.reason, error.what, why=why, do=error.do) from None
-        self._replaced = window
+
+        def commit() -> None:
+            reading.commit()
+            self._replaced_in, self._failed = window, error
+
         counts = {metric.name for metric in self._metrics if metric.sql is not None and metric.sql.count}
         samples = tuple(
             replace(sample, attributes=((READ_FROM, DATABASE),)) if sample.series.metric in counts else sample
@@ -160,7 +177,7 @@ class InstalledApps:
         only_rest = {metric.name for metric in self._metrics if metric.sql is None}
         failures = [failure for failure in reading.failures if failure.metric not in only_rest]
         failures += [_failure(name, error) for name in sorted(only_rest)]
-        return replace(reading, samples=samples, failures=once_each(failures))
+        return replace(reading, samples=samples, failures=once_each(failures), commit=commit)
 
 
 def _failure(metric: str, error: SourceError, before: str = "") -> Failure:
@@ -187,6 +204,7 @@ def open_source(opening: Opening) -> Source:
         opening.level,
         database,
         hour_length_s=settings.hour.length_s,
+        tick_s=settings.sampling.interval_s,
     )
 
 

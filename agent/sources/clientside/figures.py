@@ -101,6 +101,15 @@ class Requests:
                 group.told, group.waiting = told, waiting
             figures.answered, figures.errors = answered, errors
 
+    def cells(self) -> dict[str, list[int]]:
+        """A copy of the durations that wait, which are in no `dump()`."""
+        return {name: figures.cells[:] for name, figures in self._classes.items()}
+
+    def put_back(self, cells: Mapping[str, list[int]]) -> None:
+        """Go on from an earlier `cells()`."""
+        for name, figures in self._classes.items():
+            figures.cells = cells[name][:]
+
     def count(self, rows: Iterable[Row], order: tuple[int, int, int], unit_us: int | None) -> None:
         """Add the requests of some lines; `order` is where path, status and duration stand in a row."""
         at_path, at_status, at_duration = order

@@ -2,7 +2,9 @@
 
 In:   Tomcat's access log (its `server.xml` tells where and in which form) and, beside Jira, the Apdex log.
 Out:  a Reading with counters and its own checkpoint. The counters live in the checkpoint, which is stored in one
-      transaction with the tick: after a crash both go back together, so no request is counted twice or lost.
+      transaction with the tick: after a crash both go back together, so no request is counted twice or lost. After a
+      reading that was not accepted they go back too, to where the last accepted one left them, and the same lines are
+      read again.
       Each log that cannot be read costs only its own metrics; when none can be read, SourceError says why.
 """
 
@@ -11,6 +13,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from agent.catalog import Catalog
@@ -52,6 +55,14 @@ def _unknown(reader: LineReader) -> dict[str, str]:
     return unknown
 
 
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Where a log stood before a reading: its `dump()`, and the durations that are in none."""
+
+    document: dict[str, object]
+    cells: Mapping[str, list[int]] = field(default_factory=dict)
+
+
 class AccessLog:
     """Tomcat's access log: what `server.xml` says is read again when that file or Tomcat's jar changed."""
 
@@ -85,6 +96,16 @@ class AccessLog:
         follower = self._follower.dump() if self._follower is not None else self._saved
         numbers = {key: [group.told, group.waiting] for key, group in self._numbers.items()}
         return {"requests": self._requests.dump(), "numbers": numbers, "follower": follower}
+
+    def mark(self) -> Mark:
+        """To go back to."""
+        return Mark(self.dump(), self._requests.cells())
+
+    def go_back(self, mark: Mark) -> None:
+        """As if nothing had been read since."""
+        self.load(mark.document)
+        self._requests.put_back(mark.cells)
+        self._follower = None  # the next read makes another and begins it at the position just loaded
 
     def read(self, ends_s: float, *, stale: bool) -> tuple[list[Found], list[Failure]]:
         """What may be told, and what is missing; raises SourceError or OSError."""
@@ -138,6 +159,7 @@ class ApdexLog:
 
     def __init__(self, home: Path, smallest: int) -> None:
         self.folder = home / apdex.FOLDER
+        self._smallest = smallest
         self._apdex = apdex.Apdex(smallest)
         self._known: set[str] = set()
         self._follower = Follower(self.folder, apdex.accepts)
@@ -151,6 +173,15 @@ class ApdexLog:
     def dump(self) -> dict[str, object]:
         """Counters and position as plain values."""
         return {"pages": self._apdex.dump(), "known": sorted(self._known), "follower": self._follower.dump()}
+
+    def mark(self) -> Mark:
+        """To go back to."""
+        return Mark(self.dump())
+
+    def go_back(self, mark: Mark) -> None:
+        """As if nothing had been read since."""
+        self._apdex = apdex.Apdex(self._smallest)  # a page that came meanwhile goes too
+        self.load(mark.document)
 
     def read(self, ends_s: float, *, stale: bool) -> tuple[list[Found], list[Failure]]:
         """What may be told, and what is missing; raises OSError."""
@@ -185,6 +216,8 @@ class ClientSide:
         self._clock = clock
         self._epoch = ""
         self._seen_s = 0.0
+        # Where the logs stood before the last reading, as long as that one is not accepted.
+        self._before: dict[str, Mark] = {}
 
     def read(self, deadline_s: float) -> Reading:
         """What was written to the logs since the last read, as counters that go on; raises SourceError when neither
@@ -192,6 +225,9 @@ class ClientSide:
         ends_s = monotonic_s() + deadline_s * SHARE_OF_DEADLINE
         if not self._epoch:
             self._resume()
+        for part, mark in self._before.items():
+            self._logs[part].go_back(mark)
+        self._before = {part: log.mark() for part, log in self._logs.items()}
         now_s = self._clock()
         stale = bool(self._seen_s) and now_s - self._seen_s > STALE_S
         found: list[Found] = []
@@ -210,10 +246,13 @@ class ClientSide:
             failures += missing
         if errors and len(errors) == len(self._logs):
             raise errors[-1]
-        self._seen_s = now_s
         samples = tuple(Sample(Series(NAME, metric, tags), value) for metric, value, tags in found)
         failures += self._missing(samples, failures)
-        return Reading(samples, once_each(failures), epoch=self._epoch, checkpoint=self._dump())
+
+        def commit() -> None:
+            self._before, self._seen_s = {}, now_s
+
+        return Reading(samples, once_each(failures), epoch=self._epoch, checkpoint=self._dump(now_s), commit=commit)
 
     def close(self) -> None:
         """Nothing is held open between two reads."""
@@ -230,9 +269,9 @@ class ClientSide:
                 continue
             yield Failure(name, TOO_FEW if name in read and metric.kind is Kind.GAUGE else NOT_PRESENT)
 
-    def _dump(self) -> str:
+    def _dump(self, seen_s: float) -> str:
         logs = {part: log.dump() for part, log in self._logs.items()}
-        document = {"format": FORMAT, "epoch": self._epoch, "seen": self._seen_s, "logs": logs}
+        document = {"format": FORMAT, "epoch": self._epoch, "seen": seen_s, "logs": logs}
         return json.dumps(document, separators=(",", ":"))
 
     def _resume(self) -> None:

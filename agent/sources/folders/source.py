@@ -38,6 +38,7 @@ class Folders:
         catalog: Catalog,
         homes: Mapping[str, Path],
         *,
+        tick_s: float = 0.0,
         clock: Callable[[], float] = monotonic_s,
         now_s: Callable[[], float] = unix_s,
     ) -> None:
@@ -49,7 +50,9 @@ class Folders:
         self._homes = dict(homes)
         self._clock = clock
         self._now_s = now_s
-        self._governor = CostGovernor(costs={metric.name: "hourly" for metric, _ in self._bound}, least_s=_LEAST_S)
+        self._governor = CostGovernor(
+            tick_s=tick_s, costs={metric.name: "hourly" for metric, _ in self._bound}, least_s=_LEAST_S
+        )
 
     def read(self, deadline_s: float) -> Reading:
         """What is due of the catalog's folders; what is not there or was not due as a failure."""
@@ -58,14 +61,16 @@ class Folders:
         ends_s = self._clock() + deadline_s
         samples: list[Sample] = []
         failures: list[Failure] = []
+        measured: list[str] = []
         for metric, binding in self._bound:
             began_s = self._clock()
             wait_s = self._governor.wait_s(metric.name, began_s)
             last = self._governor.last(metric.name)
             if wait_s > 0:
-                reason = last.absent if last is not None and last.absent else NOT_DUE
+                reason = last.absent if last is not None and last.absent and not last.lost else NOT_DUE
                 failures.append(Failure(metric.name, reason, f"due in {wait_s:.0f} s"))
                 continue
+            measured.append(metric.name)
             try:
                 value = self._measure(binding, ends_s)
             except PermissionError:
@@ -78,12 +83,12 @@ class Folders:
                 reason = NOT_PRESENT
             if value is None:
                 absent = "" if reason == DEADLINE else reason
-                self._governor.note(metric.name, began_s, self._clock() - began_s, absent)
+                self._governor.note(metric.name, began_s, self._clock() - began_s, absent, accepted=False)
                 failures.append(Failure(metric.name, reason))
                 continue
-            self._governor.note(metric.name, began_s, self._clock() - began_s)
+            self._governor.note(metric.name, began_s, self._clock() - began_s, accepted=False)
             samples.append(Sample(Series(NAME, metric.name), value, self._attributes(metric)))
-        return Reading(tuple(samples), once_each(failures))
+        return Reading(tuple(samples), once_each(failures), commit=lambda: self._governor.accept(measured))
 
     def close(self) -> None:
         """Nothing is held open."""
@@ -125,7 +130,8 @@ class _TooLong(Exception):
 def open_source(opening: Opening) -> Folders:
     """The folders of this instance."""
     place = opening.settings.instance
-    return Folders(opening.catalog, {"local": place.home, "shared": place.shared_home})
+    homes = {"local": place.home, "shared": place.shared_home}
+    return Folders(opening.catalog, homes, tick_s=opening.settings.sampling.interval_s)
 
 
 def _sizes_below(folder: Path, without: tuple[str, ...]) -> Iterator[int]:

@@ -83,7 +83,7 @@ class Guardrails:
         self._gate = gate or Gate()
         self._governor = governor or CostGovernor()
         self._clock = clock
-        self._estimates = Estimates(catalog.estimates, clock)
+        self._estimates = Estimates(catalog.estimates, clock, self._governor.tick_s)
         self._restricted = RestrictedStatements()
 
     def read(self, deadline_s: float) -> Reading:
@@ -93,14 +93,16 @@ class Guardrails:
         samples: list[Sample] = []
         failures: list[Failure] = []
         waiting = self._jobs(failures)
+        asked = [job.query.name for job in waiting]
         due = [job.query.name for job in waiting if job.missed is None]
         if not waiting:
             return Reading((), once_each(failures))
+        restricted = self._restricted.copy()
         try:
             with self._gate.connected(deadline_s, self._open_engine) as connection:
                 waiting = self._present(connection, waiting, failures)
                 while waiting:
-                    self._work(connection, waiting[0], end_s, samples, failures)
+                    self._work(connection, waiting[0], end_s, restricted, samples, failures)
                     waiting.pop(0)
         except (SQLAlchemyError, DeadlinePassed, SourceError) as error:
             # Never was or is no more: nothing further can be asked, but what came before still counts.
@@ -111,7 +113,13 @@ class Guardrails:
             failures += [failed for job in waiting for failed in self._all(job.query, lost.reason, lost.why)]
         runs = {name: run for name in due if (run := self._governor.last(name)) is not None}
         costs_s = {name: run.took_s for name, run in runs.items() if run.began_s >= began_s}
-        return Reading(tuple(samples), once_each(failures), costs_s=costs_s)
+
+        def commit() -> None:
+            self._governor.accept(due)
+            self._estimates.accept(asked)
+            self._restricted = restricted
+
+        return Reading(tuple(samples), once_each(failures), costs_s=costs_s, commit=commit)
 
     def close(self) -> None:
         """Forget the engine; the next read makes another."""
@@ -125,11 +133,11 @@ class Guardrails:
             query, last, wait_s = self._queries[name], self._governor.last(name), self._governor.wait_s(name, now_s)
             if wait_s <= 0:
                 jobs.append(_Job(query, 0.0 if last is None else last.took_s))
-            elif last is not None and last.absent:
+            elif last is not None and last.absent and not last.lost:
                 failures += self._all(query, last.absent, f"asked again in {wait_s:.0f} s")
             elif last is not None:
                 missed = NOT_DUE, f"its last run took {last.took_s:.2f} s; due in {wait_s:.0f} s"
-                if self._governor.estimated(name) and (query.estimate or query.planned):
+                if self._stands_in(name, missed) and (query.estimate or query.planned):
                     jobs.append(_Job(query, 0.0, missed))
                 else:
                     failures += self._all(query, *missed)
@@ -152,7 +160,7 @@ class Guardrails:
         for job in jobs:
             absent = sorted(tables.get(job.query.name, frozenset()) & missing)
             if absent:
-                self._governor.note(job.query.name, self._clock(), 0.0, NOT_PRESENT)
+                self._governor.note(job.query.name, self._clock(), 0.0, NOT_PRESENT, accepted=False)
                 failures += self._all(job.query, NOT_PRESENT, f"there is no table {absent[0]}")
             else:
                 kept.append(job)
@@ -162,27 +170,38 @@ class Guardrails:
         return [Failure(metric.name, reason, detail) for metric in self._metrics[query.name]]
 
     def _work(
-        self, connection: Connection, job: _Job, end_s: float, samples: list[Sample], failures: list[Failure]
+        self,
+        connection: Connection,
+        job: _Job,
+        end_s: float,
+        restricted: RestrictedStatements,
+        samples: list[Sample],
+        failures: list[Failure],
     ) -> None:
         """Run the query when it fits into the time left; what it did not give, its estimate may give."""
         missed = job.missed
         if missed is None:
             if end_s - self._clock() >= max(LEAST_S, job.takes_s):
-                missed = self._ask(connection, job.query, samples, failures)
+                missed = self._ask(connection, job.query, restricted, samples, failures)
             else:
                 missed = DEADLINE, f"its last run took {job.takes_s:.2f} s; that was not left"
         if missed is not None:
             failures += self._estimate(connection, job.query, missed, end_s, samples)
 
     def _ask(
-        self, connection: Connection, query: SqlQuery, samples: list[Sample], failures: list[Failure]
+        self,
+        connection: Connection,
+        query: SqlQuery,
+        restricted: RestrictedStatements,
+        samples: list[Sample],
+        failures: list[Failure],
     ) -> tuple[str, str] | None:
-        """Run one query in a transaction of its own and learn its cost; a reason and its detail when it gave nothing.
+        """Run one query in a transaction of its own and note its cost; a reason and its detail when it gave nothing.
 
         Raises when the connection is lost.
         """
         dialect = DIALECTS.get(connection.dialect.name, connection.dialect.name)
-        sql = self._restricted.text(query, dialect)
+        sql = restricted.text(query, dialect)
         if sql is None:
             return NOT_SUPPORTED, dialect
         began_s = self._clock()
@@ -193,15 +212,16 @@ class Guardrails:
         except (SQLAlchemyError, DeadlinePassed) as error:
             failed = map_database_error(error)
             took_s = self._clock() - began_s
-            if self._restricted.asks_again(query, dialect, failed):
-                return self._ask(connection, query, samples, failures)
-            failed = self._restricted.told(query, failed)
+            if restricted.asks_again(query, dialect, failed):
+                return self._ask(connection, query, restricted, samples, failures)
+            failed = restricted.to_report(query, failed)
             absent = failed.reason if failed.reason in (NOT_PRESENT, PERMISSION_DENIED) else ""
-            self._governor.note(query.name, began_s, took_s, absent, timed_out=failed.reason == TIMEOUT)
+            timed_out = failed.reason == TIMEOUT
+            self._governor.note(query.name, began_s, took_s, absent, timed_out=timed_out, accepted=False)
             if connection.closed or connection.invalidated or isinstance(error, DeadlinePassed):
                 raise
             return failed.reason, failed.why
-        self._governor.note(query.name, began_s, self._clock() - began_s)
+        self._governor.note(query.name, began_s, self._clock() - began_s, accepted=False)
         found = {str(column).lower(): value for column, value in (row or {}).items()}
         for metric in self._metrics[query.name]:
             answer = _sample(metric, query, found, self._attributes(metric, query, {"method": EXACT}))
@@ -217,7 +237,7 @@ class Guardrails:
         """The database's own idea of the rows, for the metrics that can use it; the others miss what they missed."""
         failures = self._all(query, *missed)
         left_s = end_s - self._clock()
-        if not self._governor.estimated(query.name) or not self._estimates.due(query) or left_s < LEAST_S:
+        if not self._stands_in(query.name, missed) or not self._estimates.due(query) or left_s < LEAST_S:
             return failures
         dialect = DIALECTS.get(connection.dialect.name, connection.dialect.name)
         guesses = self._estimates.ask(connection, dialect, query)
@@ -234,6 +254,12 @@ class Guardrails:
             series = Series(NAME, metric.name)
             samples.append(Sample(series, round(guess.rows), self._attributes(metric, query, facts)))
         return failures
+
+    def _stands_in(self, query: str, missed: tuple[str, str]) -> bool:
+        """Whether an estimate is wanted: the count is too rare, was ended, or its last value came too late to count."""
+        last = self._governor.last(query)
+        waits = missed[0] in (NOT_DUE, DEADLINE)
+        return self._governor.estimated(query) or (waits and last is not None and last.lost > 0 and not last.absent)
 
     def _attributes(self, metric: Metric, query: SqlQuery, facts: Mapping[str, Value]) -> tuple[tuple[str, Value], ...]:
         """What the catalog lists for this metric, of how and how often it is counted."""

@@ -1,6 +1,7 @@
 """Host metrics: load and make of the machine, sizes of folders, never a name of host, user, interface or path.
 
-In:   psutil, /proc, /sys. Shares of processor time are over the time since the last read (the first: since open).
+In:   psutil, /proc, /sys. Shares of processor time are over the time since the last accepted read (the first: since
+      open), so that none goes uncounted when a reading comes too late.
 Out:  Samples in the catalog's units; a folder that is not there or a figure the kernel lacks is "not-present", a file
       system that does not answer is "hung" and costs its own figures only.
 """
@@ -49,7 +50,7 @@ class Host:
         self._hardware: Found = [(name, text, ()) for name, text in read_hardware().items() if text]
         self._wanted = frozenset(metric.name for metric in catalog.of_source(NAME))
         self._file_counts = file_counts
-        self._before = psutil.cpu_times()
+        self._before = self._latest = psutil.cpu_times()
 
     def read(self, deadline_s: float) -> Reading:
         """All host metrics of the catalog; each group that fails costs only its own metrics."""
@@ -57,6 +58,7 @@ class Host:
             raise SourceError(DEADLINE, "The machine was not read.", why="No time was left in this tick.")
         samples: list[Sample] = []
         failures: list[Failure] = []
+        self._latest = self._before
         for prefix, read in self._groups():
             try:
                 found = read()
@@ -70,7 +72,12 @@ class Host:
         failures += [failure for failure in missing if failure.metric in self._wanted]
         known = {sample.series.metric for sample in samples} | {failure.metric for failure in failures}
         failures += [Failure(name, NOT_PRESENT) for name in sorted(self._wanted - known)]
-        return Reading(tuple(samples), once_each(failures), epoch=str(int(psutil.boot_time())))
+
+        def commit() -> None:
+            self._before = self._latest
+            self._disks.accept()
+
+        return Reading(tuple(samples), once_each(failures), epoch=str(int(psutil.boot_time())), commit=commit)
 
     def _samples(self, found: Found) -> list[Sample]:
         return [
@@ -109,7 +116,7 @@ class Host:
             count.append(("host.cpu.cores", own, ()))
         if total <= 0:
             return count
-        self._before = now
+        self._latest = now
         waiting = spent.get("iowait", 0.0)
         shares = {
             "used": total - spent["idle"] - waiting,

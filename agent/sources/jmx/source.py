@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from agent.catalog import Catalog, Merge, Metric
@@ -56,6 +56,7 @@ class Jmx:
         self._by_other_names = {metric.name for metric, binding in self._bound if binding.or_beans}
         self._open_transport = open_transport
         self._transport: Transport | None = None
+        self._unaccepted = False
         self._matches: dict[str, tuple[Match, ...]] = {}
         self._wanted: dict[str, tuple[tuple[str, Metric], ...]] = {}
 
@@ -64,11 +65,20 @@ class Jmx:
         try:
             if self._transport is None:
                 self._transport = self._open_transport(bean_queries([binding for _, binding in self._bound]))
+            if self._unaccepted:
+                self._transport.take_back()
+            # A read that fails gives nothing that could be lost: what it learnt of beans that hang stays, or they
+            # would spoil the next one too.
+            self._unaccepted = False
             answer = self._transport.sample(deadline_s)
         except JmxError as error:
             reason = error.code if error.code in JMX_REASONS else OTHER
             raise _unquoted(error, reason) from None
-        return self._reading(answer)
+        self._unaccepted = True
+        return replace(self._reading(answer), commit=self._accept)
+
+    def _accept(self) -> None:
+        self._unaccepted = False
 
     def close(self) -> None:
         """Close the transport; the next read opens it again."""

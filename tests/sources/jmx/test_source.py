@@ -26,6 +26,9 @@ class Canned:
             raise self.answer
         return self.answer
 
+    def take_back(self) -> None:
+        pass
+
     def close(self) -> None:
         pass
 
