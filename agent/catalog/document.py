@@ -100,7 +100,7 @@ def _product(title: str, catalog: Catalog, metrics: Iterable[Metric]) -> Iterato
 
 def _row(metric: Metric, catalog: Catalog) -> str:
     tags = "; ".join(f"{name}: {rule.basic}, {rule.extended}" for name, rule in metric.tags.items())
-    what = f"{metric.description} [source]({metric.reference})"
+    what = f"{metric.description} {_reference(metric.reference)}"
     if metric.versions:
         what += f" ({metric.versions})"
     cells = (
@@ -113,6 +113,11 @@ def _row(metric: Metric, catalog: Catalog) -> str:
         tags or "none",
     )
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def _reference(text: str) -> str:
+    """A page as a link, what was observed as words."""
+    return f"[source]({text})" if text.startswith("https://") else f"({text})"
 
 
 def _places(metric: Metric, catalog: Catalog) -> Iterator[str]:

@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import text
 
 from agent.errors import SourceError
-from agent.product.database import errors as database_errors
 from agent.product.database.engine import open_engine
+from agent.product.database.errors import database_errors
 from agent.product.database.jdbc import DatabaseAddress
 from agent.product.model import DatabaseAccess
 from agent.settings import Dialect, Secret

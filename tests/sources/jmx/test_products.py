@@ -15,7 +15,7 @@ from tests.support.jvm_beans import running_jvm
 from tests.support.product_databases import PRODUCTS
 from tests.support.sources import bindings_of, jmx_source
 
-SOURCE = Path(__file__).parent / "data" / "PlantedBeans.java"
+SOURCE = Path(__file__).parents[1] / "data" / "PlantedBeans.java"
 # Must never be read: families that grow without bound, alerts whose names are people's words, other apps' beans.
 FORBIDDEN = (
     "com.atlassian.confluence:type=metrics,category00=confluence,category01=logging,name=planted",

@@ -275,7 +275,7 @@ def test_jira_on_mariadb(mariadb: MariaDbServer) -> None:
         " property_key varchar(255), propertytype bigint)",
         "create table propertystring (id bigint, propertyvalue text)",
     )
-    planted = Path(__file__).parents[1] / "support" / "jira_apps.sql"
+    planted = Path(__file__).parents[2] / "support" / "jira_apps.sql"
     statements = [line for line in planted.read_text().splitlines() if line.startswith("insert")]
     open_engine = mariadb_engine(mariadb, "jira_apps", *tables, *statements)
     for source, metric, count in (("apps", "app.installed", 5), ("flags", "feature_flag.site", 2)):
