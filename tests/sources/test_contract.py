@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 from agent.catalog.reasons import REASONS
 from agent.errors import SourceError
 from agent.jmx import TransportName
-from agent.model import Kind, Source
+from agent.model import Kind, Reading, Series, Source
 from agent.settings import InstanceSettings, ProductType, Settings
 from agent.sources.folders.source import Folders
 from agent.sources.host.source import Host
@@ -23,8 +23,9 @@ from tests.support.homes import write_home
 from tests.support.jira_database import fill_sqlite
 from tests.support.jvm_beans import Jvm, free_port
 from tests.support.listings import jira_sqlite, listing
-from tests.support.sources import catalog, clientside_source, guardrails_source, jmx_source, sqlite_engine
+from tests.support.sources import accepted, catalog, clientside_source, guardrails_source, jmx_source, sqlite_engine
 
+TICK_S = 120.0
 LISTINGS = ("apps", "flags", "links", "nodes")
 KINDS = ("host", "folders", "home", "jmx", "jmxquery", "guardrails", "clientside", *LISTINGS)
 
@@ -48,11 +49,11 @@ def home_source(home: Path) -> Source:
 def source(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Source]:
     makers: dict[str, Callable[[], Source]] = {
         "host": lambda: Host(catalog(), {"state": tmp_path}),
-        "folders": lambda: Folders(catalog(), homes(tmp_path)),
+        "folders": lambda: Folders(catalog(), homes(tmp_path), tick_s=TICK_S),
         "home": lambda: home_source(write_home(tmp_path)),
         "jmx": lambda: jmx_source(request.getfixturevalue("jvm").port),
         "jmxquery": lambda: jmx_source(request.getfixturevalue("jvm").port, transport=TransportName.JMXQUERY),
-        "guardrails": lambda: guardrails_source(fill_sqlite(tmp_path / "jira.db")),
+        "guardrails": lambda: guardrails_source(fill_sqlite(tmp_path / "jira.db"), TICK_S),
         "clientside": lambda: clientside_source(make_install(tmp_path / "install").parent),
         **{name: lister(name, filled(tmp_path / "jira.db")) for name in LISTINGS},
     }
@@ -103,7 +104,33 @@ def test_reads_again_after_close(source: Source) -> None:
     assert source.read(30).samples
     source.close()
     source.close()
-    assert source.read(30).samples or source.name in ("guardrails", "folders", *LISTINGS)
+    assert source.read(30).samples
+
+
+def test_a_reading_that_was_not_accepted_was_not_read(source: Source) -> None:
+    """Thrown away whole, twice: the next reading has every metric and every failure that the first one had."""
+
+    def said(reading: Reading) -> tuple[set[Series], set[tuple[str, str]]]:
+        return (
+            {sample.series for sample in reading.samples},
+            {(failure.metric, failure.reason) for failure in reading.failures},
+        )
+
+    lost, again, taken = source.read(30), source.read(30), accepted(source)
+    assert said(lost) == said(again) == said(taken)
+
+
+def test_an_accepted_reading_is_learnt_from(source: Source) -> None:
+    """What is read once an hour, or at most for a share of the time, is not due in the same moment again."""
+    first = accepted(source)
+    if source.name in ("folders", *LISTINGS):
+        assert not source.read(30).samples
+        assert {failure.reason for failure in source.read(30).failures} <= {"not-due", "not-present"}
+    elif source.name == "clientside":
+        assert first.checkpoint
+        assert source.read(30).epoch == first.epoch
+    elif source.name != "guardrails":  # its share of time is a few milliseconds here
+        assert source.read(30).samples
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -28,7 +28,7 @@ from tests.support.homes import write_home
 from tests.support.jvm_beans import running_jvm
 from tests.support.listings import START, jira_sqlite
 from tests.support.product_homes import write_product_home
-from tests.support.sources import bindings_of, jmx_source, sqlite_engine
+from tests.support.sources import accepted, bindings_of, jmx_source, sqlite_engine
 
 BEANS = Path(__file__).parents[1] / "sources" / "data" / "PlantedBeans.java"
 LISTINGS = ("apps", "flags", "links", "nodes")
@@ -61,7 +61,7 @@ def readings(product: str, folder: Path) -> list[tuple[str, Reading]]:
     for name in LISTINGS:
         if catalog.of_source(name):
             source = Listing(name, catalog, lambda: sqlite_engine(path), _extended, now=lambda: START)
-            found.append((name, source.read(60)))
+            found.append((name, accepted(source)))
     found.append(("apps", _app_manager(catalog, folder)))
     return found
 
@@ -90,7 +90,7 @@ def _beans(product: str, catalog: Catalog, folder: Path) -> Reading:
     with running_jvm(BEANS, str(planted)) as jvm:
         source = jmx_source(jvm.port, catalog)
         try:
-            return source.read(60)
+            return accepted(source)
         finally:
             source.close()
 
@@ -146,12 +146,12 @@ def _logs(product: str, catalog: Catalog, folder: Path) -> Reading:
     )
     source = open_source("clientside", settings, catalog)
     for _ in range(2):  # a page is told as 0 first
-        source.read(30)
+        accepted(source)
         with open(log, "ab") as stream:
             stream.write(b"".join(jira_line(number) for number in range(50)))
         with open(apdex, "ab") as stream:
             stream.write(lines.encode())
-    return source.read(30)
+    return accepted(source)
 
 
 def _folders(catalog: Catalog, folder: Path) -> Reading:

@@ -10,12 +10,13 @@ from agent.catalog import Catalog, Metric, load_catalog
 from agent.catalog.model import DataType
 from agent.jmx import BeanQuery, Target, Transport, TransportName
 from agent.jmx.transport import open_transport
-from agent.model import Category, ConsentLevel, EntryType, Kind
+from agent.model import Category, ConsentLevel, EntryType, Kind, Reading, Source
 from agent.product.database.engine import open_engine
 from agent.product.database.jdbc import DatabaseAddress
 from agent.product.model import DatabaseAccess
 from agent.settings import AgentSettings, ClientsideSettings, Dialect, InstanceSettings, ProductType, Secret, Settings
 from agent.sources.clientside.source import ClientSide
+from agent.sources.governor import CostGovernor
 from agent.sources.guardrails.source import Guardrails
 from agent.sources.jmx.binding import JmxBinding
 from agent.sources.jmx.source import Jmx
@@ -24,6 +25,13 @@ from tests.support.mariadb import MariaDbServer
 from tests.support.postgres import PostgresServer
 
 READER_PASSWORD = "reads-only"  # of a server that lives for one test session on the loopback
+
+
+def accepted(source: Source, deadline_s: float = 30.0) -> Reading:
+    """A reading that its tick accepted, so that what it learnt counts."""
+    reading = source.read(deadline_s)
+    reading.commit()
+    return reading
 
 
 def catalog() -> Catalog:
@@ -70,9 +78,9 @@ def mariadb_engine(server: MariaDbServer, database: str, timeout_s: float = 10.0
     return open_engine(DatabaseAccess(address, "reader", Secret(READER_PASSWORD)), timeout_s)
 
 
-def guardrails_source(path: Path) -> Guardrails:
+def guardrails_source(path: Path, tick_s: float = 0.0) -> Guardrails:
     """The guardrails on a SQLite file."""
-    return Guardrails(catalog(), lambda: sqlite_engine(path))
+    return Guardrails(catalog(), lambda: sqlite_engine(path), governor=CostGovernor(tick_s=tick_s))
 
 
 def clientside_source(place: Path) -> ClientSide:

@@ -18,7 +18,7 @@ from tests.support.listings import LINK, START, change, jira_postgres, jira_sqli
 from tests.support.mariadb import MariaDbServer, mariadb
 from tests.support.mariadb_engine import mariadb_engine
 from tests.support.postgres import PostgresServer
-from tests.support.sources import catalog, postgres_engine, sqlite_engine
+from tests.support.sources import accepted, catalog, postgres_engine, sqlite_engine
 
 __all__ = ["mariadb"]
 REST_ONLY = {"instance.sen": "not-due"}  # only the app manager knows it
@@ -121,10 +121,10 @@ def test_consent_is_asked_at_each_read(tmp_path: Path) -> None:
     now = [START]
     levels = [ConsentLevel.EXTENDED]
     source = Listing("apps", catalog(), lambda: sqlite_engine(path), lambda: levels[0], now=lambda: now[0])
-    assert "Planted" in repr(source.read(30))
+    assert "Planted" in repr(accepted(source))
     levels[0] = ConsentLevel.BASIC
     now[0] += timedelta(hours=1)
-    assert "Planted" not in repr(source.read(30))
+    assert "Planted" not in repr(accepted(source))
 
 
 def test_once_an_hour(tmp_path: Path) -> None:
@@ -135,10 +135,10 @@ def test_once_an_hour(tmp_path: Path) -> None:
     nodes = listing("nodes", lambda: sqlite_engine(path), now=lambda: now[0])
     for minutes, due in ((0, True), (2, False), (58, False), (59, False), (60, True), (62, False), (119.9, True)):
         now[0] = START + timedelta(minutes=minutes)
-        reading = apps.read(30)
+        reading = accepted(apps)
         assert bool(reading.samples) is due, minutes
         assert due or set(reasons(reading).values()) == {"not-due"}
-        assert nodes.read(30).samples
+        assert accepted(nodes).samples
 
 
 def test_more_rows_than_allowed_are_cut_and_said(tmp_path: Path) -> None:
@@ -163,7 +163,7 @@ def test_missing_table_is_asked_once_an_hour(tmp_path: Path) -> None:
     source = listing("nodes", lambda: opened, now=lambda: now[0])
     for minutes in (0, 2, 4, 60):
         now[0] = START + timedelta(minutes=minutes)
-        assert reasons(source.read(30)) == {"cluster.node": "not-present", "cluster.nodes": "not-present"}
+        assert reasons(accepted(source)) == {"cluster.node": "not-present", "cluster.nodes": "not-present"}
     assert len(asked) == 2
 
 
@@ -188,9 +188,9 @@ def test_database_that_is_away_is_an_error_and_asked_again(tmp_path: Path) -> No
     path = tmp_path / "jira.db"
     source = listing("apps", lambda: sqlite_engine(path))
     with pytest.raises(SourceError):
-        source.read(30)
+        accepted(source)
     jira_sqlite(path)
-    assert source.read(30).samples
+    assert accepted(source).samples
 
 
 CONFLUENCE = (
@@ -294,7 +294,7 @@ def test_restricted_text_of_a_listing(tmp_path: Path) -> None:
     own = replace(full, queries={**full.queries, "flags": narrow})
     change(path, "alter table feature rename to gone")
     source = Listing("flags", own, lambda: sqlite_engine(path), lambda: ConsentLevel.BASIC, now=lambda: START)
-    assert reasons(source.read(30)) == {"feature_flag.site": "not-present", "feature_flag.site.count": "not-present"}
+    assert reasons(accepted(source)) == {"feature_flag.site": "not-present", "feature_flag.site.count": "not-present"}
     change(path, "create view site_flags as select feature_name as flag from gone where feature_type = 'site'")
     source = Listing("flags", own, lambda: sqlite_engine(path), lambda: ConsentLevel.BASIC, now=lambda: START)
-    assert len(rows(source.read(30), "feature_flag.site")) == 2
+    assert len(rows(accepted(source), "feature_flag.site")) == 2
