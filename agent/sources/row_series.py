@@ -7,12 +7,14 @@ Out:  tags -> (value, attributes). What a row lacks is a Failure; two rows with 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from typing import Any, Protocol
 
 from agent.catalog import Catalog, DataType, Metric
 from agent.catalog.reasons import AMBIGUOUS, NOT_PRESENT
 from agent.model import Failure, Value
 from agent.sources.base import VERSION_TEXT, clean_text, clean_url, clean_version
+from agent.sources.numbers import NoNumberError, number_of
 
 APP_TAG = "pluginKey"
 UNKNOWN = "unknown"  # an app without a version is still an app
@@ -90,9 +92,6 @@ def cleaned(value: object, data_type: DataType, tags: Tags, catalog: Catalog) ->
 
 def _number(value: object) -> Value | None:
     try:
-        number = float(str(value))
-    except ValueError:
+        return number_of(Decimal(str(value).strip()))
+    except (ArithmeticError, NoNumberError):
         return None
-    if number != number or number in (float("inf"), float("-inf")):
-        return None
-    return int(number) if number == int(number) else number

@@ -11,7 +11,6 @@ Out:  Samples, whole numbers wherever the database gave one. Each query has its 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -25,7 +24,6 @@ from agent.catalog.reasons import (
     DEADLINE,
     NOT_A_NUMBER,
     NOT_DUE,
-    NOT_FINITE,
     NOT_PRESENT,
     NOT_SUPPORTED,
     PERMISSION_DENIED,
@@ -39,6 +37,7 @@ from agent.sources.base import clean_text, clean_url, once_each
 from agent.sources.governor import CostGovernor
 from agent.sources.guardrails import tables as presence
 from agent.sources.guardrails.estimates import Estimates
+from agent.sources.numbers import LARGEST, NoNumberError, number_of
 from agent.sources.opening import Opening
 from agent.sources.restricted import RestrictedStatements
 from agent.system.clock import monotonic_s
@@ -302,9 +301,12 @@ def _sample(
             value = Decimal(value if isinstance(value, str) else value.decode("ascii"))
         except (ArithmeticError, UnicodeDecodeError):
             return Failure(metric.name, NOT_A_NUMBER)
-    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+    if isinstance(value, bool):
         return Failure(metric.name, NOT_A_NUMBER, type(value).__name__)
-    if not math.isfinite(value):
-        return Failure(metric.name, NOT_FINITE)
-    whole = int(value)
-    return Sample(Series(NAME, metric.name), whole if whole == value else float(value), attributes)
+    try:
+        number = number_of(value)
+    except NoNumberError as error:
+        return Failure(metric.name, error.reason, type(value).__name__)
+    # SQLite gives a sum of whole numbers as a fraction sometimes: a count is a whole number wherever it is one.
+    whole = isinstance(number, float) and number.is_integer() and abs(number) <= LARGEST
+    return Sample(Series(NAME, metric.name), int(number) if whole else number, attributes)

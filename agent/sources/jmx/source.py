@@ -10,10 +10,8 @@ Out:  Samples tagged from ObjectName key properties, only those the catalog name
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from decimal import Decimal
 
 from agent.catalog import Catalog, Merge, Metric
 from agent.catalog.reasons import AMBIGUOUS, CUT, JMX_REASONS, NOT_A_NUMBER, NOT_FINITE, NOT_PRESENT, OTHER, QUARANTINED
@@ -23,6 +21,7 @@ from agent.jmx.names import ObjectName, key_properties, matches_name, parse_obje
 from agent.model import Failure, Kind, Reading, Sample, Series, Value
 from agent.sources.base import Quoted, clean_text, once_each, quoting
 from agent.sources.jmx.binding import JmxBinding
+from agent.sources.numbers import LARGEST, SMALLEST, NoNumberError, number_of
 from agent.sources.opening import Opening
 
 NAME = "jmx"
@@ -234,27 +233,32 @@ def _tags(binding: JmxBinding, bean: str) -> Tags:
 
 
 def _merged(merge: Merge, one: Value, other: Value) -> Value:
-    """What two beans of one series give together; text cannot be merged, there the first speaks."""
+    """What two beans of one series give together; text cannot be merged, nor what would not be a number any more:
+    there the first speaks."""
     if isinstance(one, str) or isinstance(other, str):
         return one
-    return one + other if merge is Merge.SUM else max(one, other)
+    try:
+        return number_of(one + other if merge is Merge.SUM else max(one, other))
+    except NoNumberError:
+        return one
 
 
 def _value(match: Match, value: JmxValue) -> Value | Failure:
-    """A sample's value, or why there is none."""
+    """A sample's value, or why there is none; whatever a bean has there costs this value only."""
     metric = match.metric
     if value is None:
         return Failure(metric.name, NOT_PRESENT)
     if metric.kind is Kind.INFO:
-        if isinstance(value, str):
+        # `Opaque` is a text too: the name of a class that nobody understood.
+        if type(value) is str:
             return clean_text(value)
-        return value if isinstance(value, bool | int) else Failure(metric.name, NOT_A_NUMBER, type(value).__name__)
-    if isinstance(value, bool):
-        return int(value)
-    if not isinstance(value, int | float | Decimal):
-        return Failure(metric.name, NOT_A_NUMBER, type(value).__name__)
-    if not math.isfinite(value):
-        return Failure(metric.name, NOT_FINITE)
-    if match.binding.absent is not None and value == match.binding.absent:
+        if not isinstance(value, bool | int):
+            return Failure(metric.name, NOT_A_NUMBER, type(value).__name__)
+        return value if SMALLEST <= value <= LARGEST else Failure(metric.name, NOT_FINITE)
+    try:
+        number = number_of(value)
+    except NoNumberError as error:
+        return Failure(metric.name, error.reason, type(value).__name__)
+    if match.binding.absent is not None and number == match.binding.absent:
         return Failure(metric.name, NOT_PRESENT, "the bean says that it does not know")
-    return float(value) if isinstance(value, Decimal) else value
+    return number

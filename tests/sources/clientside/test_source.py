@@ -242,6 +242,23 @@ def test_a_tick_that_was_not_stored_is_made_up(place: Path) -> None:
     store.close()
 
 
+def test_lines_of_a_reading_that_came_too_late_are_read_again(place: Path) -> None:
+    """Both logs: what two lost readings had seen is in the next one, once, percentiles and new pages included."""
+    sources = [source_of(place, smallest_group=1) for _ in range(2)]
+    for source in sources:
+        accepted(source)
+    pages = "".join(APDEX % (page, 8) for page in ("overall", "jira.dashboard"))
+    append(place / "home" / "log" / "atlassian-jira-apdex.log", pages.encode())
+    for _ in range(2):
+        append(access_log(place), b"".join(jira_line(number) for number in range(10)))
+        sources[0].read(10)  # its tick went on without it
+    append(access_log(place), b"".join(jira_line(number) for number in range(10)))
+    late, punctual = (accepted(source) for source in sources)
+    assert values(late) == values(punctual)
+    assert values(late)[("clientside.requests", "rest")] == 30
+    assert ("clientside.response.p95", "rest") in values(late)
+
+
 def test_damaged_checkpoint_begins_anew(place: Path) -> None:
     """A checkpoint that is not ours gives a new epoch and nothing of its numbers."""
     for text in ("nonsense", "[]", '{"format":1,"epoch":"x","seen":1,"logs":{"access":{}}}', '{"format":99}'):
@@ -259,6 +276,7 @@ from pathlib import Path
 from agent.store import open_store
 from agent.store.ticks import TickWriter
 from tests.sources.clientside.test_source import source_of, tick_of
+from tests.support.sources import accepted
 place = Path(sys.argv[1])
 store = open_store(place / "state")
 writer = TickWriter(store, 3600)

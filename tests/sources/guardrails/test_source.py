@@ -452,10 +452,10 @@ def test_estimate_when_the_budget_allows_less_than_hourly(postgres: PostgresServ
     governor.note("costly", 99_000.0, 40.0)
     own = estimating("select count(*) as n from jiraissue")
     source = Guardrails(own, lambda: postgres_engine(postgres, name), governor=governor, clock=lambda: now[0])
-    assert dict(only(accepted(source)).attributes)["method"] == "estimate"
-    assert dict(only(accepted(source)).attributes)["every_s"] == 4080
+    assert dict(only(accepted(source, 60)).attributes)["method"] == "estimate"
+    assert dict(only(accepted(source, 60)).attributes)["every_s"] == 4080
     now[0] = 103_000.0
-    assert dict(only(accepted(source)).attributes) == {"method": "exact", "every_s": 120}
+    assert dict(only(accepted(source, 60)).attributes) == {"method": "exact", "every_s": 120}
 
 
 def test_no_estimate_is_not_present(postgres: PostgresServer) -> None:

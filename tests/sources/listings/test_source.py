@@ -141,6 +141,32 @@ def test_once_an_hour(tmp_path: Path) -> None:
         assert accepted(nodes).samples
 
 
+def test_rows_that_came_too_late_are_asked_for_again(tmp_path: Path) -> None:
+    """Not once an hour, since they do not count; nor each tick, when reading them takes longer than a tick's share."""
+    path = jira_sqlite(tmp_path / "jira.db")
+    now_s, took_s = [0.0], [0.0]
+
+    def slow() -> Engine:
+        engine = sqlite_engine(path)
+        event.listen(engine, "before_cursor_execute", lambda *_: now_s.__setitem__(0, now_s[0] + took_s[0]))
+        return engine
+
+    def due(apps: Listing) -> bool:
+        return bool(apps.read(30).samples)
+
+    apps = Listing(
+        "apps", catalog(), slow, lambda: ConsentLevel.BASIC, tick_s=120, now=lambda: START, clock=lambda: now_s[0]
+    )
+    assert [due(apps) for _ in range(3)] == [True] * 3, "quick ones: as if they had not been read"
+    took_s[0] = 20.0
+    assert due(apps)
+    reading = apps.read(30)
+    assert "came too late" in next(failure.detail for failure in reading.failures if failure.metric == "app.installed")
+    now_s[0] += 100 * 20 * 8 * 3  # its share of time for the statements of this list, doubled for the runs in a row
+    assert accepted(apps).samples
+    assert not due(apps), "good for the hour"
+
+
 def test_more_rows_than_allowed_are_cut_and_said(tmp_path: Path) -> None:
     """The first rows are taken, the rest is rows-cut, and there is no count to take the list for whole."""
     path = jira_sqlite(tmp_path / "jira.db")
