@@ -14,6 +14,8 @@ from typing import ClassVar, Self
 
 from agent.catalog.reader import COLUMN, Reader
 
+Fact = str | bool | None | tuple[str, ...]
+
 
 class Merge(StrEnum):
     """How several readings become one series: counts are added, of means and percentiles the highest speaks."""
@@ -57,9 +59,9 @@ class Binding:
         """The same in Markdown, for docs/what-we-collect.md; `counts` says in words what each statement counts."""
         yield from self.read_from()
 
-    def facts(self) -> object:
+    def facts(self) -> Mapping[str, Fact]:
         """The same for `catalog show --json`, under `KEY`."""
-        return list(self.read_from())
+        return {"readFrom": self.read_from()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,9 +139,9 @@ class SqlBinding(Binding):
         """The file and what it counts."""
         yield f"statement `{self.query}.sql`: {counts[self.query]}"
 
-    def facts(self) -> object:
+    def facts(self) -> Mapping[str, Fact]:
         """Its file, column, and further files."""
-        return {"query": self.query, "column": self.column, "count": self.count, "also": list(self.queries[1:])}
+        return {"query": self.query, "column": self.column, "count": self.count, "also": self.queries[1:]}
 
 
 def _joined(sql: Reader) -> Iterator[JoinedQuery]:

@@ -6,7 +6,7 @@ import os
 import time
 from pathlib import Path
 
-from agent.catalog import Catalog, load_catalog
+from agent.catalog import Catalog, declared_sources, load_catalog
 from agent.model import ConsentLevel, Reading
 from agent.product.homes.webapp import WEBAPPS
 from agent.settings import AgentSettings, ClientsideSettings, InstanceSettings, ProductType, Secret, Settings
@@ -63,7 +63,14 @@ def readings(product: str, folder: Path) -> list[tuple[str, Reading]]:
             source = Listing(name, catalog, lambda: sqlite_engine(path), _extended, now=lambda: START)
             found.append((name, accepted(source)))
     found.append(("apps", _app_manager(catalog, folder)))
-    return found
+    return found + _as_configured(product, catalog, folder, {name for name, _ in found})
+
+
+def _as_configured(product: str, catalog: Catalog, folder: Path, known: set[str]) -> list[tuple[str, Reading]]:
+    """The sources that need nothing prepared, as the configuration opens them: a new one is among them by itself."""
+    settings = Settings(InstanceSettings(ProductType(product), folder, folder))
+    others = [name for name in declared_sources() if name not in known and catalog.of_source(name) and name != DERIVED]
+    return [(name, accepted(open_source(name, settings, catalog))) for name in others]
 
 
 def _extended() -> ConsentLevel:

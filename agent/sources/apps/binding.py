@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
-from agent.catalog.binding import Binding, SqlBinding
+from agent.catalog.binding import Binding, Fact, SqlBinding
 from agent.catalog.declaration import SourceDeclaration
 from agent.catalog.model import Metric
 from agent.catalog.reader import Reader
@@ -69,7 +69,7 @@ class RestBinding(Binding):
         """The app manager and what switches it on."""
         yield "app manager over REST, with `[apps] rest_url`"
 
-    def facts(self) -> object:
+    def facts(self) -> Mapping[str, Fact]:
         """The column."""
         return {"column": self._column}
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar
 
-from agent.catalog.binding import Binding
+from agent.catalog.binding import Binding, Fact
 from agent.catalog.declaration import SourceDeclaration
 from agent.catalog.reader import Reader
 
@@ -79,13 +79,13 @@ class FolderBinding(Binding):
         """The folders of the product's homes, without their names."""
         yield "folders"
 
-    def facts(self) -> object:
+    def facts(self) -> Mapping[str, Fact]:
         """The folders, the figure and its files."""
         return {
-            "places": [str(place) for place in self.places],
+            "places": tuple(str(place) for place in self.places),
             "figure": str(self.figure),
-            "files": list(self.files),
-            "without": list(self.without),
+            "files": self.files,
+            "without": self.without,
         }
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar
 
-from agent.catalog.binding import Binding
+from agent.catalog.binding import Binding, Fact
 from agent.catalog.declaration import SourceDeclaration
 from agent.catalog.reader import Reader
 
@@ -43,9 +43,9 @@ class HomeBinding(Binding):
         """The fact by its name."""
         yield from self.read_from()
 
-    def facts(self) -> object:
+    def facts(self) -> Mapping[str, Fact]:
         """The fact by its name."""
-        return str(self.fact)
+        return {"fact": str(self.fact)}
 
 
 DECLARATION = SourceDeclaration(names={"home": "the product's own files"}, order=30, bindings=(HomeBinding,))

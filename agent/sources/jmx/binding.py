@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
-from agent.catalog.binding import Binding, Merge
+from agent.catalog.binding import Binding, Fact, Merge
 from agent.catalog.declaration import SourceDeclaration
 from agent.catalog.model import Metric
 from agent.catalog.reader import Reader
@@ -87,12 +87,12 @@ class JmxBinding(Binding):
         """Each bean."""
         yield from (f"MBean `{bean}` `{self.whole_attribute}`" for bean in self.beans)
 
-    def facts(self) -> object:
+    def facts(self) -> Mapping[str, Fact]:
         """Beans, attribute, what is never read, what is merged."""
         return {
-            "beans": list(self.beans),
+            "beans": self.beans,
             "attribute": self.whole_attribute,
-            "excluding": list(self.excluding),
+            "excluding": self.excluding,
             "merge": None if self.merge is None else str(self.merge),
         }
 
