@@ -24,7 +24,9 @@ from agent.store.costs import QueryCost
 SHARE = 0.01  # of the time since its last run a query may cost; a database must not suffer from being watched
 ABSENT_AGAIN_S = 3600.0  # a table that is missing costs the database an error line in its log each time one asks
 DAY_S = 86_400.0
-LEAST_S: Mapping[str, float] = {"XL": DAY_S}  # by cost class: however fast it was, not more often
+# By cost class: however fast it was, not more often. What is in memory today makes XL quick and pushes the product's own
+# pages out of memory; its cost is not only its time.
+LEAST_S: Mapping[str, float] = {"XL": DAY_S}
 ESTIMATE_FROM_S = 3600.0  # a count that may not run each hour would leave hours empty
 
 
@@ -149,6 +151,8 @@ class CostGovernor:
         """
         for cost in costs:
             if not cost.absent:
+                # Monotonic seconds are another machine's or another boot's by now; a clock that was set back must not
+                # make a run lie in the future, or the query would wait for that long.
                 ago_s = max((now - cost.began_at).total_seconds(), 0.0)
                 self._runs[cost.query] = QueryRun(now_s - ago_s, cost.took_s, "", cost.timeouts, cost.lost)
 
@@ -165,6 +169,7 @@ class CostGovernor:
 
 def _doubled(rest_s: float, times: int) -> float:
     """Doubled with each further run in vain, up to a day; never less than the budget asks."""
+    # 16 doublings are a day even of a run of a few milliseconds; more would only overflow.
     return max(rest_s, min(rest_s * 2.0 ** min(max(times - 1, 0), 16), DAY_S))
 
 

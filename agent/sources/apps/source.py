@@ -34,7 +34,7 @@ NAME = "apps"
 READ_FROM = "read_from"
 REST, DATABASE = "rest", "database"
 SHARE = 0.5  # of the time goes to the app manager when the database could still be read after it
-PAUSE_FILE = "apps-login.json"
+BACKOFF_FILE = "apps-login.json"
 
 
 class InstalledApps:
@@ -46,7 +46,7 @@ class InstalledApps:
         self,
         catalog: Catalog,
         manager: AppManager,
-        pause: LoginBackoff,
+        backoff: LoginBackoff,
         level: Callable[[], ConsentLevel],
         database: Source | None = None,
         *,
@@ -57,7 +57,7 @@ class InstalledApps:
         self._catalog = catalog
         self._metrics = catalog.of_source(NAME)
         self._manager = manager
-        self._pause = pause
+        self._backoff = backoff
         self._level = level
         self._database = database
         self._hour_length_s = hour_length_s
@@ -102,15 +102,15 @@ class InstalledApps:
             self._database.close()
 
     def _ask(self, within_s: float) -> AppList:
-        self._pause.check()
+        self._backoff.check()
         try:
             listed = read_apps(self._manager, within_s)
         except SourceError as error:
-            self._pause.failed(error)
+            self._backoff.failed(error)
             # the frames of the attempt hold the login: no traceback of them leaves here
             error.__context__ = None
             raise error.with_traceback(None) from None
-        self._pause.succeeded()
+        self._backoff.succeeded()
         return listed
 
     def _reading(self, listed: AppList) -> Reading:
@@ -233,4 +233,4 @@ def backoff_of(settings: Settings) -> LoginBackoff:
     def stamp() -> str:
         return f"{apps.rest_url} {apps.user} {stamp_of(file, credential)}"
 
-    return LoginBackoff(settings.agent.state_dir / PAUSE_FILE, stamp)
+    return LoginBackoff(settings.agent.state_dir / BACKOFF_FILE, stamp)

@@ -94,7 +94,7 @@ class AccessLog:
     def dump(self) -> dict[str, object]:
         """Counters and position as plain values."""
         follower = self._follower.dump() if self._follower is not None else self._saved
-        numbers = {key: [group.told, group.waiting] for key, group in self._numbers.items()}
+        numbers = {key: [group.released, group.waiting] for key, group in self._numbers.items()}
         return {"requests": self._requests.dump(), "numbers": numbers, "follower": follower}
 
     def mark(self) -> Mark:
@@ -136,12 +136,12 @@ class AccessLog:
         self._numbers["read"].waiting += progress.read_bytes
         found = [*self._requests.tell(), *self._about_the_log()]
         unknown = _unknown(reader)
-        told = [item for item in found if item[0] not in unknown]
+        known = [item for item in found if item[0] not in unknown]
         failures = [Failure(metric, reason) for metric, reason in unknown.items()]
         # A class that did not grow has no percentiles in this tick.
-        quiet = [name for name in TIMED_BY_TICK if sum(item[0] == name for item in told) < len(CLASSES)]
+        quiet = [name for name in TIMED_BY_TICK if sum(item[0] == name for item in known) < len(CLASSES)]
         failures += [Failure(name, TOO_FEW) for name in quiet if name not in unknown]
-        return told, failures + _denied(progress, self.folder, "clientside.requests")
+        return known, failures + _denied(progress, self.folder, "clientside.requests")
 
     def _about_the_log(self) -> Iterator[Found]:
         """How much was read: bytes are told with the lines they are, so that they do not tell of a few requests."""
@@ -151,7 +151,7 @@ class AccessLog:
         skipped.ripen(0)  # of whole hours
         self._numbers["unread"].ripen(self._smallest)
         for key in ("unread", "read", "skipped"):
-            yield f"clientside.log.{key}", self._numbers[key].told, ()
+            yield f"clientside.log.{key}", self._numbers[key].released, ()
 
 
 class ApdexLog:
@@ -235,14 +235,14 @@ class ClientSide:
         errors = []
         for part, log in self._logs.items():
             try:
-                told, missing = log.read(ends_s, stale=stale)
+                given, missing = log.read(ends_s, stale=stale)
             except (SourceError, OSError) as error:
                 explained = _explained(error, log.folder)
                 errors.append(explained)
                 text = " ".join(filter(None, (explained.what, explained.why, explained.do)))
                 failures += [Failure(name, explained.reason, text) for name in self._names(part)]
                 continue
-            found += told
+            found += given
             failures += missing
         if errors and len(errors) == len(self._logs):
             raise errors[-1]

@@ -35,8 +35,9 @@ from agent.product.database.errors import DeadlinePassed, map_database_error
 from agent.product.database.gate import Gate
 from agent.sources.base import clean_text, clean_url, once_each
 from agent.sources.governor import CostGovernor
-from agent.sources.guardrails import tables as presence
 from agent.sources.guardrails.estimates import Estimates
+from agent.sources.guardrails.tables import DIALECT as LISTED_BY
+from agent.sources.guardrails.tables import missing_tables, tables_of
 from agent.sources.numbers import LARGEST, NoNumberError, number_of
 from agent.sources.opening import Opening
 from agent.sources.restricted import RestrictedStatements
@@ -144,17 +145,17 @@ class Guardrails:
 
     def _present(self, connection: Connection, jobs: list[_Job], failures: list[Failure]) -> list[_Job]:
         """The jobs whose tables exist, as far as that can be known beforehand; only new ones are looked up."""
-        if connection.dialect.name != presence.DIALECT:
+        if connection.dialect.name != LISTED_BY:
             return jobs
         tables: dict[str, frozenset[str]] = {}
         for job in jobs:
             last = self._governor.last(job.query.name)
-            sql = job.query.text(presence.DIALECT)
+            sql = job.query.text(LISTED_BY)
             if sql is not None and (last is None or last.absent):
-                tables[job.query.name] = presence.tables_of(sql)
+                tables[job.query.name] = tables_of(sql)
         if not tables:
             return jobs
-        missing = presence.missing_tables(connection, (name for names in tables.values() for name in names))
+        missing = missing_tables(connection, (name for names in tables.values() for name in names))
         kept = []
         for job in jobs:
             absent = sorted(tables.get(job.query.name, frozenset()) & missing)

@@ -107,8 +107,8 @@ class Jmx:
                         continue
                     if rival is not None:
                         # Two beans that the catalog's tags do not tell apart: always the same one speaks.
-                        told = quoting(Quoted(rival[0]), " and ", Quoted(bean))
-                        failures.append(Failure(match.metric.name, AMBIGUOUS, *told))
+                        words = quoting(Quoted(rival[0]), " and ", Quoted(bean))
+                        failures.append(Failure(match.metric.name, AMBIGUOUS, *words))
                     if rival is None or bean < rival[0]:
                         samples[series] = (bean, Sample(series, found))
         # A thing with several names goes by one of them: that the others are absent is no failure.
@@ -146,9 +146,9 @@ class Jmx:
         reason = QUARANTINED if failed.left_alone else reason
         cause = f"{failed.reason}, " if failed.left_alone else ""
         # The bean's name and the JVM's own words may hold what anybody typed.
-        told = quoting(Quoted(failed.bean), f" {failed.attribute}: {cause}", Quoted(failed.detail))
+        words = quoting(Quoted(failed.bean), f" {failed.attribute}: {cause}", Quoted(failed.detail))
         return [
-            Failure(metric.name, reason, *told)
+            Failure(metric.name, reason, *words)
             for attribute, metric in self._wanting(failed.bean)
             if failed.attribute in ("", attribute)
         ]
@@ -175,9 +175,9 @@ class Jmx:
         if not count:
             return []
         listed = [part for name in names for part in (", ", Quoted(name))][1:]
-        told = quoting(f"[jmx] max_beans leaves out {count} beans: ", *listed)
+        words = quoting(f"[jmx] max_beans leaves out {count} beans: ", *listed)
         metrics = {match.metric.name for name in names for match in self._matching(name)}
-        return [Failure(name, CUT, *told) for name in sorted(metrics)] or [Failure("", CUT, *told)]
+        return [Failure(name, CUT, *words) for name in sorted(metrics)] or [Failure("", CUT, *words)]
 
 
 def _unquoted(error: JmxError, reason: str) -> SourceError:
