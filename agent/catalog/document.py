@@ -36,7 +36,7 @@ def render_document(root: Path | None = None) -> str:
     catalogs = {product: load_catalog(product, root) for product in products(root)}
     first = next(iter(catalogs.values()))
     shared = {name for name in first.metrics if all(_same(name, first, catalog) for catalog in catalogs.values())}
-    lines = [HEAD, *_summary(catalogs, shared)]
+    lines = [HEAD, *_summary(catalogs, shared), *_sources(catalogs)]
     lines += _product(
         "Common to all products", first, [first.metrics[name] for name in first.metrics if name in shared]
     )
@@ -82,6 +82,18 @@ def _summary(catalogs: dict[str, Catalog], shared: set[str]) -> Iterator[str]:
     for name, metrics, version in rows:
         counts = (str(sum(metric.type is kind for metric in metrics)) for kind in EntryType)
         yield f"| {name} | {' | '.join(counts)} | {version} |"
+
+
+def _sources(catalogs: dict[str, Catalog]) -> Iterator[str]:
+    """A map of the sources: where each looks, which node of a cluster reads it, how many entries each product has."""
+    yield "\n## Sources\n"
+    yield "| source | looks at | in a cluster | code | " + " | ".join(catalogs) + " |"
+    yield "|---|---|---|---|" + "---:|" * len(catalogs)
+    for name, source in declared_sources().items():
+        who = "one node for all" if source.declaration.once_per_cluster else "each node"
+        code = source.package.replace(".", "/")
+        counts = (str(len(catalog.of_source(name))) for catalog in catalogs.values())
+        yield f"| `{name}` | {source.where} | {who} | `{code}/` | {' | '.join(counts)} |"
 
 
 def _product(title: str, catalog: Catalog, metrics: Iterable[Metric]) -> Iterator[str]:

@@ -24,8 +24,8 @@ from agent.store.costs import QueryCost
 SHARE = 0.01  # of the time since its last run a query may cost; a database must not suffer from being watched
 ABSENT_AGAIN_S = 3600.0  # a table that is missing costs the database an error line in its log each time one asks
 DAY_S = 86_400.0
-# By cost class: however fast it was, not more often. What is in memory today makes XL quick and pushes the product's own
-# pages out of memory; its cost is not only its time.
+# By cost class: however fast it was, not more often. XL joins the two largest tables: read through the database's
+# memory they push the product's own pages out of it, so the time it took is not all that it cost.
 LEAST_S: Mapping[str, float] = {"XL": DAY_S}
 ESTIMATE_FROM_S = 3600.0  # a count that may not run each hour would leave hours empty
 

@@ -69,8 +69,8 @@ class Gate:
 
     @contextmanager
     def _waiting_turn(self, within_s: float) -> Iterator[None]:
-        # Counted before the lock is asked for: who is inside looks at the number when it leaves, and keeps the connection
-        # for whoever waits by then. A lock of its own, since += on a shared number loses counts.
+        # Counted before the lock is asked for: who is inside looks at the number when it leaves, and keeps the
+        # connection for whoever waits by then. A lock of its own, since += on a shared number loses counts.
         with self._counting:
             self._waiting += 1
         entered = self._turn.acquire(timeout=max(within_s * SHARE, 0.0))

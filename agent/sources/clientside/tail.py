@@ -148,9 +148,9 @@ class Follower:
 
     def _match(self, candidates: list[LogFile], progress: Progress) -> list[tuple[Position, LogFile]]:
         """Which file is which position now; a file that is no known one and not empty begins at 0."""
-        # First by inode, which is sure when the first bytes agree. What is left over is compared by first bytes alone: a
-        # log that was copied away and truncated, or compressed, lives on under another inode. In that order, since a
-        # copy has the first bytes of its original too, and the original must keep its position.
+        # First by inode, which is sure when the first bytes agree. What is left over is compared by first bytes alone:
+        # a log that was copied away and truncated, or compressed, lives on under another inode. In that order, since
+        # a copy has the first bytes of its original too, and the original must keep its position.
         by_inode = {(position.device, position.inode): position for position in self._positions}
         heads: dict[LogFile, bytes] = {}
         for candidate in candidates:
