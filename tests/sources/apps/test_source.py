@@ -70,6 +70,7 @@ class Bench:
             pause,
             lambda: self.levels[0],
             database,
+            tick_s=120,
             now=lambda: self.now[0],
         )
 
@@ -141,6 +142,30 @@ def test_two_requests_an_hour(bench: Bench) -> None:
         assert tick % 30 == 0 or set(reasons(reading).values()) == {"not-due"}
         bench.later(2)
     assert len(bench.server.requests) == 6
+
+
+def test_a_list_that_came_too_late_is_asked_for_again(bench: Bench) -> None:
+    """Its tick went on without it, so the next one asks once more; the one that is accepted is good for the hour."""
+    source = bench.source(bench.database())
+    for asked in (2, 4):
+        assert source.read(30).samples
+        assert len(bench.server.requests) == asked
+    assert accepted(source).samples
+    assert not source.read(30).samples
+    assert len(bench.server.requests) == 6
+
+
+def test_what_the_database_told_too_late_is_asked_for_again(bench: Bench) -> None:
+    """The app manager refuses once and is left alone at once, accepted or not; the database's list did not count."""
+    bench.server.always(401)
+    source = bench.source(bench.database())
+    for _ in range(2):
+        reading = source.read(30)
+        assert rows(reading, "app.installed")
+        assert reasons(reading)["instance.sen"] == "login-refused"
+    assert len(bench.server.requests) == 1, "a second attempt could lock the account"
+    assert accepted(source).samples
+    assert not source.read(30).samples
 
 
 def test_database_in_its_place(bench: Bench) -> None:
