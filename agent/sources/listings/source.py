@@ -40,10 +40,14 @@ Clock = Callable[[], datetime]
 
 
 class _Memory:
-    """What accepted readings taught: when each statement was read, which found no table, which need their views."""
+    """What accepted readings taught: when each statement was read, which found no table, which need their views.
+
+    `ran` are the statements of the read that learns with it.
+    """
 
     def __init__(self, before: _Memory | None = None) -> None:
         self.read_in: dict[str, Hour] = {} if before is None else dict(before.read_in)
+        self.ran: list[str] = []
         self.absent: dict[str, Failure] = {} if before is None else dict(before.absent)
         self.restricted: RestrictedStatements = RestrictedStatements() if before is None else before.restricted.copy()
 
@@ -96,7 +100,6 @@ class Listing:
         if not due:
             return Reading((), once_each(failures))
         memory = _Memory(self._memory)
-        asked = [query.name for query in due]
         try:
             with self._gate.connected(deadline_s, self._open_engine) as connection:
                 while due:
@@ -111,7 +114,7 @@ class Listing:
 
         def commit() -> None:
             self._memory = memory
-            self._lost.forget(asked)
+            self._lost.forget(memory.ran)
 
         return Reading(tuple(samples), once_each(failures), commit=commit)
 
@@ -160,6 +163,7 @@ class Listing:
             self._take(connection, query, memory, samples, failures)
         finally:
             self._lost.note(query.name, began_s, self._clock() - began_s, accepted=False)
+            memory.ran.append(query.name)
         memory.read_in[query.name] = window
 
     def _take(

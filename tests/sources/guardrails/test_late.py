@@ -36,7 +36,7 @@ class Site:
         server.execute(self.name, "create table pace (seconds double precision)", "insert into pace values (0)")
         self.later_s = 0.0
         self.governor = CostGovernor(tick_s=TICK_S, costs={"xl": "XL", "quick": "S"})
-        guardrails = Guardrails(
+        self.guardrails = guardrails = Guardrails(
             xl(small(xl=PACED, quick="select count(*) as n from project")),
             lambda: postgres_engine(server, self.name),
             governor=self.governor,
@@ -111,6 +111,19 @@ def test_a_count_that_always_outlives_its_tick_is_not_asked_each_tick(site: Site
     assert waits_s[0] == 2 * TICK_S, "150 s, in whole ticks"
     assert all(later > 1.4 * earlier for earlier, later in pairwise(waits_s)), "then twice as long each time"
     assert len(asked_s) * SLOW_S < 0.01 * 60 * TICK_S
+
+
+def test_what_was_lost_is_not_accepted_with_the_next_reading(site: Site) -> None:
+    """That one had no time to begin the slow count: it has still not been read, and a day must not pass for it."""
+    site.pace(SLOW_S)
+    site.tick()
+    site.later_s += 2 * TICK_S
+    reading = site.guardrails.read(1.0)
+    reading.commit()
+    assert {failure.reason for failure in reading.failures} == {"deadline"}
+    assert site.governor.wait_s("xl", site.now_s()) == 0
+    site.pace(0)
+    assert values(site.tick(30)) == {"test.quick": 12, "test.xl": 1}
 
 
 def test_what_a_lost_reading_cost_outlives_a_restart(site: Site) -> None:
