@@ -123,6 +123,7 @@ def test_what_was_lost_is_not_accepted_with_the_next_reading(site: Site) -> None
     assert {failure.reason for failure in reading.failures} == {"deadline"}
     assert site.governor.wait_s("xl", site.now_s()) == 0
     site.pace(0)
+    site.later_s += TICK_S
     assert values(site.tick(30)) == {"test.quick": 12, "test.xl": 1}
 
 
