@@ -12,7 +12,7 @@ from agent.catalog.binding import Binding, Fact
 from agent.catalog.declaration import SourceDeclaration
 from agent.catalog.reader import Reader
 
-PLACE = re.compile(r"(local|shared):([\w-]+(?:/[\w-]+)*)")  # no dot: nothing leads out of the home
+PLACE = r"(local|shared):([\w-]+(?:/[\w-]+)*)"  # no dot: nothing leads out of the home
 
 
 class FolderFigure(StrEnum):
@@ -57,7 +57,7 @@ class FolderBinding(Binding):
         folder.only(("places", "figure", "files", "without"))
         places = []
         for text in folder.texts("places"):
-            found = PLACE.fullmatch(text)
+            found = re.fullmatch(PLACE, text)
             if found is None:
                 folder.fault("places", "must be local: or shared: and a relative path")
             else:
