@@ -14,7 +14,7 @@ from typing import Any, TextIO
 
 MASKED_KEYS = ("key", "password", "secret", "token", "authorization", "credential")
 LONGEST_VALUE = 500
-LIBRARIES = ("httpx", "httpcore", "urllib3", "sqlalchemy", "jmxquery")
+LIBRARIES = ("urllib3", "sqlalchemy", "jmxquery")
 
 
 def logger(name: str) -> logging.Logger:

@@ -18,7 +18,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"log"}),
     frozenset({"system"}),
     frozenset({"settings"}),
-    frozenset({"cloud", "net"}),
+    frozenset({"net"}),
     frozenset({"jmx"}),
     frozenset({"catalog"}),
     frozenset({"store"}),
@@ -31,12 +31,13 @@ FLOORS: tuple[frozenset[str], ...] = (
 # Lies on a floor like any other, and knows even less of it: the wire could be a library of its own.
 LESS: dict[str, frozenset[str]] = {
     "jmx": frozenset({"net", "system"}),
+    "net": frozenset({"errors", "log", "secret", "system"}),
     "model": frozenset(),
     "errors": frozenset(),
     "secret": frozenset(),
     "pseudonym": frozenset(),
 }
-HEAVY = ("httpx", "cryptography", "typer", "rich", "jinja2")
+HEAVY = ("h11", "cryptography", "typer", "rich", "jinja2")
 
 
 def modules() -> list[Path]:
@@ -216,11 +217,11 @@ RESIDENT = (
     "agent.sources.jmx.source",
     "agent.sources.guardrails.source",
     "agent.sources.listings.source",
-    "agent.sources.apps.source",  # brings httpx with its first question, so only where an admin set [apps] rest_url
+    "agent.sources.apps.source",  # brings h11 with its first question, so only where an admin set [apps] rest_url
     "agent.link.consent_in_force",
     "agent.jmx.transport",
     "agent.jmx.jmxquery",
-    "agent.jmx.jolokia",  # brings httpx when it takes its first sample, so only where an admin chose it
+    "agent.jmx.jolokia",  # brings h11 when it takes its first sample, so only where an admin chose it
     "agent.product.database.engine",
     "agent.product.database.credentials",
     "agent.store.database",
@@ -231,7 +232,7 @@ LATER = ("agent.sampling.sampler", "agent.runtime.resident.daemon", "agent.runti
 
 
 def test_resident_process_imports_nothing_heavy() -> None:
-    """What the daemon imports stays free of httpx, cryptography, typer, rich and jinja2: they decide its memory."""
+    """What the daemon imports stays free of h11, cryptography, typer, rich and jinja2: they decide its memory."""
     for name in RESIDENT:
         path = AGENT.parent / Path(*name.split("."))
         assert path.with_suffix(".py").exists() or (path / "__init__.py").exists(), name

@@ -77,7 +77,7 @@ def test_long_values_are_cut_and_libraries_are_quiet() -> None:
     to = io.StringIO()
     configure("debug", to)
     log(logger("test"), logging.DEBUG, "thing.read", text="x" * 10_000, number=3)
-    logging.getLogger("httpx").info("GET https://canary")
+    logging.getLogger("urllib3").info("GET https://canary")
     line = json.loads(to.getvalue())
     assert len(line["text"]) == LONGEST_VALUE
     assert line["number"] == 3

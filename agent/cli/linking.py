@@ -14,9 +14,9 @@ from agent.model import ConsentLevel
 from agent.system.clock import utc_now
 
 if TYPE_CHECKING:
-    from agent.cloud import CloudClient
     from agent.link.flow import LinkFolder
     from agent.model import Scalar
+    from agent.net.cloud import CloudClient
     from agent.settings import Settings
     from agent.store import Store
 

@@ -13,10 +13,10 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
 
-from agent.cloud import CloudAnswer
 from agent.errors import AgentError, BatchRefused, KeyRejected, PushDeferred
 from agent.log import printable
 from agent.model import Batch
+from agent.net.answer import HttpAnswer
 from agent.settings import Secret
 
 LONGEST_RETRY_AFTER_S = 3600.0
@@ -74,7 +74,7 @@ ACTIONS: dict[int, tuple[Action, str, str]] = {
 }
 
 
-def judge(answer: CloudAnswer, batch: Batch, now: datetime) -> AnswerMeaning:
+def judge(answer: HttpAnswer, batch: Batch, now: datetime) -> AnswerMeaning:
     """What `answer` means for `batch`."""
     wait_s = retry_after_s(answer.headers.get("retry-after"), now)
     if answer.status in (200, 201, 202):

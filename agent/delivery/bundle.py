@@ -13,7 +13,6 @@ place (0600), synced, read back and compared, and only then renamed: a crash lea
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
@@ -24,17 +23,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from agent.errors import StoreError, UsageError
 from agent.model import Batch, Consent, ConsentedRecord, Identity
+from agent.system.atomic import remove_leftovers, whole_file
 
 FORMAT_VERSION = 1
 NAME_PATTERN = re.compile(r"portfolio-bundle-[0-9a-z]{1,12}-\d{8}T\d{6}Z\.zip")
 MEMBER_TIME = (1980, 1, 1, 0, 0, 0)  # the zip format's first instant: the same content gives the same bytes
 SPARE_BYTES = 128 * 1024
-PARTIAL = ".partial"
-STALE_AFTER_S = 3600
 
 Unpack = Callable[[bytes], bytes]
 Render = Callable[[ConsentedRecord], Mapping[str, Any]]
@@ -97,27 +95,21 @@ def write_bundle(
     if path.exists() or path.is_symlink():
         raise UsageError(f"{path} exists already.", why="A bundle is never overwritten.", do="Try again in a second.")
     _check_room(folder, expected_bytes)
-    beside = folder / f".{path.name}{PARTIAL}"
+    members: list[Member] = []
     try:
-        with contextlib.suppress(FileNotFoundError):
-            beside.unlink()  # what a crash in the middle of an earlier bundle left
-        members = _write(beside, batches, contents, unpack, render)
-        _verify(beside, members)
-        os.link(beside, path, follow_symlinks=False)  # unlike rename, link never replaces what came meanwhile
-        beside.unlink()
-        _sync_folder(folder)
+        with whole_file(
+            path,
+            replace=False,  # a bundle is never written over, not even one that came meanwhile
+            check=lambda beside: _verify(beside, members),
+            leftovers=_is_bundle,
+        ) as file:
+            _write(file, members, batches, contents, unpack, render)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            beside.unlink()
         raise StoreError(
             f"The bundle could not be written to {folder}.",
             why=f"{error.strerror or error}.",
             do=f"Free space on the file system {_mount_point(folder)}, or choose another folder with --output.",
         ) from error
-    except BaseException:
-        with contextlib.suppress(OSError):
-            beside.unlink()
-        raise
     return path
 
 
@@ -126,11 +118,7 @@ def remove_old(folder: Path, keep: int, now: datetime) -> list[Path]:
 
     What a crash left half written is removed too, once it is an hour old.
     """
-    for path in folder.iterdir():
-        name = path.name.removeprefix(".").removesuffix(PARTIAL)
-        half_written = path.name == f".{name}{PARTIAL}" and NAME_PATTERN.fullmatch(name)
-        if half_written and path.lstat().st_mtime < now.timestamp() - STALE_AFTER_S:
-            path.unlink()
+    remove_leftovers(folder, _is_bundle, now.timestamp())
     ours = sorted(
         (path for path in folder.iterdir() if NAME_PATTERN.fullmatch(path.name) and path.is_file()),
         key=lambda path: path.name.rsplit("-", 1)[1],
@@ -156,33 +144,37 @@ def verify_bundle(path: Path) -> Mapping[str, Any]:
     return manifest
 
 
+def _is_bundle(name: str) -> bool:
+    return NAME_PATTERN.fullmatch(name) is not None
+
+
 def _write(
-    path: Path, batches: Iterable[Batch], contents: BundleContents, unpack: Unpack, render: Render
-) -> list[Member]:
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    with os.fdopen(handle, "wb") as file:
-        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
-            members: list[Member] = []
-            left_out = list(contents.left_out)
-            starts: list[str] = []
-            ends: list[str] = []
-            for batch in batches:
-                if not contents.consent.level.allows(batch.consent.level):
-                    left_out.append(LeftOut(f"batch {batch.id}", f"sealed under {batch.consent.level.value}"))
-                    continue
-                document = unpack(batch.body)
-                facts = _batch_facts(batch)
-                starts.append(facts["window"]["start"])
-                ends.append(facts["window"]["end"])
-                members.append(_add(archive, _member_name(batch), document, facts))
-            for name, records in (("product.json", contents.product), ("host.json", contents.host)):
-                lines = [dict(render(record)) for record in records]
-                members.append(_add(archive, name, _json({"entries": lines})))
-            manifest = _manifest(contents, sorted(members, key=lambda item: item.name), left_out, starts, ends)
-            members.append(_add(archive, "manifest.json", _json(manifest)))
-        file.flush()
-        os.fsync(file.fileno())
-    return members
+    file: BinaryIO,
+    members: list[Member],
+    batches: Iterable[Batch],
+    contents: BundleContents,
+    unpack: Unpack,
+    render: Render,
+) -> None:
+    """Fill the zip, and `members` with what went in."""
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
+        left_out = list(contents.left_out)
+        starts: list[str] = []
+        ends: list[str] = []
+        for batch in batches:
+            if not contents.consent.level.allows(batch.consent.level):
+                left_out.append(LeftOut(f"batch {batch.id}", f"sealed under {batch.consent.level.value}"))
+                continue
+            document = unpack(batch.body)
+            facts = _batch_facts(batch)
+            starts.append(facts["window"]["start"])
+            ends.append(facts["window"]["end"])
+            members.append(_add(archive, _member_name(batch), document, facts))
+        for name, records in (("product.json", contents.product), ("host.json", contents.host)):
+            lines = [dict(render(record)) for record in records]
+            members.append(_add(archive, name, _json({"entries": lines})))
+        manifest = _manifest(contents, sorted(members, key=lambda item: item.name), left_out, starts, ends)
+        members.append(_add(archive, "manifest.json", _json(manifest)))
 
 
 def _add(archive: zipfile.ZipFile, name: str, content: bytes, batch: Mapping[str, Any] | None = None) -> Member:
@@ -303,14 +295,6 @@ def _mount_point(folder: Path) -> Path:
     while not path.is_mount() and path != path.parent:
         path = path.parent
     return path
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _instant(instant: datetime) -> str:

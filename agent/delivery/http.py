@@ -1,6 +1,6 @@
-"""The one HTTP module: one origin, one TLS context, no redirects, no environment, no decompression of answers.
+"""The way to the cloud: one origin, the security key in one header of requests to it, its errors as PushDeferred.
 
-In:   method, path, key, body. Out: a complete CloudAnswer of at most 1 MiB, or PushDeferred in words.
+In:   [cloud] of the settings; method, path, key, body. Out: a complete answer of at most 1 MiB, or PushDeferred.
 The whole request has one deadline of 60 s: look-up, connect, handshake, sending and reading together.
 The key is in one header of requests to that origin and nowhere else: not in CONNECT, log, exception or repr.
 `[cloud] proxy` is the only way to a proxy: the variables http_proxy and https_proxy are not read.
@@ -8,91 +8,80 @@ The key is in one header of requests to that origin and nowhere else: not in CON
 
 from __future__ import annotations
 
-import base64
-import logging
 import re
-import socket
-import ssl
-import threading
-from collections.abc import Iterator, Mapping
-from types import TracebackType
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-import httpcore
-import httpx
-
 import agent
-from agent.cloud import CloudAnswer
-from agent.delivery import tls
-from agent.delivery.wire import CheckedBackend, InFlight
-from agent.errors import AgentError, ConfigError, KeyUnreadable, PushDeferred
-from agent.settings import CloudSettings, Secret
+from agent.errors import ConfigError, KeyUnreadable, PushDeferred
+from agent.net.answer import HttpAnswer
+from agent.net.deadline import Deadline
+from agent.net.error import Fault, NetError, Step
+from agent.net.http import HttpClient
+from agent.net.options import HttpLimits, OptionNames, Proxy, TlsTrust
+from agent.settings import CloudSettings, Secret, read_secret
+from agent.settings.address import PROXY_FORM, parse_proxy, web_address_problem
 
 REQUEST_S = 60.0
 LARGEST_ANSWER = 1024 * 1024
-KEEP_ALIVE_S = 30.0
-LIBRARY_LOGGERS = ("httpx", "httpcore", "h11", "hpack")
+NAMES = OptionNames("cloud.endpoint", "cloud.ca_file", "cloud.proxy", "cloud.proxy_password_file")
 _KEY_SHAPE = re.compile(r"[A-Za-z0-9._~+/=-]{1,4096}")
+_OF_TLS = frozenset({Fault.NOT_TLS, Fault.TLS_CUT, Fault.UNTRUSTED, Fault.TLS})
 
 
-def open_client(cloud: CloudSettings, *, request_s: float = REQUEST_S) -> HttpClient:
+def open_client(cloud: CloudSettings, *, request_s: float = REQUEST_S) -> CloudConnection:
     """A client for `cloud.endpoint`; nothing is connected yet.
 
-    Raises ConfigError for an endpoint that is missing or not https, an unusable CA file or proxy.
+    Raises ConfigError for an endpoint that is missing or not https, an unusable CA file, proxy or proxy password.
     """
-    pin_library_loggers()
     origin = _origin(cloud.endpoint)
-    context = tls.client_context(cloud.ca_file)
-    return HttpClient(origin, context, _proxy(cloud), request_s=request_s)
-
-
-def pin_library_loggers() -> None:
-    """Keep the HTTP libraries from logging requests, whatever level the agent logs at."""
-    for name in LIBRARY_LOGGERS:
-        logging.getLogger(name).setLevel(logging.WARNING)
-
-
-class HttpClient:
-    """Speaks to one origin, one request at a time; keeps the connection open between requests for half a minute."""
-
-    def __init__(
-        self, origin: str, context: ssl.SSLContext, proxy: _Proxy | None, *, request_s: float = REQUEST_S
-    ) -> None:
-        self.origin = origin
-        self.host = urlsplit(origin).hostname or ""
-        self._proxy = proxy
-        self._request_s = request_s
-        self._flight = InFlight()
-        self._lock = threading.Lock()
-        self._client = httpx.Client(
-            base_url=origin,
-            transport=_Transport(context, proxy, self._flight),
-            trust_env=False,
-            follow_redirects=False,
-            timeout=None,  # noqa: S113  the deadline of `wire` covers the whole request; these limits are per read
+    proxy = _proxy(cloud)
+    try:
+        http = HttpClient(
+            origin,
+            trust=TlsTrust(ca_file=cloud.ca_file),
+            proxy=proxy,
+            limits=HttpLimits(LARGEST_ANSWER),
+            names=NAMES,
             headers={"User-Agent": f"portfolio-agent/{agent.__version__}", "Accept": "application/json"},
         )
+    except NetError as error:
+        raise ConfigError(
+            f"The CA file {cloud.ca_file} cannot be used.",
+            why=error.why,
+            do="Give a readable PEM file with at least one CA certificate in cloud.ca_file.",
+        ) from None
+    return CloudConnection(origin, http, request_s)
 
-    def __enter__(self) -> HttpClient:
+
+class CloudConnection:
+    """Speaks to one origin, one request at a time; keeps the connection open between requests for half a minute."""
+
+    def __init__(self, origin: str, http: HttpClient, request_s: float) -> None:
+        self.origin = origin
+        self.host = http.host
+        self._base = urlsplit(origin).path.rstrip("/")
+        self._http = http
+        self._request_s = request_s
+
+    def __enter__(self) -> CloudConnection:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     @property
     def secured(self) -> str | None:
         """Version, cipher suite and certificate of the last TLS connection in words; None before there was one."""
-        return self._flight.secured
+        return self._http.secured
 
     def close(self) -> None:
         """Close the connection."""
-        self._client.close()
+        self._http.close()
 
     def abort(self) -> None:
         """End the request in flight at once, from a signal handler or another thread; later ones fail too."""
-        self._flight.abort()
+        self._http.abort()
 
     def request(
         self,
@@ -102,149 +91,39 @@ class HttpClient:
         key: Secret | None,
         body: bytes | None = None,
         headers: Mapping[str, str] = {},
-    ) -> CloudAnswer:
+    ) -> HttpAnswer:
         """The complete answer to one request.
 
         Raises PushDeferred when no complete answer came in time, in words that name the cause.
         """
         if not path.startswith("/") or path.startswith("//"):
             raise ValueError(f"not a path on this origin: {path!r}")
-        sent_headers = {**headers, "Accept-Encoding": "identity"}
-        if key is not None:
-            sent_headers["Authorization"] = f"Bearer {_checked(key)}"
-        with self._lock:
-            self._client.cookies.clear()  # nothing a server said is told back to it
-            self._flight.start(self._request_s)
-            try:
-                with self._client.stream(method, path, content=body, headers=sent_headers) as response:
-                    content = _read(response, self.host)
-                    return CloudAnswer(response.status_code, content, dict(response.headers))
-            except AgentError as error:
-                raise error from None
-            except (httpx.HTTPError, httpx.InvalidURL, httpcore.ProxyError) as error:
-                # `from None`: a library's exception may carry the request, and the request carries the key.
-                raise self._explain(error) from None
-
-    def _explain(self, error: BaseException) -> AgentError:
-        sent = self._flight.wrote_request
-        if self._flight.aborted:
-            return PushDeferred(
-                "The request was broken off.", why="The agent was told to stop.", do="Nothing.", sent=sent
+        login = {} if key is None else {"Authorization": f"Bearer {_checked(key)}"}
+        try:
+            return self._http.request(
+                method, self._base + path, Deadline(self._request_s), headers={**headers, **login}, body=body
             )
-        cause = self._flight.cause
-        if isinstance(cause, ssl.SSLError) and not sent:
-            return tls.explain(cause, self.host)
-        why, do = _words(error.__cause__ or error, cause, self.host, self._proxy, self._request_s)
+        except NetError as error:
+            raise _deferred(error, self.host) from None
+
+
+def _deferred(error: NetError, host: str) -> PushDeferred:
+    """What happened, by the type that says what happens next: it is tried again."""
+    if error.fault is Fault.TOO_LARGE:
         return PushDeferred(
-            f"Cannot reach {self.host}." if not sent else f"No answer from {self.host}.", why=why, do=do, sent=sent
+            f"The answer from {host} is larger than {LARGEST_ANSWER:,} bytes.",
+            why="The receiver's answers are a few hundred bytes; something else answers at this address.",
+            do="Check cloud.endpoint and the proxy.",
         )
-
-
-class _Proxy:
-    """Where the proxy is and how to log in there; the password is never part of the address."""
-
-    def __init__(self, host: str, port: int, user: str | None, password: Secret | None) -> None:
-        self.host = host
-        self.port = port
-        self.user = user
-        self.password = password
-
-    def headers(self) -> list[tuple[bytes, bytes]]:
-        """The header for CONNECT requests, which holds this login and never the key."""
-        if self.user is None:
-            return []
-        login = f"{self.user}:{self.password.reveal() if self.password else ''}".encode()
-        return [(b"Proxy-Authorization", b"Basic " + base64.b64encode(login))]
-
-
-class _Transport(httpx.BaseTransport):
-    """Hands requests to a connection pool over our own sockets."""
-
-    def __init__(self, context: ssl.SSLContext, proxy: _Proxy | None, flight: InFlight) -> None:
-        self._pool: httpcore.ConnectionPool
-        if proxy is None:
-            self._pool = httpcore.ConnectionPool(
-                ssl_context=context,
-                max_connections=1,
-                keepalive_expiry=KEEP_ALIVE_S,
-                http2=False,
-                retries=0,
-                network_backend=CheckedBackend(flight),
-            )
-        else:
-            self._pool = httpcore.HTTPProxy(
-                proxy_url=httpcore.URL(scheme=b"http", host=proxy.host.encode(), port=proxy.port, target=b"/"),
-                proxy_headers=proxy.headers(),
-                ssl_context=context,
-                max_connections=1,
-                keepalive_expiry=KEEP_ALIVE_S,
-                http2=False,
-                retries=0,
-                network_backend=CheckedBackend(flight),
-            )
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """One request, one response; the library's errors become httpx.TransportError with their cause kept."""
-        handed_on = httpcore.Request(
-            method=request.method,
-            url=httpcore.URL(
-                scheme=request.url.raw_scheme,
-                host=request.url.raw_host,
-                port=request.url.port,
-                target=request.url.raw_path,
-            ),
-            headers=request.headers.raw,
-            content=request.read(),
-            extensions={},
-        )
-        try:
-            response = self._pool.handle_request(handed_on)
-        except _HTTPCORE_ERRORS as error:
-            raise httpx.TransportError(str(error)) from error
-        return httpx.Response(response.status, headers=response.headers, stream=_Stream(response), extensions={})
-
-    def close(self) -> None:
-        """Close every connection."""
-        self._pool.close()
-
-
-class _Stream(httpx.SyncByteStream):
-    """The body of a response as it arrives."""
-
-    def __init__(self, response: httpcore.Response) -> None:
-        self._response = response
-
-    def __iter__(self) -> Iterator[bytes]:
-        try:
-            yield from self._response.iter_stream()
-        except _HTTPCORE_ERRORS as error:
-            raise httpx.TransportError(str(error)) from error
-
-    def close(self) -> None:
-        self._response.close()
-
-
-_HTTPCORE_ERRORS = (
-    httpcore.TimeoutException,
-    httpcore.NetworkError,
-    httpcore.ProtocolError,
-    httpcore.ProxyError,
-    httpcore.UnsupportedProtocol,
-    httpcore.ConnectionNotAvailable,
-)
-
-
-def _read(response: httpx.Response, host: str) -> bytes:
-    content = bytearray()
-    for piece in response.iter_raw():
-        content += piece
-        if len(content) > LARGEST_ANSWER:
-            raise PushDeferred(
-                f"The answer from {host} is larger than {LARGEST_ANSWER:,} bytes.",
-                why="The receiver's answers are a few hundred bytes; something else answers at this address.",
-                do="Check cloud.endpoint and the proxy.",
-            )
-    return bytes(content)
+    if error.fault is Fault.ABORTED:
+        what = "The request was broken off."
+    elif error.sent:
+        what = f"No answer from {host}."
+    elif error.step is Step.HANDSHAKE and error.fault in _OF_TLS:
+        what = f"No safe connection to {host}."
+    else:
+        what = f"Cannot reach {host}."
+    return PushDeferred(what, why=error.why, do=error.do, sent=error.sent)
 
 
 def _checked(key: Secret) -> str:
@@ -260,75 +139,30 @@ def _checked(key: Secret) -> str:
 
 
 def _origin(endpoint: str | None) -> str:
-    parts = urlsplit(endpoint or "")
-    if parts.scheme != "https" or not parts.hostname or parts.username or parts.password or parts.query:
+    """The address as the settings' own check takes it, without a slash at its end."""
+    problem = "is missing" if endpoint is None else web_address_problem(endpoint, ("https",))
+    if endpoint is None or problem is not None:
         raise ConfigError(
             "The cloud's address cannot be used.",
-            why="cloud.endpoint is missing, or is not of the form https://HOST[:PORT][/PATH] without login or query.",
-            do="Set cloud.endpoint in agent.toml.",
+            why=f"cloud.endpoint {problem}.",
+            do="Set cloud.endpoint in agent.toml; its form is https://HOST[:PORT][/PATH].",
         )
-    return (endpoint or "").rstrip("/")
+    return endpoint.rstrip("/")
 
 
-def _proxy(cloud: CloudSettings) -> _Proxy | None:
+def _proxy(cloud: CloudSettings) -> Proxy | None:
+    """The proxy as the settings' own check reads it; its password from a private file, like every other secret."""
     if cloud.proxy is None:
         return None
-    parts = urlsplit(cloud.proxy)
-    if parts.scheme != "http" or not parts.hostname or parts.password:
+    try:
+        found = parse_proxy(cloud.proxy)
+    except ValueError as error:
         raise ConfigError(
             "The proxy's address cannot be used.",
-            why="cloud.proxy is of the form http://[USER@]HOST:PORT; a password never stands in it.",
-            do="Put the password in a file of its own and name it in cloud.proxy_password_file.",
-        )
+            why=f"cloud.proxy {error}.",
+            do=f"Correct cloud.proxy in agent.toml; its form is {PROXY_FORM}.",
+        ) from None
     password = None
     if cloud.proxy_password_file is not None:
-        try:
-            password = Secret(cloud.proxy_password_file.read_text("utf-8").rstrip("\r\n"))
-        except (OSError, UnicodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-            raise ConfigError(
-                f"The proxy's password file {cloud.proxy_password_file} cannot be read.",
-                why=f"{reason}.",
-                do="Make it readable for the service account only (mode 0400).",
-            ) from None
-    port = parts.port or 3128
-    return _Proxy(parts.hostname, port, parts.username, password)
-
-
-def _words(
-    error: BaseException, cause: OSError | None, host: str, proxy: _Proxy | None, request_s: float
-) -> tuple[str, str]:
-    """Why the request failed and what to do: from the library's `error` and what the kernel said, if it did."""
-    where = f"the proxy {proxy.host}:{proxy.port}" if proxy else host
-    if isinstance(cause, socket.gaierror):
-        name = proxy.host if proxy else host
-        return (f"The name {name} cannot be resolved.", f"Check the name server: getent hosts {name}")
-    if isinstance(cause, ConnectionRefusedError):
-        return (f"Nothing listens at {where} (connection refused).", "Check cloud.endpoint and cloud.proxy.")
-    if isinstance(error, httpcore.ProxyError):
-        return _proxy_words(str(error), where)
-    if isinstance(error, httpcore.TimeoutException):
-        return (
-            f"{where} did not do its part within {request_s:.0f} s ({error}).",
-            "If a firewall drops the packets, allow this host to connect, or set cloud.proxy.",
-        )
-    if isinstance(error, httpcore.ProtocolError) and cause is None and "disconnected" not in str(error):
-        return (f"{where} does not answer in HTTP/1.1.", "Check the port in cloud.endpoint, and cloud.proxy.")
-    if cause is not None and not isinstance(cause, ssl.SSLError | ConnectionError) and cause.strerror:
-        return (f"{where}: {cause.strerror}.", "Check the network and the routes of this host.")
-    return (
-        f"The connection to {where} was lost before the answer was complete.",
-        "It is tried again; if it lasts, look for a firewall or proxy that cuts connections.",
-    )
-
-
-def _proxy_words(text: str, where: str) -> tuple[str, str]:
-    status = text[:3]
-    if status == "407":
-        return (
-            f"{where} wants a login (407).",
-            "Set the user in cloud.proxy (http://USER@HOST:PORT) and the password in cloud.proxy_password_file.",
-        )
-    if status.isdigit():
-        return (f"{where} refuses to connect there (status {status}).", "Ask its operator to allow this destination.")
-    return (f"{where} does not answer as a proxy does.", "Check cloud.proxy.")
+        password = read_secret(cloud.proxy_password_file, None)
+    return Proxy(found.host, found.port, found.secure, found.user, password)

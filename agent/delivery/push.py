@@ -32,7 +32,6 @@ from tenacity import (
 )
 from tenacity.stop import stop_base
 
-from agent.cloud import CloudAnswer, CloudClient
 from agent.delivery.answers import Action, AnswerMeaning, judge, problem_of, said
 from agent.errors import (
     AgentError,
@@ -45,6 +44,8 @@ from agent.errors import (
 )
 from agent.log import log, logger
 from agent.model import Batch
+from agent.net.answer import HttpAnswer
+from agent.net.cloud import CloudClient
 from agent.settings import Secret
 from agent.store import Store, delivery_state, ledger, outbox, reserve
 from agent.store.delivery_state import DeliveryState
@@ -270,7 +271,7 @@ class _PushRun:
         with self.store.transaction() as connection:
             return work(connection)
 
-    def _settle(self, batch: Batch, entry: int, answer: CloudAnswer) -> None:
+    def _settle(self, batch: Batch, entry: int, answer: HttpAnswer) -> None:
         now = self.clock()
         verdict = judge(answer, batch, now)
         if verdict.action is Action.ACKNOWLEDGE:

@@ -15,10 +15,10 @@ from typing import TypeVar
 from agent.jmx import calls
 from agent.jmx.calls import Method, call
 from agent.jmx.errors import JmxError, RemoteFailure, clean
-from agent.jmx.jrmp import Channel, Deadline, open_tcp
+from agent.jmx.jrmp import Channel, addresses_of, open_tcp
 from agent.jmx.model import Target
-from agent.jmx.resolve import addresses_of
 from agent.jmx.rmi import Stub, connect_server, log_in, look_up, permission_denied, server_address, stub_of
+from agent.net.deadline import Deadline
 
 T = TypeVar("T")
 STAGES = ("name", "tcp", "registry", "stub", "tls", "login", "permission", "beans")
@@ -71,7 +71,7 @@ class _Diagnosis:
 
     def all_stages(self) -> None:
         target, deadline = self._target, self._deadline
-        addresses = self._step("name", lambda: addresses_of(target.host, target.port, deadline.left_s()))
+        addresses = self._step("name", lambda: addresses_of(target.host, target.port, deadline))
         self._done(f"{target.host} is {', '.join(dict.fromkeys(address[0] for _, address in addresses))}.")
         self._step("tcp", lambda: open_tcp(target.host, target.port, "registry", deadline).close())
         self._done(f"Port {target.port} takes connections.")

@@ -18,12 +18,12 @@ from urllib.parse import urlsplit
 
 from agent.jmx.errors import JmxError, ProtocolError, clean
 from agent.jmx.jolokia_values import failed_class, is_opaque, parse_answer, value_of
-from agent.jmx.jrmp import Deadline
 from agent.jmx.model import BeanQuery, JmxSample, JmxValue, ReadFailure, Target
 from agent.jmx.names import is_pattern, matches, parse_object_name
 from agent.jmx.plan import MAX_ATTRIBUTES, MAX_CUT_NAMES, Declared, Selection, select
 from agent.jmx.quarantine import Quarantine
 from agent.jmx.rmi_transport import Backoff
+from agent.net.deadline import Deadline
 from agent.system.clock import monotonic_s
 
 if TYPE_CHECKING:

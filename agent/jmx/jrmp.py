@@ -8,7 +8,6 @@ Raise: JmxError with the code of what failed. After any error the channel is clo
 
 from __future__ import annotations
 
-import errno
 import socket
 from collections.abc import Iterable, Sequence
 
@@ -17,9 +16,12 @@ from agent.jmx.calls import CallBytes, Method
 from agent.jmx.errors import ConnectionLost, JmxError, ProtocolError
 from agent.jmx.model import TlsOptions
 from agent.jmx.replies import Return, read_return
-from agent.jmx.resolve import Address, addresses_of
 from agent.jmx.serial import StreamReader
-from agent.system.clock import monotonic_s
+from agent.net import resolve
+from agent.net.connect import open_tcp as connect_tcp
+from agent.net.deadline import Deadline, OutOfTime
+from agent.net.error import Fault, NetError
+from agent.net.resolve import Address
 
 HANDSHAKE = b"JRMI\x00\x02\x4b"
 CLIENT_ENDPOINT = bytes(6)  # an empty host name and port 0, as the server makes no use of them
@@ -29,33 +31,17 @@ MAX_UNANSWERED = 24_000  # bytes of calls under way: both sides' buffers hold th
 MAX_SERVER_NAME = 1024
 
 
-class Deadline:
-    """A moment by which everything must be done."""
-
-    __slots__ = ("_at",)
-
-    def __init__(self, within_s: float) -> None:
-        self._at = monotonic_s() + within_s
-
-    def left_s(self) -> float:
-        """Return the seconds left, possibly negative."""
-        return self._at - monotonic_s()
-
-    def part(self, share: float) -> Deadline:
-        """Return an earlier deadline that leaves only a share of the time."""
-        return self if share >= 1 else Deadline(self.left_s() * share)
-
-    def need_s(self, doing: str) -> float:
-        """Return the seconds left. Raises JmxError `timeout` when there are none."""
-        left = self._at - monotonic_s()
-        if left <= 0:
-            raise timed_out(doing)
-        return left
-
-
 def timed_out(doing: str) -> JmxError:
     """Return the error of a deadline that passed while `doing`."""
     return JmxError("timeout", f"No answer in time while {doing}.", do="Check the load of the JVM and any firewall.")
+
+
+def _need_s(deadline: Deadline, doing: str) -> float:
+    """Return the seconds left. Raises JmxError `timeout` when there are none."""
+    try:
+        return deadline.need_s(doing)
+    except OutOfTime:
+        raise timed_out(doing) from None
 
 
 class Channel:
@@ -77,7 +63,7 @@ class Channel:
     def _open_socket(self, doing: str) -> socket.socket:
         if self._socket is None:
             raise ConnectionLost("The connection is closed.")
-        self._socket.settimeout(self.deadline.need_s(doing))
+        self._socket.settimeout(_need_s(self.deadline, doing))
         return self._socket
 
     def fill(self) -> None:
@@ -182,8 +168,7 @@ def connect(host: str, port: int, side: str, options: TlsOptions, *, secure: boo
     plain = open_tcp(host, port, side, deadline)
     channel = None
     try:
-        plain.settimeout(deadline.need_s(f"connecting to the {side}"))
-        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        plain.settimeout(_need_s(deadline, f"connecting to the {side}"))
         sock = tls.wrap(plain, host, options, side) if secure else plain
         channel = Channel(sock, side, options, deadline)
         channel.shake_hands()
@@ -195,33 +180,30 @@ def connect(host: str, port: int, side: str, options: TlsOptions, *, secure: boo
     return channel
 
 
+def addresses_of(host: str, port: int, deadline: Deadline) -> list[Address]:
+    """Return the addresses to try. Raises JmxError `unknown-host`."""
+    try:
+        return resolve.addresses_of(host, port, deadline)
+    except NetError as error:
+        raise _not_connected(error, host, port, "") from None
+
+
 def open_tcp(host: str, port: int, side: str, deadline: Deadline) -> socket.socket:
     """Return a connected socket, not a byte sent. Raises JmxError `unknown-host`, `refused` or `unreachable`."""
-    addresses = addresses_of(host, port, deadline.need_s("resolving the host name"))
-    return _connect_any(addresses, port, side, deadline)
+    try:
+        return connect_tcp(host, port, deadline)
+    except NetError as error:
+        raise _not_connected(error, host, port, side) from error
 
 
-def _connect_any(addresses: Sequence[Address], port: int, side: str, deadline: Deadline) -> socket.socket:
-    last: OSError = OSError(errno.EHOSTUNREACH, "no address")
-    for position, (family, address) in enumerate(addresses):
-        sock = socket.socket(family, socket.SOCK_STREAM)
-        try:
-            # the last address gets all the time that is left, the ones before it an equal share
-            sock.settimeout(deadline.need_s(f"connecting to the {side}") / (len(addresses) - position))
-            sock.connect(address)
-        except OSError as error:
-            last = error
-            sock.close()
-        except BaseException:
-            sock.close()
-            raise
-        else:
-            return sock
-    raise _not_connected(last, port, side) from last
-
-
-def _not_connected(error: OSError, port: int, side: str) -> JmxError:
-    if isinstance(error, ConnectionRefusedError):
+def _not_connected(error: NetError, host: str, port: int, side: str) -> JmxError:
+    silent = isinstance(error.cause, TimeoutError)
+    if error.fault is Fault.TIMEOUT:
+        return timed_out(f"connecting to the {side}")
+    if error.fault is Fault.NAME:
+        why = "The resolver does not answer." if silent else f"Resolver: {error.why}."
+        return JmxError("unknown-host", f"The host name {host} cannot be resolved.", why=why, do="Check host and DNS.")
+    if error.fault is Fault.REFUSED:
         return JmxError(
             "refused",
             f"Nothing listens on port {port} ({side}).",
@@ -232,7 +214,7 @@ def _not_connected(error: OSError, port: int, side: str) -> JmxError:
     return JmxError(
         "unreachable",
         f"Port {port} ({side}) cannot be reached.",
-        why="No answer: a firewall may drop the packets." if isinstance(error, TimeoutError) else error.strerror or "",
+        why="No answer: a firewall may drop the packets." if silent else error.why,
         do="Open the port for this host."
         if side == "registry"
         else "Set -Dcom.sun.management.jmxremote.rmi.port to a fixed port and open it for this host.",

@@ -10,6 +10,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
+from agent.net.options import TlsTrust
+
 JmxScalar = int | float | bool | str | Decimal | datetime | bytes | None
 JmxValue = JmxScalar | Mapping[JmxScalar, "JmxValue"] | list["JmxValue"]
 
@@ -50,6 +52,19 @@ class TlsOptions:
     key_file: Path | None = None
     expected_name: str | None = None
     check_name: bool = True
+
+    @property
+    def trust(self) -> TlsTrust:
+        """Whom to believe, and as whom to appear. A JVM's certificate is as keytool makes it: no rigour of RFC 5280."""
+        return TlsTrust(
+            self.ca_file,
+            self.certificate_file,
+            self.key_file,
+            self.expected_name,
+            self.check_name,
+            common_name=True,
+            strict_chain=False,
+        )
 
 
 @dataclass(frozen=True, slots=True)

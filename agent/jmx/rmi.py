@@ -17,12 +17,13 @@ from typing import NamedTuple
 from agent.jmx import calls
 from agent.jmx.calls import Method, VirtualMachineId, call
 from agent.jmx.errors import JmxError, ProtocolError, RemoteFailure, clean
-from agent.jmx.jrmp import Channel, Deadline, connect, wrong_port
+from agent.jmx.jrmp import Channel, connect, wrong_port
 from agent.jmx.model import Target
 from agent.jmx.nodes import JavaObject, Node
 from agent.jmx.replies import Return
 from agent.jmx.serial import NeedMore, StreamReader
 from agent.jmx.values import is_a
+from agent.net.deadline import Deadline
 from agent.system.clock import monotonic_s
 
 REGISTRY_NAME = "jmxrmi"

@@ -12,11 +12,12 @@ import threading
 from collections.abc import Callable, Sequence
 
 from agent.jmx.errors import JmxError, RemoteFailure
-from agent.jmx.jrmp import Deadline, timed_out
+from agent.jmx.jrmp import timed_out
 from agent.jmx.model import BeanQuery, JmxSample, ReadFailure, Target
 from agent.jmx.reader import BeanReader
 from agent.jmx.rmi import CLOSE_WITHIN_S, Session, permission_denied
 from agent.jmx.sampler import Accept, Request, ask_all
+from agent.net.deadline import Deadline
 from agent.system.clock import monotonic_s
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 10.0

@@ -14,10 +14,11 @@ from collections.abc import Callable, Sequence
 from agent.jmx import calls
 from agent.jmx.calls import METHOD_AT, OBJECT_AT, CallBytes, Method
 from agent.jmx.errors import ConnectionLost, JmxError, PeerAborted, ProtocolError, RemoteFailure, UnskippableValue
-from agent.jmx.jrmp import MAX_UNANSWERED, Channel, Deadline, windows
+from agent.jmx.jrmp import MAX_UNANSWERED, Channel, windows
 from agent.jmx.model import JmxValue
 from agent.jmx.rmi import Session
 from agent.jmx.templates import TemplateSet
+from agent.net.deadline import Deadline
 
 MAX_BROKEN_VALUES = 64  # new sockets for values that cannot be sent; the rest waits for the next sample
 MAX_LOSSES = 4  # sockets and objects lost, or bytes not understood, before the sample is given up

@@ -6,13 +6,13 @@ import base64
 from collections.abc import Iterator
 from urllib.parse import quote
 
-from agent.cloud import CloudAnswer
+from agent.net.answer import HttpAnswer
 from agent.settings import Secret
 
 SAID_LIMIT = 200  # characters of an answer that a message may quote
 
 
-def said(answer: CloudAnswer, key: Secret) -> str:
+def said(answer: HttpAnswer, key: Secret) -> str:
     """The answer's text for a message: one line, at most 200 characters, control characters escaped.
 
     An answer that repeats the key in any usual form is withheld as a whole.

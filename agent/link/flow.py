@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from agent.cloud import CloudClient
 from agent.errors import ConfigError, KeyRejected, KeyUnreadable, NotDelivering, NotLinked, UsageError
 from agent.link.handshake import LinkRequest, link_instance, unlink_instance
 from agent.link.keyfile import ensure_master
@@ -27,6 +26,7 @@ from agent.link.record import (
     with_consent,
 )
 from agent.model import Consent, ConsentLevel
+from agent.net.cloud import CloudClient
 from agent.settings import Secret
 from agent.system.account import Account, owner_of
 from agent.system.private_file import make_folder, trusted_owners

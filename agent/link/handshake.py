@@ -14,10 +14,11 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from agent.cloud import CloudAnswer, CloudClient
 from agent.errors import ConfigError, KeyRejected, NotDelivering, PushDeferred
 from agent.link.answer_text import said
 from agent.model import Consent
+from agent.net.answer import HttpAnswer
+from agent.net.cloud import CloudClient
 from agent.settings import Secret
 
 PATH = "/v1/link"
@@ -115,7 +116,7 @@ def unlink_instance(client: CloudClient, key: Secret) -> bool:
     raise _refusal("The cloud did not end the link.", answer, key)
 
 
-def _parse(answer: CloudAnswer, key: Secret) -> LinkAnswer:
+def _parse(answer: HttpAnswer, key: Secret) -> LinkAnswer:
     if len(answer.body) > ANSWER_LIMIT:
         raise _unclear(answer, key)
     try:
@@ -156,7 +157,7 @@ def _fits(value: Any, top: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 < value <= top
 
 
-def _check_expiry(result: LinkAnswer, answer: CloudAnswer, now: datetime) -> None:
+def _check_expiry(result: LinkAnswer, answer: HttpAnswer, now: datetime) -> None:
     ends = result.key_expires_at
     if ends is None or now < ends <= now + LATEST_EXPIRY:
         return
@@ -170,14 +171,14 @@ def _check_expiry(result: LinkAnswer, answer: CloudAnswer, now: datetime) -> Non
     )
 
 
-def _date_of(answer: CloudAnswer) -> datetime | None:
+def _date_of(answer: HttpAnswer) -> datetime | None:
     try:
         return parsedate_to_datetime(answer.headers.get("date", "")).astimezone(UTC)
     except ValueError:
         return None
 
 
-def _refusal(what: str, answer: CloudAnswer, key: Secret) -> KeyRejected | NotDelivering:
+def _refusal(what: str, answer: HttpAnswer, key: Secret) -> KeyRejected | NotDelivering:
     heard = said(answer, key)
     why = f"It answered {answer.status}" + (f": {heard}" if heard else ".")
     if answer.status in (401, 403, 410):
@@ -194,7 +195,7 @@ def _refusal(what: str, answer: CloudAnswer, key: Secret) -> KeyRejected | NotDe
     )
 
 
-def _wait_of(answer: CloudAnswer) -> float | None:
+def _wait_of(answer: HttpAnswer) -> float | None:
     text = answer.headers.get("retry-after", "").strip()
     return min(float(text), LONGEST_WAIT_S) if text.isascii() and text.isdigit() and len(text) < 9 else None
 
@@ -208,7 +209,7 @@ def _location_refusal(wanted: str | None, heard: str) -> ConfigError:
     )
 
 
-def _unclear(answer: CloudAnswer, key: Secret) -> NotDelivering:
+def _unclear(answer: HttpAnswer, key: Secret) -> NotDelivering:
     return NotDelivering(
         f"The cloud's answer to the link cannot be understood (status {answer.status}, {len(answer.body):,} bytes).",
         why=said(answer, key) or "It is empty.",

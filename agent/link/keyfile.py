@@ -15,6 +15,7 @@ from pathlib import Path
 
 from agent.errors import KeyUnreadable
 from agent.system.account import Account
+from agent.system.atomic import remove_leftovers
 from agent.system.deadline import DEADLINE_S
 from agent.system.private_file import create_private, make_folder, read_private
 
@@ -66,6 +67,7 @@ def load_master(
 def ensure_master(link_dir: Path, *, owner: Account | None, owners: Collection[int] = ()) -> bytes:
     """The master key, made when there is none: 0400, durable, never over an existing file."""
     path = master_path(link_dir)
+    remove_leftovers(path.parent, lambda name: name == path.name)  # of a `link` that was killed while it made the key
     if _credential(os.environ) is None and read_private(path, limit=LIMIT, owners=owners) is None:
         make_folder(key_folder(link_dir), owner)
         master = secrets.token_bytes(MASTER_BYTES)

@@ -1,20 +1,21 @@
 """Reads one password: from a systemd credential or from a file that only its owner can read.
 
 In:   the place of the secret, from the settings. Out: a `Secret`, read anew each time and kept by nobody here.
-One newline at the end is not part of the secret; every printable character is, unchanged. Nothing is expanded.
+One newline at the end and a byte order mark in front are not part of the secret; every printable character is,
+unchanged. Nothing is expanded.
 """
 
 from __future__ import annotations
 
+import codecs
 import os
 import re
-import stat
 from pathlib import Path
 
 from agent.errors import ConfigError
 from agent.secret import Secret
 from agent.settings.rules import CREDENTIAL_NAME
-from agent.system.files import open_regular
+from agent.system.careful import Flaw, Unfit, read_checked
 
 SIZE_LIMIT_BYTES = 4096
 
@@ -56,31 +57,43 @@ def credential_file(name: str) -> Path:
 
 
 def _read(path: Path, *, private: bool) -> bytes:
+    """The bytes of a secret. systemd makes its own folder safe, and shows an access list there as group bits: 0440."""
+    anybody = not private or os.geteuid() == 0
     try:
-        stream = open_regular(path, follow=False)
-    except OSError as error:
-        raise _refused(path, _words(path, error), _mend(path)) from None
-    with stream:
-        facts = os.fstat(stream.fileno())
-        # systemd makes its own folder safe, and shows an access list there as group bits: mode 0440 is right for it.
-        if facts.st_mode & (0o077 if private else 0o007):
-            mode = stat.S_IMODE(facts.st_mode)
-            raise _refused(
-                path, f"Others can read or change it (mode {mode:04o}, needed 0600).", f"Run: chmod 0600 {path}"
-            )
-        if private and facts.st_nlink != 1:
-            raise _refused(path, f"It has {facts.st_nlink} names (hard links).", _mend(path))
-        if private and facts.st_uid not in (0, os.geteuid()) and os.geteuid() != 0:
-            raise _refused(path, f"It belongs to uid {facts.st_uid}.", f"Run: chown {os.geteuid()} {path}")
-        try:
-            return stream.read(SIZE_LIMIT_BYTES + 1)
-        except OSError as error:
-            raise _refused(path, error.strerror or "It cannot be read.", _mend(path)) from None
+        return read_checked(
+            path,
+            limit=SIZE_LIMIT_BYTES,
+            owners=None if anybody else {0, os.geteuid()},
+            lax_bits=0o077 if private else 0o007,
+            only_name=private,
+            may_be_empty=True,  # said of its content below, where a lone newline is empty as well
+        )
+    except FileNotFoundError:
+        raise _refused(path, "It does not exist.", _mend(path)) from None
+    except Unfit as unfit:
+        raise _refused(path, *_words(path, unfit)) from None
+
+
+def _words(path: Path, unfit: Unfit) -> tuple[str, str]:
+    if unfit.flaw is Flaw.MODE:
+        return f"Others can read or change it (mode {unfit.mode:04o}, needed 0600).", f"Run: chmod 0600 {path}"
+    if unfit.flaw is Flaw.NAMES:
+        return f"It has {unfit.names} names (hard links).", _mend(path)
+    if unfit.flaw is Flaw.OWNER:
+        return f"It belongs to uid {unfit.uid}.", f"Run: chown {os.geteuid()} {path}"
+    if unfit.flaw is Flaw.SIZE:
+        return f"It is larger than {SIZE_LIMIT_BYTES:,} bytes.", "Put only the password there."
+    if unfit.flaw is Flaw.KIND:
+        link = unfit.kind == "a symbolic link"
+        return "It is a link; the secret must be a file of its own." if link else f"It is {unfit.kind}.", _mend(path)
+    if isinstance(unfit.error, PermissionError):
+        return f"uid {os.geteuid()} may not read it.", _mend(path)
+    return f"{unfit.error.strerror}.", _mend(path)
 
 
 def _secret_in(octets: bytes, path: Path) -> Secret:
-    if len(octets) > SIZE_LIMIT_BYTES:
-        raise _refused(path, f"It is larger than {SIZE_LIMIT_BYTES:,} bytes.", "Put only the password there.")
+    # Editors of other systems put a byte order mark in front, which nobody typed.
+    octets = octets.removeprefix(codecs.BOM_UTF8)
     line = octets.removesuffix(b"\n")
     line = line.removesuffix(b"\r") if line != octets else line
     try:
@@ -93,16 +106,6 @@ def _secret_in(octets: bytes, path: Path) -> Secret:
     if any(ord(character) < 32 or ord(character) == 127 for character in text):
         raise _refused(path, "It holds more than one line, or control characters.", "Put only the password there.")
     return Secret(text)
-
-
-def _words(path: Path, error: OSError) -> str:
-    if isinstance(error, FileNotFoundError):
-        return "It does not exist."
-    if path.is_symlink():
-        return "It is a link; the secret must be a file of its own."
-    if isinstance(error, PermissionError):
-        return f"uid {os.geteuid()} may not read it."
-    return error.strerror or type(error).__name__
 
 
 def _mend(path: Path) -> str:

@@ -13,8 +13,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
+from agent.settings.address import parse_proxy, proxy_problem, web_address_problem
 from agent.settings.keys import Unit, render_duration, render_size
 from agent.settings.schema import DatabaseLogin, Dialect, Mode, Settings
 
@@ -228,7 +229,7 @@ def _apps(settings: Settings, given: Collection[str]) -> Iterator[Problem]:
 
 def _product_address(text: str) -> str | None:
     """https, because the login of an administrator travels; plain only where it does not leave this machine."""
-    problem = _web_address(text, ("http", "https"))
+    problem = web_address_problem(text, ("http", "https"))
     if problem is None and text.startswith("http:") and not _is_loopback(urlsplit(text).hostname or ""):
         return "must begin with https://: a login is sent there; http:// is for this machine only (127.0.0.1, ::1)"
     return problem
@@ -255,43 +256,11 @@ def _cloud(settings: Settings, given: Collection[str]) -> Iterator[Problem]:
         if cloud.proxy_password_file is not None:
             yield "cloud.proxy_password_file", "has no effect without cloud.proxy"
         return
-    user = urlsplit(cloud.proxy).username
+    user = parse_proxy(cloud.proxy).user
     if cloud.proxy_password_file is not None and not user:
         yield "cloud.proxy_password_file", "has no effect without a user in cloud.proxy (http://user@proxy:3128)"
     if cloud.proxy_password_file is None and user:
         yield "cloud.proxy", "names a user, so cloud.proxy_password_file is required"
-
-
-def _web_address(text: str, schemes: tuple[str, ...], *, user_allowed: bool = False) -> str | None:
-    """What is wrong with an address, without repeating it: it may hold a password."""
-    try:
-        address = urlsplit(text)
-        port_is_good = address.port is None or address.port > 0
-    except ValueError:
-        return "is not an address; write for instance https://collector.example.com"
-    if address.scheme not in schemes:
-        asked = " or ".join(f"{scheme}://" for scheme in schemes)
-        return (
-            f"must begin with {asked}; nothing is ever sent without TLS"
-            if schemes == ("https",)
-            else (f"must begin with {asked}")
-        )
-    if address.password is not None:
-        return (
-            "holds a password; passwords do not stand in this file, use proxy_password_file"
-            if user_allowed
-            else ("holds a password; passwords do not stand in this file")
-        )
-    if not port_is_good or not _is_host(address) or (address.username is not None and not user_allowed):
-        return "is not an address; write for instance https://collector.example.com"
-    if address.query or address.fragment or "?" in text or "#" in text:
-        return "must not have a query or fragment"
-    return None
-
-
-def _is_host(address: SplitResult) -> bool:
-    host = address.hostname or ""
-    return bool(host) and host.isprintable() and not any(character in host for character in " \\%<>")
 
 
 _HOST = re.compile(r"[A-Za-z0-9._:%-]{1,253}|/[^\s]{0,106}", re.ASCII)
@@ -303,13 +272,13 @@ def _host(text: str) -> str | None:
 
 
 CHECKS: dict[str, Callable[[str], str | None]] = {
-    "jmx.url": lambda text: _web_address(text, ("http", "https")),
+    "jmx.url": lambda text: web_address_problem(text, ("http", "https")),
     "jmx.host": _host,
     "database.host": _host,
     "apps.rest_url": _product_address,
     "apps.user": _login_name,
-    "cloud.endpoint": lambda text: _web_address(text, ("https",)),
-    "cloud.proxy": lambda text: _web_address(text, ("http", "https"), user_allowed=True),
+    "cloud.endpoint": lambda text: web_address_problem(text, ("https",)),
+    "cloud.proxy": proxy_problem,
 }
 
 Rule = Callable[[Settings, Collection[str]], Iterator[Problem]]

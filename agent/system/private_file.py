@@ -8,14 +8,16 @@ Every refusal names the file, the fact and the command that mends it. Reading ha
 from __future__ import annotations
 
 import errno
+import math
 import os
-import stat
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Collection
+from contextlib import suppress
 from pathlib import Path
 
 from agent.errors import KeyUnreadable, UsageError
 from agent.system.account import Account, owner_of
+from agent.system.atomic import remove_leftovers, sync_folder, write_whole
+from agent.system.careful import Flaw, Unfit, check_folder, read_checked
 from agent.system.deadline import DEADLINE_S, within_deadline
 
 NOBODY = 65534  # how any foreign owner looks inside a unit with PrivateUsers=yes
@@ -40,88 +42,66 @@ def read_private(
     Raises KeyUnreadable for a link, folder, FIFO, foreign owner, lax mode, wrong size, or a file system that hangs.
     """
     believed = frozenset(owners) or frozenset({0, os.geteuid()})
-    return within_deadline(lambda: _read(path, limit, believed, lax_bits), path, deadline_s)
+
+    def read() -> bytes | None:
+        try:
+            return read_checked(path, limit=limit, owners=believed, lax_bits=lax_bits, in_folder=True)
+        except FileNotFoundError:
+            return None
+        except Unfit as error:
+            raise _worded(path, error, limit, believed) from error
+
+    return within_deadline(read, path, deadline_s)
 
 
-def _read(path: Path, limit: int, owners: frozenset[int], lax_bits: int) -> bytes | None:
-    try:
-        with _opened(path.parent, os.O_PATH | os.O_DIRECTORY) as folder:
-            _check_folder(path.parent, os.fstat(folder), owners)
-            flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY
-            with _opened(Path(path.name), flags, folder) as handle:
-                _check_file(path, os.fstat(handle), owners, limit, lax_bits)
-                content = os.read(handle, limit + 1)
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise _explained(path, error) from error
-    if not 1 <= len(content) <= limit:
-        raise _size_refusal(path, len(content), limit)  # it changed between the check and the read
-    return content
-
-
-@contextmanager
-def _opened(path: Path, flags: int, folder: int | None = None) -> Iterator[int]:
-    handle = os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
-    try:
-        yield handle
-    finally:
-        os.close(handle)
-
-
-def _check_folder(folder: Path, facts: os.stat_result, owners: frozenset[int]) -> None:
-    if facts.st_mode & 0o022:
-        raise KeyUnreadable(
-            f"Others may write to the folder {folder} (mode {stat.S_IMODE(facts.st_mode):04o}).",
+def _worded(path: Path, unfit: Unfit, limit: int, owners: frozenset[int]) -> KeyUnreadable:
+    """What keeps the file of a key from being used, with the command that mends it."""
+    if unfit.flaw is Flaw.FOLDER_MODE:
+        folder = path.parent
+        return KeyUnreadable(
+            f"Others may write to the folder {folder} (mode {unfit.mode:04o}).",
             why="They could replace the files in it.",
             do=f"Run: chmod 0700 {folder}",
             code="folder-mode",
         )
-    _check_owner(folder, facts, owners)
-
-
-def _check_file(path: Path, facts: os.stat_result, owners: frozenset[int], limit: int, lax_bits: int) -> None:
-    if not stat.S_ISREG(facts.st_mode):
-        raise _kind_refusal(path, _kind(facts.st_mode))
-    _check_owner(path, facts, owners)
-    if facts.st_mode & lax_bits:
-        raise KeyUnreadable(
-            f"Others may read or change {path} (mode {stat.S_IMODE(facts.st_mode):04o}).",
+    if unfit.flaw is Flaw.FOLDER_OWNER:
+        return _owner_refusal(path.parent, unfit.uid, owners)
+    if unfit.flaw is Flaw.OWNER:
+        return _owner_refusal(path, unfit.uid, owners)
+    if unfit.flaw is Flaw.KIND:
+        return _kind_refusal(path, unfit.kind)
+    if unfit.flaw is Flaw.MODE:
+        return KeyUnreadable(
+            f"Others may read or change {path} (mode {unfit.mode:04o}).",
             why="What others could read is no secret any more.",
-            do=f"Run: chmod {stat.S_IMODE(facts.st_mode) & 0o700:04o} {path}; "
+            do=f"Run: chmod {unfit.mode & 0o700:04o} {path}; "
             "then make a new key in the cloud and run: portfolio-agent link",
             code="file-mode",
         )
-    if facts.st_nlink != 1:
-        raise KeyUnreadable(
-            f"{path} has {facts.st_nlink} names (hard links).",
+    if unfit.flaw is Flaw.NAMES:
+        return KeyUnreadable(
+            f"{path} has {unfit.names} names (hard links).",
             why="Under its other name it may be read or changed by someone else.",
-            do=f"Find them: find {path.parent.parent} -xdev -inum {facts.st_ino}; remove all but {path}",
+            do=f"Find them: find {path.parent.parent} -xdev -inum {unfit.inode}; remove all but {path}",
             code="file-names",
         )
-    if not 1 <= facts.st_size <= limit:
-        raise _size_refusal(path, facts.st_size, limit)
+    if unfit.flaw is Flaw.SIZE:
+        return _size_refusal(path, unfit.size, limit)
+    return _explained(path, unfit.error)
 
 
-def _check_owner(path: Path, facts: os.stat_result, owners: frozenset[int]) -> None:
-    if facts.st_uid in owners:
-        return
-    if facts.st_uid == NOBODY:
+def _owner_refusal(path: Path, uid: int, owners: frozenset[int]) -> KeyUnreadable:
+    if uid == NOBODY:
         why = "Inside the service each foreign owner looks like uid 65534, so the real one cannot be told."
     else:
         why = "Whoever owns it could put another key there, and figures would go to another organisation."
     wanted = os.geteuid() or min(owners - {0}, default=0)
-    raise KeyUnreadable(
-        f"{path} belongs to uid {facts.st_uid}, not to uid {wanted} or root.",
+    return KeyUnreadable(
+        f"{path} belongs to uid {uid}, not to uid {wanted} or root.",
         why=why,
         do=f"See who owns it: ls -ln {path}; if its content is right, run as root: chown {wanted} {path}",
         code="file-owner",
     )
-
-
-def _kind(mode: int) -> str:
-    kinds = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a FIFO", stat.S_IFSOCK: "a socket"}
-    return kinds.get(stat.S_IFMT(mode), "a device")
 
 
 def _kind_refusal(path: Path, kind: str) -> KeyUnreadable:
@@ -143,10 +123,6 @@ def _size_refusal(path: Path, size: int, limit: int) -> KeyUnreadable:
 
 
 def _explained(path: Path, error: OSError) -> KeyUnreadable:
-    if error.errno == errno.ELOOP:
-        return _kind_refusal(path, "a symbolic link")
-    if error.errno == errno.ENXIO:
-        return _kind_refusal(path, "a socket")
     if error.errno == errno.ENOTDIR:
         return KeyUnreadable(
             f"{path.parent} is not a folder of its own.",
@@ -180,58 +156,29 @@ def make_folder(folder: Path, owner: Account | None) -> None:
     try:
         if owner is not None:
             os.chown(folder, owner.uid, owner.gid, follow_symlinks=False)
-        _sync(folder.parent)
+        sync_folder(folder.parent)
     except OSError as error:
         raise _unwritable(folder, error) from error
 
 
 def create_private(path: Path, content: bytes, *, mode: int, owner: Account | None) -> None:
-    """Write a file that must not exist yet; durable on return, removed again when writing fails."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    """Write a file that must not exist yet; whole and durable on return, or not there."""
     try:
-        handle = os.open(path, flags, mode)
+        write_whole(path, content, mode=mode, owner=owner, replace=False)
     except OSError as error:
-        raise _unwritable(path, error) from error
-    try:
-        try:
-            if owner is not None:
-                os.fchown(handle, owner.uid, owner.gid)
-            os.fchmod(handle, mode)
-            with os.fdopen(handle, "wb", closefd=False) as file:
-                file.write(content)
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-        _sync(path.parent)
-    except OSError as error:
-        with suppress(OSError):
-            path.unlink()
         raise _unwritable(path, error) from error
 
 
 def replace_private(path: Path, content: bytes, *, owner: Account | None, owners: Collection[int] = ()) -> None:
-    """Write a 0600 file beside and rename it over: readers see the old bytes or the new ones. Durable on return."""
+    """Write a 0600 file in place of what is there: readers see the old bytes or the new ones. Durable on return."""
     believed = frozenset(owners) or frozenset({0, os.geteuid()})
     try:
-        _check_folder(path.parent, path.parent.lstat(), believed)
+        check_folder(path.parent.lstat(), believed)
+        write_whole(path, content, owner=owner)
+    except Unfit as error:
+        raise _worded(path, error, len(content), believed) from error
     except OSError as error:
         raise _unwritable(path, error) from error
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    with suppress(FileNotFoundError):
-        beside.unlink()
-    create_private(beside, content, mode=0o600, owner=owner)
-    try:
-        os.replace(beside, path)
-        _sync(path.parent)
-    except OSError as error:
-        with suppress(OSError):
-            beside.unlink()
-        raise _unwritable(path, error) from error
-
-
-def _sync(folder: Path) -> None:
-    with _opened(folder, os.O_RDONLY | os.O_DIRECTORY) as handle:
-        os.fsync(handle)
 
 
 def _unwritable(path: Path, error: OSError) -> UsageError:
@@ -256,7 +203,9 @@ def remove_private(files: Collection[Path], folders: Collection[Path]) -> tuple[
         except OSError as error:
             raise _unwritable(path, error) from error
         gone.append(path)
-        _sync(path.parent)
+        # Nobody writes what is being removed: what a killed writer left holds the same as the file did.
+        remove_leftovers(path.parent, lambda name, removed=path.name: name == removed, math.inf)  # type: ignore[misc]
+        sync_folder(path.parent)
     for folder in folders:
         with suppress(OSError):  # not there, or it holds something that is not ours
             folder.rmdir()

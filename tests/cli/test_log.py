@@ -28,7 +28,7 @@ def written(configure: object) -> dict[str, object]:
     configure("info", stream)  # type: ignore[operator]  # either of two functions of one shape
     to = resident.logger("test")
     resident.log(to, logging.WARNING, "batch.refused\nforged", count=3, api_key="abc", said="a\x1b[31m\u202e", ok=None)
-    logging.getLogger("httpx").info("a request")
+    logging.getLogger("urllib3").info("a request")
     return dict(json.loads(stream.getvalue()))
 
 

@@ -100,7 +100,7 @@ def test_status_imports_nothing_heavy(tmp_path: Path) -> None:
         check=False,
     )
     imported = {line.rpartition("|")[2].strip().split(".")[0] for line in done.stderr.splitlines() if "|" in line}
-    assert not imported & {"httpx", "cryptography", "sqlalchemy", "rich", "pydantic", "asyncio", "psutil", "structlog"}
+    assert not imported & {"h11", "cryptography", "sqlalchemy", "rich", "pydantic", "asyncio", "psutil", "structlog"}
     assert "sqlite3" in imported
 
 

@@ -10,16 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.cloud import CloudAnswer
 from agent.delivery.answers import ACTIONS, Action, judge, proves, retry_after_s, said
+from agent.net.answer import HttpAnswer
 from tests.support.batches import SEALED_AT, batch
 from tests.support.cloud import KEY
 
 OURS = {"batchId": batch().id, "sha256": batch().sha256}
 
 
-def answer(status: int, body: object = None, **headers: str) -> CloudAnswer:
-    return CloudAnswer(status, b"" if body is None else json.dumps(body).encode(), headers)
+def answer(status: int, body: object = None, **headers: str) -> HttpAnswer:
+    return HttpAnswer(status, b"" if body is None else json.dumps(body).encode(), headers)
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 409])
@@ -48,7 +48,7 @@ def test_conflict_that_names_the_batch_sets_it_aside() -> None:
 @given(status=st.integers(100, 999), body=st.binary(max_size=60))
 def test_no_answer_can_do_anything_else(status: int, body: bytes) -> None:
     """Whatever comes back, it means one of the table's actions, and never an acknowledgement without proof."""
-    verdict = judge(CloudAnswer(status, body, {}), batch(), SEALED_AT)
+    verdict = judge(HttpAnswer(status, body, {}), batch(), SEALED_AT)
     assert verdict.action is not Action.ACKNOWLEDGE
     assert verdict.action is ACTIONS.get(status, (Action.WAIT,))[0]
     assert verdict.why.startswith(str(status))

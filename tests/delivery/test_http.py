@@ -1,24 +1,32 @@
-"""The one HTTP module: words for each failure, one header for the key, no environment, proxies on request only."""
+"""The way to the cloud: words for each failure, one header for the key, no environment, proxies on request only."""
 
 from __future__ import annotations
 
-import base64
 import gc
+import gzip
+import hashlib
+import json
 import logging
+import os
 import re
 import socket
 import ssl
 import threading
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from agent.delivery.http import LIBRARY_LOGGERS, open_client
+from agent.delivery.http import open_client
 from agent.errors import ConfigError, KeyUnreadable, PushDeferred
-from agent.settings import CloudSettings, Secret
+from agent.settings import CloudSettings, InstanceSettings, ProductType, Secret, Settings, check_places
+from agent.settings.address import proxy_problem
+from tests.support import tls as make
 from tests.support.cloud import KEY, ROOT, Receiver
+from tests.support.proxy import RunningProxy, connect_proxy
 
 
 @contextmanager
@@ -53,60 +61,11 @@ def listener(answer: bytes = b"", *, accept: bool = True) -> Iterator[tuple[int,
                 thread.join()
 
 
-@contextmanager
-def connect_proxy(*, login: str | None = None) -> Iterator[tuple[int, list[bytes]]]:
-    """A real CONNECT proxy on loopback: its port, and the head of each CONNECT request."""
-    heads: list[bytes] = []
-    wanted = None if login is None else b"Basic " + base64.b64encode(login.encode())
-
-    def pump(source: socket.socket, sink: socket.socket) -> None:
-        try:
-            while data := source.recv(65536):
-                sink.sendall(data)
-            sink.shutdown(socket.SHUT_WR)
-        except OSError:
-            return
-
-    def handle(connection: socket.socket) -> None:
-        with connection:
-            head = b""
-            while b"\r\n\r\n" not in head:
-                head += connection.recv(4096)
-            heads.append(head)
-            if wanted is not None and wanted not in head:
-                connection.sendall(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
-                return
-            found = re.match(rb"CONNECT (\S+):(\d+) ", head)
-            assert found
-            with socket.create_connection((found[1].decode(), int(found[2]))) as target:
-                connection.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
-                back = threading.Thread(target=pump, args=(target, connection))
-                back.start()
-                pump(connection, target)
-                back.join()
-
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        workers: list[threading.Thread] = []
-
-        def serve() -> None:
-            while True:
-                try:
-                    connection, _ = server.accept()
-                except OSError:
-                    return
-                workers.append(threading.Thread(target=handle, args=(connection,)))
-                workers[-1].start()
-
-        acceptor = threading.Thread(target=serve)
-        acceptor.start()
-        try:
-            yield server.getsockname()[1], heads
-        finally:
-            server.shutdown(socket.SHUT_RDWR)
-            server.close()
-            acceptor.join()
-            for worker in workers:
-                worker.join()
+def write_secret(path: Path, text: str) -> Path:
+    """A file as a password belongs in one."""
+    path.touch(0o600)
+    path.write_text(text)
+    return path
 
 
 def problem_with(settings: CloudSettings, request_s: float = 5.0) -> PushDeferred:
@@ -220,43 +179,184 @@ def test_cookies_are_not_told_back(cloud: Receiver) -> None:
     assert b"cookie" not in heads[1].lower()
 
 
+def through(
+    proxy: RunningProxy, cloud: Receiver, tmp_path: Path, *, user: str = "", password: str = ""
+) -> CloudSettings:
+    """[cloud] for the receiver, through this proxy, as this user of the address."""
+    scheme = "https" if proxy.secure else "http"
+    address = f"{scheme}://{user}@localhost:{proxy.port}" if user else f"{scheme}://localhost:{proxy.port}"
+    assert proxy_problem(address) is None
+    file = write_secret(tmp_path / "password", password + "\n") if password else None
+    return replace(cloud.settings, proxy=address, proxy_password_file=file)
+
+
 @pytest.mark.fault(88)
-def test_proxy_gets_no_key(cloud: Receiver, tmp_path: Path) -> None:
-    """Through a proxy with login: the request arrives, CONNECT carries the proxy's login and never the key."""
-    (tmp_path / "password").write_text("pr0xy-p@ss:word\n")
-    with connect_proxy(login="agent:pr0xy-p@ss:word") as (port, heads):
-        settings = CloudSettings(
-            endpoint=cloud.settings.endpoint,
-            ca_file=cloud.settings.ca_file,
-            proxy=f"http://agent@localhost:{port}",
-            proxy_password_file=tmp_path / "password",
-        )
+@pytest.mark.parametrize("secure", [False, True])
+def test_proxy_gets_no_key(secure: bool, cloud: Receiver, tmp_path: Path) -> None:
+    """Through a proxy with login, over TCP or TLS: CONNECT carries the proxy's login and never the key."""
+    certificate = cloud.folder / "server.pem" if secure else None
+    with connect_proxy(login="agent:pr0xy-p@ss:word", certificate=certificate) as proxy:
+        settings = through(proxy, cloud, tmp_path, user="agent", password="pr0xy-p@ss:word")
+        with open_client(settings) as client:
+            for _ in range(2):
+                assert client.request("GET", "/v1/link", key=KEY).status == 200
+    assert len(proxy.heads) == 1
+    assert b"Bearer" not in proxy.heads[0]
+    assert KEY.reveal().encode() not in proxy.heads[0]
+
+
+@pytest.mark.fault(88)
+def test_large_body_through_a_proxy_over_tls(cloud: Receiver, tmp_path: Path) -> None:
+    """TLS within TLS carries a body of many records, and its answer, whole."""
+    batch_id = str(uuid.uuid4())
+    document = json.dumps({"batchId": batch_id, "filler": os.urandom(350_000).hex()})
+    body = gzip.compress(document.encode(), compresslevel=0)
+    sent = {"Content-Encoding": "gzip", "Content-SHA256": hashlib.sha256(body).hexdigest()}
+    with (
+        connect_proxy(certificate=cloud.folder / "server.pem") as proxy,
+        open_client(through(proxy, cloud, tmp_path)) as client,
+    ):
+        answer = client.request("PUT", f"/v1/batches/{batch_id}", key=KEY, body=body, headers=sent)
+    assert answer.status == 202
+    assert cloud.body(batch_id) == body
+
+
+@pytest.mark.fault(88)
+def test_proxy_over_tls_proves_its_own_name(cloud: Receiver, tmp_path: Path) -> None:
+    """A proxy whose certificate nobody vouches for hears no destination and no login; the message names the proxy."""
+    (tmp_path / "stranger.pem").write_bytes(make.server(make.authority()).pem())
+    with connect_proxy(certificate=tmp_path / "stranger.pem") as proxy:
+        problem = problem_with(through(proxy, cloud, tmp_path, user="agent", password="word"))
+    assert f"The proxy localhost:{proxy.port}: It cannot prove who it is" in problem.why
+    assert proxy.heads == []
+
+
+USERS = {
+    "svc": "svc",
+    "CORP%5Csvc": "CORP\\svc",
+    "CORP\\svc": "CORP\\svc",
+    "svc%40corp.example": "svc@corp.example",
+    "svc@corp.example": "svc@corp.example",
+    "first%20last": "first last",
+    "a%3Db": "a=b",
+    "a+b": "a+b",
+    "100%25": "100%",
+    "sv%C3%A4c": "sv\u00e4c",
+    "a%2Fb%3Fc%23d": "a/b?c#d",
+}
+
+
+@pytest.mark.fault(88)
+@pytest.mark.parametrize("written", USERS)
+def test_proxy_user_is_decoded_before_it_is_sent(written: str, cloud: Receiver, tmp_path: Path) -> None:
+    """Percent-codes of the user in the address are read as in any URL; the password in its file is taken as it is."""
+    with connect_proxy(login=f"{USERS[written]}:p%40ss w\u00f6rd=") as proxy:
+        settings = through(proxy, cloud, tmp_path, user=written, password="p%40ss w\u00f6rd=")
         with open_client(settings) as client:
             assert client.request("GET", "/v1/link", key=KEY).status == 200
-    assert len(heads) == 1
-    assert b"Bearer" not in heads[0]
-    assert KEY.reveal().encode() not in heads[0]
 
 
 @pytest.mark.fault(88)
-def test_proxy_wants_a_login(cloud: Receiver) -> None:
+def test_proxy_wants_a_login(cloud: Receiver, tmp_path: Path) -> None:
     """407 names the proxy and the two settings that mend it."""
-    with connect_proxy(login="agent:secret") as (port, _):
-        settings = CloudSettings(
-            endpoint=cloud.settings.endpoint, ca_file=cloud.settings.ca_file, proxy=f"http://localhost:{port}"
-        )
-        problem = problem_with(settings)
+    with connect_proxy(login="agent:secret") as proxy:
+        problem = problem_with(through(proxy, cloud, tmp_path))
     assert "wants a login (407)" in problem.why
     assert "cloud.proxy_password_file" in problem.do
 
 
 @pytest.mark.fault(88)
+def test_proxy_does_not_take_the_login(cloud: Receiver, tmp_path: Path) -> None:
+    """407 to a login that was sent is a wrong login; neither user nor password is repeated."""
+    with connect_proxy(login="agent:secret") as proxy:
+        problem = problem_with(through(proxy, cloud, tmp_path, user="canary-user", password="canary-word"))
+    assert "does not accept the login (407)" in problem.why
+    assert "canary" not in str(problem)
+
+
+@pytest.mark.fault(88)
+@pytest.mark.parametrize(
+    ("challenges", "named"),
+    [
+        (["NTLM"], "NTLM"),
+        (["Negotiate", "NTLM"], "Negotiate, NTLM"),
+        (["Negotiate, NTLM"], "Negotiate, NTLM"),
+        (['Digest realm="Basic, for all", nonce="x", qop="auth"'], "Digest"),
+    ],
+)
+@pytest.mark.parametrize("user", ["", "svc"])
+def test_proxy_whose_way_to_log_in_is_not_spoken(
+    user: str, challenges: list[str], named: str, cloud: Receiver, tmp_path: Path
+) -> None:
+    """A proxy that takes only NTLM, Negotiate or Digest: the message says so, with or without a user."""
+    with connect_proxy(login="nobody:nothing", challenges=challenges) as proxy:
+        problem = problem_with(through(proxy, cloud, tmp_path, user=user, password="word" if user else ""))
+    assert f"only by {named}: this agent does not speak that" in problem.why
+    assert "Basic" in problem.do
+
+
+@pytest.mark.fault(88)
+def test_proxy_with_several_ways_takes_basic(cloud: Receiver, tmp_path: Path) -> None:
+    """Where Basic is one of the ways, a refusal is about the login and not about the way."""
+    with connect_proxy(login="a:b", challenges=["Negotiate", "NTLM", 'basic realm="x"']) as proxy:
+        problem = problem_with(through(proxy, cloud, tmp_path, user="svc", password="word"))
+    assert "does not accept the login" in problem.why
+
+
+@pytest.mark.fault(88)
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n", "refuses to connect there (status 403)"),
+        (
+            b"HTTP/1.1 302 Found\r\nLocation: http://portal.example.com/\r\n\r\n",
+            "refuses to connect there (status 302)",
+        ),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", "does not answer as a proxy does"),
+        (b"HTTP/1.1 200 OK\r\n\r\n<html>", "does not answer as a proxy does"),
+        (b"HTTP/1.1 200 OK\r\n\r\n", "middle of the TLS handshake"),
+        (b"", "lost"),
+    ],
+)
+def test_proxy_that_lies(answer: bytes, words: str, cloud: Receiver, tmp_path: Path) -> None:
+    """Whatever comes in place of a tunnel is named, and never gets the key."""
+    with listener(answer) as (port, heard):
+        problem = problem_with(through(RunningProxy(port), cloud, tmp_path))
+    assert words in problem.why
+    assert all(KEY.reveal().encode() not in first for first in heard)
+
+
+@pytest.mark.fault(88)
 def test_dead_proxy_is_named(cloud: Receiver) -> None:
     """When the proxy is down the message names the proxy, not the cloud."""
-    settings = CloudSettings(
-        endpoint=cloud.settings.endpoint, ca_file=cloud.settings.ca_file, proxy="http://localhost:1"
-    )
-    assert "the proxy localhost:1" in problem_with(settings).why
+    problem = problem_with(replace(cloud.settings, proxy="http://localhost:1"))
+    assert "the proxy localhost:1" in problem.why
+
+
+@pytest.mark.fault(88)
+@pytest.mark.parametrize("how", ["0644", "pipe", "link", "hard link", "two lines", "empty", "missing"])
+def test_proxy_password_is_read_as_carefully_as_any_secret(how: str, cloud: Receiver, tmp_path: Path) -> None:
+    """What `config check` refuses in a password file delivery refuses as well, in the same words."""
+    file = write_secret(tmp_path / "password", {"two lines": "one\ntwo\n", "empty": ""}.get(how, "word\n"))
+    if how == "0644":
+        file.chmod(0o644)
+    elif how == "pipe":
+        file.unlink()
+        os.mkfifo(file, 0o600)
+    elif how == "link":
+        file.rename(tmp_path / "real")
+        file.symlink_to(tmp_path / "real")
+    elif how == "hard link":
+        os.link(file, tmp_path / "second")
+    elif how == "missing":
+        file.unlink()
+    settings = replace(cloud.settings, proxy="http://svc@localhost:1", proxy_password_file=file)
+    whole = Settings(InstanceSettings(ProductType.JIRA, tmp_path, tmp_path), cloud=settings)
+    (checked,) = check_places(whole, "agent.toml")
+    with pytest.raises(ConfigError) as caught:
+        open_client(settings)
+    assert checked.key == "cloud.proxy_password_file"
+    assert caught.value.why in checked.problem
 
 
 def test_environment_is_not_asked(cloud: Receiver, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -278,16 +378,13 @@ def test_redirect_is_not_followed(cloud: Receiver) -> None:
 
 
 def test_key_is_in_no_log(cloud: Receiver, caplog: pytest.LogCaptureFixture) -> None:
-    """With everything at debug level the libraries log nothing about requests, and nobody logs the key."""
-    for name in LIBRARY_LOGGERS:
-        logging.getLogger(name).setLevel(logging.DEBUG)
+    """With everything at debug level nobody logs the key, and no exception carries it or the request."""
     with caplog.at_level(logging.DEBUG), cloud.client() as client:
         client.request("GET", "/v1/link", key=KEY)
         cloud.control(mode="reset_before")
         with pytest.raises(PushDeferred) as caught:
             client.request("PUT", "/v1/batches/1", key=KEY, body=b"x")
     assert KEY.reveal() not in caplog.text
-    assert not [entry for entry in caplog.records if entry.name.split(".")[0] in LIBRARY_LOGGERS]
     assert caught.value.__cause__ is None
     assert caught.value.__suppress_context__
 
@@ -301,19 +398,53 @@ def test_key_of_wrong_shape_never_reaches_a_library(text: str, cloud: Receiver) 
 
 
 @pytest.mark.parametrize(
-    "endpoint", [None, "", "http://localhost", "https://", "https://user:pw@localhost", "ftp://localhost", "localhost"]
+    "endpoint",
+    [
+        *(None, "", "http://localhost", "https://", "https://user:pw@localhost", "https://user@localhost"),
+        *("ftp://localhost", "localhost", "https://localhost:0", "https://localhost:99999", "https://localhost?a"),
+    ],
 )
 def test_endpoint_must_be_https(endpoint: str | None) -> None:
     """Anything but https without a login is refused before a socket is opened."""
-    with pytest.raises(ConfigError, match=r"cloud\.endpoint"):
+    with pytest.raises(ConfigError, match=r"cloud\.endpoint") as caught:
         open_client(CloudSettings(endpoint=endpoint))
+    assert "pw" not in str(caught.value)
 
 
-@pytest.mark.parametrize("proxy", ["https://proxy.example.com", "socks5://proxy.example.com", "http://u:pw@p.example"])
-def test_proxy_password_never_in_its_address(proxy: str) -> None:
-    """A proxy address that holds a password, or is no http proxy, is refused without repeating it."""
+@pytest.mark.parametrize(
+    "proxy",
+    [
+        "http://proxy.example.com:3128",
+        "http://proxy.example.com",
+        "https://proxy.example.com",
+        "http://svc@proxy.example.com/",
+        "http://[2001:db8::1]:3128",
+        "socks5://proxy.example.com",
+        "proxy.example.com:3128",
+        "http://u:pw@p.example",
+        "http://u:@p.example",
+        "http://@p.example",
+        "http://p.example/proxy.pac",
+        "http://p.example:0",
+        "http://p.example:99999",
+        "http://a%3Apw@p.example",
+        "http://a%0Apw@p.example",
+        "http://a%FFpw@p.example",
+        "http://p.example?pw",
+        "http://",
+        "http:///p.example",
+    ],
+)
+def test_check_and_delivery_read_a_proxy_alike(proxy: str) -> None:
+    """What passes `config check` is used by delivery, what is refused there is refused here; nothing is repeated."""
+    problem = proxy_problem(proxy)
+    settings = CloudSettings(endpoint="https://localhost", proxy=proxy)
+    if problem is None:
+        open_client(settings).close()
+        return
     with pytest.raises(ConfigError) as caught:
-        open_client(CloudSettings(endpoint="https://localhost", proxy=proxy))
+        open_client(settings)
+    assert problem in caught.value.why
     assert "pw" not in str(caught.value)
 
 
@@ -337,16 +468,12 @@ def test_failures_leave_no_socket_open(cloud: Receiver) -> None:
 
 
 def test_one_module_speaks_http() -> None:
-    """No other module of the agent imports an HTTP client (P2); what asks the product never asks the cloud."""
+    """No other module of the agent imports an HTTP library (P2): cloud, app manager and Jolokia share one client."""
     clients = re.compile(
-        r"^\s*(?:import|from) (httpx|httpcore|urllib\.request|urllib3|requests|http\.client|aiohttp)\b", re.M
+        r"^\s*(?:import|from) (h11|httpx|httpcore|urllib\.request|urllib3|requests|http\.client|aiohttp)\b", re.M
     )
     found = {
         str(path.relative_to(ROOT)): set(clients.findall(path.read_text("utf-8")))
         for path in (ROOT / "agent").rglob("*.py")
     }
-    assert {name: used for name, used in found.items() if used} == {
-        "agent/delivery/http.py": {"httpx", "httpcore"},
-        "agent/delivery/wire.py": {"httpcore"},
-        "agent/jmx/http.py": {"httpx", "httpcore"},
-    }
+    assert {name: used for name, used in found.items() if used} == {"agent/net/conversation.py": {"h11"}}

@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from agent.batching import open_document, split
-from agent.delivery.http import HttpClient, open_client
+from agent.delivery.http import CloudConnection, open_client
 from agent.delivery.push import PushOutcome, PushPace, PushReport, push_waiting
 from agent.errors import ConsentChanged, KeyRejected, KeyUnreadable, PushDeferred
 from agent.model import Batch
@@ -36,7 +36,7 @@ PATIENT = PushPace(retry_for_s=20.0, first_wait_s=0.01, longest_wait_s=0.05, pac
 
 
 @pytest.fixture
-def client(cloud: Receiver) -> Iterator[HttpClient]:
+def client(cloud: Receiver) -> Iterator[CloudConnection]:
     with cloud.client() as opened:
         yield opened
 
@@ -49,7 +49,7 @@ def put(store: Store, *batches: Batch) -> None:
 
 def push(
     store: Store,
-    client: HttpClient,
+    client: CloudConnection,
     *,
     pace: PushPace = ONCE,
     key: Secret = KEY,
@@ -73,7 +73,7 @@ def states(store: Store) -> list[BatchState]:
     return [row.state for row in outbox.rows(store)]
 
 
-def test_delivers_oldest_first_and_says_so(store: Store, cloud: Receiver, client: HttpClient) -> None:
+def test_delivers_oldest_first_and_says_so(store: Store, cloud: Receiver, client: CloudConnection) -> None:
     """All that waits arrives byte for byte, oldest hour first; outbox, ledger and state agree on it."""
     put(store, batch(2), batch(0), batch(1))
     report = push(store, client)
@@ -100,7 +100,7 @@ KEPT = [
 @pytest.mark.fault(82)
 @pytest.mark.parametrize("mode", KEPT)
 def test_anything_but_an_acknowledgement_keeps_the_batch(
-    mode: str, store: Store, cloud: Receiver, client: HttpClient
+    mode: str, store: Store, cloud: Receiver, client: CloudConnection
 ) -> None:
     """An answer without the batch's own id and hash removes nothing; the next try sends the same bytes (Q2)."""
     put(store, batch())
@@ -136,7 +136,7 @@ def test_deadline_covers_the_whole_request(mode: str, store: Store, cloud: Recei
 
 @pytest.mark.fault(79)
 @pytest.mark.fault(81)
-def test_lost_acknowledgement_repeats_the_same_bytes(store: Store, cloud: Receiver, client: HttpClient) -> None:
+def test_lost_acknowledgement_repeats_the_same_bytes(store: Store, cloud: Receiver, client: CloudConnection) -> None:
     """Stored there, answer lost: the next try carries the same id and bytes, and the effect is once (Q14, G3)."""
     put(store, batch())
     cloud.control(mode="lost_ack", times=1)
@@ -149,7 +149,7 @@ def test_lost_acknowledgement_repeats_the_same_bytes(store: Store, cloud: Receiv
 
 @pytest.mark.fault(76)
 @pytest.mark.parametrize("mode", ["401", "403", "410"])
-def test_refused_key_holds_everything(mode: str, store: Store, cloud: Receiver, client: HttpClient) -> None:
+def test_refused_key_holds_everything(mode: str, store: Store, cloud: Receiver, client: CloudConnection) -> None:
     """A refused key stops all sending until the key changes, but for one probe an hour (Q13, G6)."""
     put(store, batch(0), batch(1))
     cloud.control(mode=mode)
@@ -167,7 +167,7 @@ def test_refused_key_holds_everything(mode: str, store: Store, cloud: Receiver, 
     assert state.hold_since == NOW
 
 
-def test_new_key_ends_the_hold_at_once(store: Store, cloud: Receiver, client: HttpClient) -> None:
+def test_new_key_ends_the_hold_at_once(store: Store, cloud: Receiver, client: CloudConnection) -> None:
     """After linking again nothing waits for the next probe, and nothing was lost meanwhile (fault 91)."""
     put(store, batch(0), batch(1))
     assert push(store, client, key=Secret("an-old-key-that-has-ended-0000")).outcome is PushOutcome.HELD
@@ -175,7 +175,7 @@ def test_new_key_ends_the_hold_at_once(store: Store, cloud: Receiver, client: Ht
     assert delivery_state.load(store).hold == ""
 
 
-def test_key_of_wrong_shape_sends_nothing(store: Store, cloud: Receiver, client: HttpClient) -> None:
+def test_key_of_wrong_shape_sends_nothing(store: Store, cloud: Receiver, client: CloudConnection) -> None:
     """A key that no header can carry ends the run before anything left: no request, no ledger row."""
     put(store, batch())
     with pytest.raises(KeyUnreadable):
@@ -186,7 +186,7 @@ def test_key_of_wrong_shape_sends_nothing(store: Store, cloud: Receiver, client:
 
 
 @pytest.mark.fault(78)
-def test_too_large_is_split_until_it_fits(store: Store, cloud: Receiver, client: HttpClient) -> None:
+def test_too_large_is_split_until_it_fits(store: Store, cloud: Receiver, client: CloudConnection) -> None:
     """413 halves the batch under new ids, again if need be; every entry arrives exactly once."""
     whole = batch(entries=400)
     put(store, whole, batch(1))
@@ -202,7 +202,7 @@ def test_too_large_is_split_until_it_fits(store: Store, cloud: Receiver, client:
     assert BatchState.WAITING not in states(store)
 
 
-def test_single_entry_too_large_is_set_aside(store: Store, cloud: Receiver, client: HttpClient) -> None:
+def test_single_entry_too_large_is_set_aside(store: Store, cloud: Receiver, client: CloudConnection) -> None:
     """What cannot be split further is set aside, and the next batch goes on."""
     put(store, batch(0, entries=1), batch(1, entries=1))
     cloud.control(mode="413", times=1)
@@ -213,7 +213,9 @@ def test_single_entry_too_large_is_set_aside(store: Store, cloud: Receiver, clie
 
 @pytest.mark.fault(75)
 @pytest.mark.parametrize("mode", ["400", "422"])
-def test_poison_is_set_aside_after_three_refusals(mode: str, store: Store, cloud: Receiver, client: HttpClient) -> None:
+def test_poison_is_set_aside_after_three_refusals(
+    mode: str, store: Store, cloud: Receiver, client: CloudConnection
+) -> None:
     """A batch the receiver cannot read is tried in three runs, never blocks the next, and is kept (Q13)."""
     put(store, batch(0), batch(1))
     for number in range(3):
@@ -227,7 +229,7 @@ def test_poison_is_set_aside_after_three_refusals(mode: str, store: Store, cloud
 
 
 @pytest.mark.fault(73)
-def test_retry_after_within_the_run_is_waited_for(store: Store, cloud: Receiver, client: HttpClient) -> None:
+def test_retry_after_within_the_run_is_waited_for(store: Store, cloud: Receiver, client: CloudConnection) -> None:
     """Two seconds asked for are two seconds waited, however short the own backoff is."""
     put(store, batch())
     cloud.control(mode="429", times=1, retryAfter="2")
@@ -238,7 +240,7 @@ def test_retry_after_within_the_run_is_waited_for(store: Store, cloud: Receiver,
 
 @pytest.mark.fault(73)
 @pytest.mark.parametrize("form", ["seconds", "date"])
-def test_long_retry_after_outlives_the_run(form: str, store: Store, cloud: Receiver, client: HttpClient) -> None:
+def test_long_retry_after_outlives_the_run(form: str, store: Store, cloud: Receiver, client: CloudConnection) -> None:
     """Asked to wait longer than this run may last, the run ends at once and the next ones obey."""
     put(store, batch())
     asked = "1200" if form == "seconds" else format_datetime(NOW + timedelta(seconds=1200), usegmt=True)
@@ -251,7 +253,7 @@ def test_long_retry_after_outlives_the_run(form: str, store: Store, cloud: Recei
     assert delivery_state.load(store).not_before is None
 
 
-def test_wait_stored_under_a_wrong_clock_is_ignored(store: Store, client: HttpClient) -> None:
+def test_wait_stored_under_a_wrong_clock_is_ignored(store: Store, client: CloudConnection) -> None:
     """A wait that lies absurdly far ahead was stored while the clock was wrong; it does not stop delivery for ever."""
     put(store, batch())
     with store.transaction() as connection:
@@ -259,7 +261,7 @@ def test_wait_stored_under_a_wrong_clock_is_ignored(store: Store, client: HttpCl
     assert push(store, client).acknowledged == 1
 
 
-def test_same_id_other_bytes_is_set_aside_loudly(store: Store, cloud: Receiver, client: HttpClient) -> None:
+def test_same_id_other_bytes_is_set_aside_loudly(store: Store, cloud: Receiver, client: CloudConnection) -> None:
     """409 with the own id and another hash: set aside, said, and the next batch goes on."""
     put(store, batch(0), batch(1))
     (cloud.folder / "batches" / f"{batch(0).id}.json.gz").write_bytes(b"something else")
@@ -271,7 +273,7 @@ def test_same_id_other_bytes_is_set_aside_loudly(store: Store, cloud: Receiver, 
 
 
 @pytest.mark.fault(72)
-def test_mixed_faults_heal_within_the_run(store: Store, cloud: Receiver, client: HttpClient) -> None:
+def test_mixed_faults_heal_within_the_run(store: Store, cloud: Receiver, client: CloudConnection) -> None:
     """Three 500s in a row are ridden out by backoff; every batch arrives once."""
     put(store, *[batch(number) for number in range(5)])
     cloud.control(mode="500", times=3)
@@ -280,7 +282,7 @@ def test_mixed_faults_heal_within_the_run(store: Store, cloud: Receiver, client:
     assert cloud.stored() == {batch(number).id for number in range(5)}
 
 
-def test_two_weeks_offline_all_arrive_once_oldest_first(store: Store, cloud: Receiver, client: HttpClient) -> None:
+def test_two_weeks_offline_all_arrive_once_oldest_first(store: Store, cloud: Receiver, client: CloudConnection) -> None:
     """After 14 days without the cloud every hour arrives, oldest first, none twice (Q1, G4)."""
     batches = [batch(number) for number in range(14 * 24)]
     put(store, *reversed(batches))
@@ -348,7 +350,7 @@ PUSHER = """
 
 
 @pytest.mark.fault(3)
-def test_killed_between_request_and_answer(store: Store, cloud: Receiver, client: HttpClient) -> None:
+def test_killed_between_request_and_answer(store: Store, cloud: Receiver, client: CloudConnection) -> None:
     """kill -9 after the body left and before the answer: the ledger shows it, and the same bytes go again."""
     put(store, batch())
     cloud.control(mode="blackhole")
@@ -365,7 +367,7 @@ def test_killed_between_request_and_answer(store: Store, cloud: Receiver, client
     assert {(line["id"], line["sha256"]) for line in cloud.log()} == {(batch().id, batch().sha256)}
 
 
-def test_stop_during_backoff_answers_at_once(store: Store, cloud: Receiver, client: HttpClient) -> None:
+def test_stop_during_backoff_answers_at_once(store: Store, cloud: Receiver, client: CloudConnection) -> None:
     """A stop while waiting for the next try ends the run at once; nothing is lost (G10)."""
     put(store, batch())
     cloud.control(mode="503", retryAfter="15")
@@ -380,7 +382,7 @@ def test_stop_during_backoff_answers_at_once(store: Store, cloud: Receiver, clie
     assert states(store) == [BatchState.WAITING]
 
 
-def test_abort_ends_a_request_in_flight(store: Store, cloud: Receiver, client: HttpClient) -> None:
+def test_abort_ends_a_request_in_flight(store: Store, cloud: Receiver, client: CloudConnection) -> None:
     """A stop while the receiver is silent does not wait for the request's deadline (G10)."""
     put(store, batch())
     cloud.control(mode="blackhole")
@@ -401,7 +403,7 @@ def test_abort_ends_a_request_in_flight(store: Store, cloud: Receiver, client: H
     assert states(store) == [BatchState.WAITING]
 
 
-def test_pace_is_kept_while_draining(store: Store, cloud: Receiver, client: HttpClient) -> None:
+def test_pace_is_kept_while_draining(store: Store, cloud: Receiver, client: CloudConnection) -> None:
     """A backlog drains at no more than the agreed requests a second (G5)."""
     put(store, *[batch(number) for number in range(4)])
     began = time.monotonic()
@@ -422,7 +424,7 @@ def fill(folder: Path) -> None:
 
 
 @pytest.mark.fault(14)
-def test_full_disk_still_drains(tmp_path: Path, cloud: Receiver, client: HttpClient) -> None:
+def test_full_disk_still_drains(tmp_path: Path, cloud: Receiver, client: CloudConnection) -> None:
     """On a full file system what waits is still sent and marked, and its room is given back (Q3)."""
     require_root()
     mount = tmp_path / "small"
@@ -447,7 +449,7 @@ def test_full_disk_still_drains(tmp_path: Path, cloud: Receiver, client: HttpCli
         subprocess.run(["umount", str(mount)], check=True)
 
 
-def test_key_is_in_no_file_of_the_state_folder(store: Store, cloud: Receiver, client: HttpClient) -> None:
+def test_key_is_in_no_file_of_the_state_folder(store: Store, cloud: Receiver, client: CloudConnection) -> None:
     """Outbox, ledger and state never hold the key."""
     put(store, batch())
     cloud.control(mode="401")
@@ -465,7 +467,7 @@ def test_hour_is_the_first_key_of_order(store: Store) -> None:
     assert [one.hour for one in outbox.waiting(store)] == [hour(0), hour(0), hour(1)]
 
 
-def test_store_opened_elsewhere_sees_the_state(store: Store, cloud: Receiver, client: HttpClient) -> None:
+def test_store_opened_elsewhere_sees_the_state(store: Store, cloud: Receiver, client: CloudConnection) -> None:
     """`status` reads hold and last answer from the store alone."""
     put(store, batch())
     cloud.control(mode="403")
@@ -475,7 +477,7 @@ def test_store_opened_elsewhere_sees_the_state(store: Store, cloud: Receiver, cl
     other.close()
 
 
-def test_consent_is_asked_before_each_request(store: Store, cloud: Receiver, client: HttpClient) -> None:
+def test_consent_is_asked_before_each_request(store: Store, cloud: Receiver, client: CloudConnection) -> None:
     """When consent no longer allows what waits, the run ends before the next request and nothing of it leaves."""
     put(store, batch(0), batch(1))
     answers = iter([True, False])

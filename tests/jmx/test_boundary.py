@@ -12,8 +12,9 @@ import pytest
 import agent.jmx
 
 PACKAGE = Path(agent.jmx.__file__).parent
-# Only these bring a library; the first is imported at the first sample over Jolokia: who reads over RMI pays nothing.
-OWN_LIBRARY = {"http": {"httpx", "httpcore"}, "jmxquery": {"jmxquery"}}
+OWN_LIBRARY = {"jmxquery": {"jmxquery"}}
+# Of the agent it takes what any library of this kind would need: sockets under a deadline, TLS, HTTP, a clock.
+BELOW = ("agent.jmx", "agent.net", "agent.system")
 MODULES = sorted(PACKAGE.glob("*.py"))
 
 
@@ -30,14 +31,12 @@ def imported(path: Path) -> set[str]:
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
 def test_it_imports_nothing_of_the_product(path: Path) -> None:
-    """The standard library, the agent's clock and the package itself; a transport with a library brings that one."""
+    """The standard library, `net`, `system` and the package itself; a transport with a library brings that one."""
     allowed = sys.stdlib_module_names | OWN_LIBRARY.get(path.stem, set())
     foreign = {
         name
         for name in imported(path)
-        if name.split(".")[0] not in allowed
-        and name not in ("agent.jmx", "agent.system.clock")
-        and not name.startswith("agent.jmx.")
+        if name.split(".")[0] not in allowed and not any(name == part or name.startswith(f"{part}.") for part in BELOW)
     }
     assert foreign == set()
 
@@ -60,9 +59,9 @@ def test_what_is_listed_is_there() -> None:
 
 
 def test_the_http_library_is_imported_in_one_place_and_late() -> None:
-    """http.py is imported by jolokia_http.py, that by jolokia.py, and there inside the function that takes a sample."""
-    for name, importer in (("http", "jolokia_http"), ("jolokia_http", "jolokia")):
-        assert {path.stem for path in MODULES if f"agent.jmx.{name}" in imported(path)} == {importer}
-    program = "import sys, agent.jmx.jolokia; print(sorted(set(sys.modules) & {'httpx', 'httpcore', 'ssl'}))"
+    """net.http is imported by jolokia_http.py, that by jolokia.py, there in the function that takes a sample."""
+    for name, importer in (("agent.net.http", "jolokia_http"), ("agent.jmx.jolokia_http", "jolokia")):
+        assert {path.stem for path in MODULES if name in imported(path)} == {importer}
+    program = "import sys, agent.jmx.jolokia; print(sorted(set(sys.modules) & {'h11', 'ssl'}))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -11,8 +11,9 @@ import pytest
 
 from agent.jmx.calls import REGISTRY_ID, Method, call, string
 from agent.jmx.errors import ConnectionLost, JmxError, ProtocolError
-from agent.jmx.jrmp import Channel, Deadline, connect, windows
+from agent.jmx.jrmp import Channel, connect, windows
 from agent.jmx.model import TlsOptions
+from agent.net.deadline import Deadline
 from tests.jmx.conftest import free_port
 from tests.jmx.double import Double, hang
 

@@ -9,11 +9,11 @@ import pytest
 from agent.jmx import rmi
 from agent.jmx.calls import Method
 from agent.jmx.errors import JmxError, ProtocolError, RemoteFailure
-from agent.jmx.jrmp import Deadline
 from agent.jmx.model import Target, TlsOptions, TransportName
 from agent.jmx.replies import Result, read_return
 from agent.jmx.rmi import KEEP_ALIVE_S, Session, stub_of
 from agent.jmx.serial import StreamReader
+from agent.net.deadline import Deadline
 from tests.jmx.double import DIRTY_REPLY, GONE, LOOKUP_REPLY, NEW_CLIENT_REPLY, REFUSED_LOGIN, Double, stub_reply
 from tests.jmx.vectors import EXPECTED, SESSIONS, records
 

@@ -12,11 +12,11 @@ import pytest
 
 from agent.jmx.calls import Method
 from agent.jmx.errors import JmxError
-from agent.jmx.jrmp import Deadline
 from agent.jmx.model import BeanQuery, JmxSample, Target, TransportName
 from agent.jmx.rmi import KEEP_ALIVE_S
 from agent.jmx.rmi_transport import RmiTransport
 from agent.jmx.transport import open_transport
+from agent.net.deadline import Deadline
 from tests.jmx.conftest import AGENT, Jvm, free_port
 from tests.jmx.double import DIRTY_REPLY, GONE, REFUSED_LOGIN, Double, hang
 from tests.jmx.vectors import EXPECTED, reply
@@ -392,7 +392,7 @@ def test_the_factory_imports_what_the_target_names() -> None:
     program = (
         "import sys; from agent.jmx.transport import open_transport; from agent.jmx.model import *;"
         "open_transport(Target('127.0.0.1', 1, TransportName.RMI), []);"
-        "names = ('ssl', 'asyncio', 'httpx', 'agent.jmx.jolokia', 'agent.jmx.jmxquery');"
+        "names = ('ssl', 'asyncio', 'h11', 'agent.jmx.jolokia', 'agent.jmx.jmxquery');"
         "print([name for name in names if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

@@ -9,8 +9,9 @@ import pytest
 from agent.jmx import calls
 from agent.jmx.calls import CallBytes, Method
 from agent.jmx.errors import ConnectionLost, JmxError, PeerAborted, ProtocolError, RemoteFailure
-from agent.jmx.jrmp import MAX_UNANSWERED, Deadline
+from agent.jmx.jrmp import MAX_UNANSWERED
 from agent.jmx.sampler import MAX_LOSSES, Outcome, Request, ask_all
+from agent.net.deadline import Deadline
 
 REMOTE = "java.rmi.RemoteException"
 GONE = RemoteFailure("java.rmi.NoSuchObjectException", "", ("java.rmi.NoSuchObjectException", REMOTE))

@@ -155,3 +155,30 @@ def test_two_targets_with_two_authorities(start_jvm: Start, certificates: Certif
     ]
     assert [sample(jvm, options) for jvm, options in pairs] == [3, 3]
     assert code_of(pairs[0][0], pairs[1][1]) == "tls-failed"
+
+
+def test_a_certificate_as_keytool_makes_it(start_jvm: Start, tmp_path: Path) -> None:
+    """Self-signed, its name in the subject alone, no extension of RFC 5280: trusted where the target names it."""
+    store, exported = tmp_path / "own.p12", tmp_path / "own.pem"
+    keys = ["-alias", "jmx", "-storetype", "PKCS12", "-keystore", str(store), "-storepass", PASSWORD]
+    making = ["-genkeypair", "-keyalg", "RSA", "-keysize", "2048", "-dname", "CN=localhost", "-validity", "2"]
+    subprocess.run(["keytool", *making, *keys], check=True, capture_output=True)
+    subprocess.run(["keytool", "-exportcert", "-rfc", "-file", str(exported), *keys], check=True, capture_output=True)
+    jvm = start_jvm(
+        f"{AGENT}.authenticate=false",
+        f"{AGENT}.ssl=true",
+        f"{AGENT}.registry.ssl=true",
+        f"-Djavax.net.ssl.keyStore={store}",
+        "-Djavax.net.ssl.keyStoreType=PKCS12",
+        f"-Djavax.net.ssl.keyStorePassword={PASSWORD}",
+    )
+    assert sample(jvm, TlsOptions(server=True, registry=True, ca_file=exported, expected_name="localhost")) == 3
+    assert code_of(jvm, TlsOptions(server=True, registry=True, ca_file=exported, expected_name="other")) == "tls-failed"
+
+
+@pytest.mark.parametrize("suite", ["TLS_RSA_WITH_AES_256_GCM_SHA384", "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA256"])
+def test_a_jvm_below_the_policy_is_refused(start_jvm: Start, certificates: Certificates, suite: str) -> None:
+    """Without forward secrecy, or without AEAD, no login is sent: one policy for the cloud and for a JVM."""
+    weak = (f"{AGENT}.ssl.enabled.cipher.suites={suite}", f"{AGENT}.ssl.enabled.protocols=TLSv1.2")
+    jvm = start_jvm(*certificates.flags(registry=True, server=True), *weak)
+    assert code_of(jvm, certificates.options(registry=True, server=True)) == "tls-failed"

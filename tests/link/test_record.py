@@ -406,10 +406,10 @@ def test_key_without_end_gives_no_warning() -> None:
 
 
 def test_reading_the_link_imports_no_cryptography() -> None:
-    """`status` and the resident process read the link without loading cryptography, httpx, typer or SQLAlchemy."""
+    """`status` and the resident process read the link without loading cryptography, h11, typer or SQLAlchemy."""
     code = (
         "import sys, pathlib, agent.link; agent.link.read_link(pathlib.Path('/nonexistent/portfolio-agent'));"
-        "print([name for name in ('cryptography', 'httpx', 'typer', 'sqlalchemy', 'asyncio') if name in sys.modules])"
+        "print([name for name in ('cryptography', 'h11', 'typer', 'sqlalchemy', 'asyncio') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.strip() == "[]"

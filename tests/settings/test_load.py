@@ -379,7 +379,7 @@ def test_unreadable_file_names_owner_mode_and_command(tmp_path: Path) -> None:
 def test_loading_stays_light() -> None:
     """`status` and the resident process load settings: nothing heavy comes with it."""
     script = (
-        "import sys, agent.settings; heavy = {'httpx','cryptography','typer','rich','sqlalchemy','psutil','pydantic',"
+        "import sys, agent.settings; heavy = {'h11','cryptography','typer','rich','sqlalchemy','psutil','pydantic',"
         "'difflib','asyncio','xml.etree'} & set(sys.modules); sys.exit(str(heavy) if heavy else 0)"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from agent.delivery.http import HttpClient, open_client
+from agent.delivery.http import CloudConnection, open_client
 from agent.settings import CloudSettings, Secret
 
 KEY = Secret("synthetic-key-0123456789abcdef")
@@ -70,7 +70,7 @@ class Receiver:
         """Ids of all stored batches."""
         return {path.name.removesuffix(".json.gz") for path in (self.folder / "batches").glob("[!.]*.json.gz")}
 
-    def client(self, request_s: float = 20.0) -> HttpClient:
+    def client(self, request_s: float = 20.0) -> CloudConnection:
         """A client for it."""
         return open_client(self.settings, request_s=request_s)
 

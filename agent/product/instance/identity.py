@@ -15,6 +15,7 @@ import os
 import secrets
 import stat
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +23,9 @@ from agent.errors import ConfigError
 from agent.model import InstanceId
 from agent.settings import SecretBytes
 from agent.system.account import Account
-from agent.system.files import open_regular
+from agent.system.atomic import remove_leftovers, sync_folder, write_whole
+from agent.system.careful import Flaw, Unfit, read_checked
+from agent.system.private_file import trusted_owners
 
 KEY_BYTES = 32
 SIZE_LIMIT_BYTES = 16 * 1024
@@ -60,7 +63,7 @@ def ensure_instance(link_dir: Path, owner: Account | None = None) -> InstanceFac
 def read_instance(link_dir: Path) -> InstanceFacts:
     """The instance's identity; raises ConfigError when it is absent, damaged or not private."""
     id_file, key_file = _id_file(link_dir), _key_file(link_dir)
-    owners = {0, os.geteuid(), _folder_owner(link_dir)} if os.geteuid() == 0 else {0, os.geteuid()}
+    owners = trusted_owners(link_dir)
     document = _read(id_file, owners)
     key = _read(key_file, owners)
     try:
@@ -96,7 +99,7 @@ def _ensure_folder(folder: Path, owner: Account | None) -> None:
     else:
         if owner is not None:
             os.chown(folder, owner.uid, owner.gid, follow_symlinks=False)
-        _sync(folder.parent)
+        sync_folder(folder.parent)
     facts = folder.lstat()
     if not stat.S_ISDIR(facts.st_mode):
         raise _damaged(folder, "It is not a folder of its own.")
@@ -110,60 +113,38 @@ def _ensure_folder(folder: Path, owner: Account | None) -> None:
 
 def _create(path: Path, content: bytes, mode: int, owner: Account | None) -> None:
     """Write `path` unless it is there; an existing file is never touched."""
+    remove_leftovers(path.parent, lambda name: name == path.name)
     if os.path.lexists(path):
         return
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    with suppress(FileExistsError):  # another node was quicker; its file counts
+        write_whole(path, content, mode=mode, owner=owner, replace=False)
+
+
+def _read(path: Path, owners: frozenset[int]) -> bytes:
     try:
-        with open(handle, "wb") as stream:
-            stream.write(content)
-            if owner is not None:
-                os.fchown(handle, owner.uid, owner.gid)
-            os.fchmod(handle, mode)
-            stream.flush()
-            os.fsync(handle)
-        try:
-            os.link(beside, path, follow_symlinks=False)
-        except FileExistsError:
-            return  # another node was quicker; its file counts
-    finally:
-        os.unlink(beside)
-        _sync(path.parent)
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _read(path: Path, owners: set[int]) -> bytes:
-    try:
-        stream = open_regular(path, follow=False)
+        return read_checked(path, limit=SIZE_LIMIT_BYTES, owners=owners, may_be_empty=True)
     except FileNotFoundError:
         raise ConfigError(
             f"The instance has no identity: {path} is missing.",
             why="The agent was not set up for this shared home, or it is not mounted.",
             do="Mount the shared home, or run: portfolio-agent init --home DIR",
         ) from None
-    except OSError as error:
-        raise _damaged(path, f"It cannot be opened: {error.strerror} (uid {os.geteuid()}).") from None
-    with stream:
-        facts = os.fstat(stream.fileno())
-        if facts.st_mode & 0o077:
-            raise _damaged(path, f"It is not a private file (mode {stat.S_IMODE(facts.st_mode):04o}).")
-        if facts.st_uid not in owners:
-            raise _damaged(path, f"It belongs to uid {facts.st_uid}, this process runs as uid {os.geteuid()}.")
-        return stream.read(SIZE_LIMIT_BYTES)
+    except Unfit as unfit:
+        raise _damaged(path, _why(unfit)) from None
 
 
-def _folder_owner(folder: Path) -> int:
-    try:
-        return folder.lstat().st_uid
-    except OSError:
-        return 0
+def _why(unfit: Unfit) -> str:
+    if unfit.flaw is Flaw.MODE:
+        return f"It is not a private file (mode {unfit.mode:04o})."
+    if unfit.flaw is Flaw.OWNER:
+        return f"It belongs to uid {unfit.uid}, this process runs as uid {os.geteuid()}."
+    if unfit.flaw is Flaw.NAMES:
+        return f"It has {unfit.names} names (hard links)."
+    if unfit.flaw is Flaw.SIZE:
+        return f"It is larger than {SIZE_LIMIT_BYTES:,} bytes."
+    if unfit.flaw is Flaw.KIND:
+        return f"It is {unfit.kind}, not a file."
+    return f"It cannot be opened: {unfit.error.strerror} (uid {os.geteuid()})."
 
 
 def _damaged(path: Path, why: str) -> ConfigError:

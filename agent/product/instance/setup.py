@@ -11,7 +11,6 @@ import contextlib
 import grp
 import os
 import pwd
-import secrets
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -40,7 +39,8 @@ from agent.settings import (
 )
 from agent.settings.load import parse_settings
 from agent.system.access import access_gaps
-from agent.system.account import owner_of
+from agent.system.account import Account, owner_of
+from agent.system.atomic import write_whole
 
 SERVICE_ACCOUNT = "portfolio-agent"
 SERVICE_STATE = Path("/var/lib")  # where systemd makes the state folders of services
@@ -339,30 +339,15 @@ def _write(path: Path, text: str, *, force: bool) -> int:
     """Write beside, sync, give it its name; the mode the file got."""
     group = _service_group()
     mode = 0o600 if group is None else 0o640
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    owner = None if group is None else Account(0, group)
     try:
-        handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        with open(handle, "wb") as stream:
-            if group is not None:
-                os.fchown(handle, 0, group)
-            os.fchmod(handle, mode)
-            stream.write(text.encode("utf-8"))
-            stream.flush()
-            os.fsync(handle)
-        if force:
-            os.replace(beside, path)
-        else:
-            os.link(beside, path, follow_symlinks=False)  # fails when another process was quicker
-        _sync_folder(path.parent)
+        write_whole(path, text.encode("utf-8"), mode=mode, owner=owner, replace=force)
     except OSError as error:
         raise ConfigError(
             f"The configuration {path} cannot be written.",
             why=f"{error.strerror} (uid {os.geteuid()}).",
             do="Run the command as root, or name another file with --output.",
         ) from None
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(beside)
     return stat.S_IMODE(path.stat().st_mode)
 
 
@@ -374,11 +359,3 @@ def _service_group() -> int | None:
         return grp.getgrnam(SERVICE_ACCOUNT).gr_gid
     except KeyError:
         return None
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -127,7 +127,7 @@ def _keep_within_consent(pipeline: Pipeline, now: datetime, report: HourlyReport
 
 def _push(pipeline: Pipeline, stopping: threading.Event, report: HourlyReport) -> None:
     """Push all that waits under the link's key."""
-    from agent.delivery.http import open_client  # httpx: not needed by a bundle, and absent from an offline run
+    from agent.delivery.http import open_client  # h11 and ssl: not needed by a bundle nor offline
     from agent.delivery.push import PushPace, push_waiting
 
     settings, record = pipeline.settings, pipeline.record

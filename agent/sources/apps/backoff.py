@@ -8,7 +8,6 @@ Out:  `check` raises the last failure again while it is too early. The file hold
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from pathlib import Path
 from agent.errors import ConfigError, SourceError
 from agent.settings.credentials import credential_file
 from agent.sources.apps.upm import REFUSED, Refused
+from agent.system.atomic import write_whole
 from agent.system.clock import monotonic_s, utc_now
 from agent.system.files import open_regular
 
@@ -92,14 +92,8 @@ class LoginBackoff:
             "why": held.error.why,
             "do": held.error.do,
         }
-        beside = self._file.with_suffix(".partial")
         with suppress(OSError):
-            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-            with os.fdopen(os.open(beside, flags, 0o600), "w") as stream:
-                json.dump(document, stream)
-                stream.flush()
-                os.fsync(stream.fileno())
-            beside.replace(self._file)
+            write_whole(self._file, json.dumps(document).encode())
 
     def _remembered(self) -> Held | None:
         """What another process was refused; nothing when the file is not there or cannot be understood."""

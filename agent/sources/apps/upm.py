@@ -18,12 +18,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import agent
 from agent.catalog.reasons import RATE_LIMITED
 from agent.errors import SourceError
-from agent.jmx import JmxError, TlsOptions
-from agent.jmx.jrmp import Deadline
+from agent.net.deadline import Deadline
+from agent.net.error import Fault, NetError
+from agent.net.options import HttpLimits, OptionNames, TlsTrust
 from agent.settings import Secret
 from agent.sources.base import clean_text
 
@@ -34,6 +36,8 @@ LICENCES_TYPE = "application/vnd.atl.plugins+json"
 TYPES = re.compile(r"application/(json|vnd\.atl\.plugins[a-z.\-]*\+json)")
 
 MOST_BYTES = 8 * 1024 * 1024  # 1,000 apps are 2 to 4 MiB, most of it links
+LIMITS = HttpLimits(MOST_BYTES, frozenset({200}))
+NAMES = OptionNames("[apps] rest_url", "[apps] ca_file")
 MOST_COMMAS = 400_000  # bounds what 8 MiB can become: each value of a document but the first needs one
 MOST_APPS = 5000
 LONGEST_WAIT_S = 3600.0
@@ -90,22 +94,26 @@ class Refused(SourceError):
 
 def read_apps(manager: AppManager, deadline_s: float) -> AppList:
     """Every app, in at most two requests. Raises SourceError when there is no list."""
-    from agent.jmx.http import FarSide, HttpClient
+    from agent.net.http import (
+        HttpClient,  # brings h11 and ssl: only where an admin asks for apps, at the first question
+    )
 
     user, secret = manager.login()
-    far = FarSide(manager.url, "app manager", TlsOptions(ca_file=manager.ca_file), MOST_BYTES, strict=True)
     headers = {
         "Authorization": _authorization(user, secret),
         "User-Agent": f"portfolio-agent/{agent.__version__}",
     }
-    base = manager.url.rstrip("/")
+    base = urlsplit(manager.url.rstrip("/")).path
     # Without it a product lets a wrong password in as anonymous; with a token it would ask for the password.
     basic = "?os_authType=basic" if user is not None else ""
+    deadline = Deadline(deadline_s)
+    trust = TlsTrust(ca_file=manager.ca_file, strict_chain=False)
     try:
-        with HttpClient(far, Deadline(deadline_s), headers=headers) as http:
+        with HttpClient(manager.url, trust=trust, limits=LIMITS, names=NAMES, headers=headers) as http:
 
             def ask(path: str, accept: str) -> dict[str, Any]:
-                answer = http.send("GET", base + path, accept=f"{accept}, application/json;q=0.5")
+                accepted = {"Accept": f"{accept}, application/json;q=0.5"}
+                answer = http.request("GET", base + path, deadline, headers=accepted)
                 _check(answer.status, answer.headers.get("content-type", ""), answer.headers.get("retry-after", ""))
                 return parse(answer.body)
 
@@ -115,12 +123,12 @@ def read_apps(manager: AppManager, deadline_s: float) -> AppList:
                 return AppList(tuple(rows), None, more)
             try:
                 detailed = ask(LICENCES + basic, LICENCES_TYPE)
-            except (JmxError, SourceError) as error:
+            except (NetError, SourceError) as error:
                 # anew: the frames of the attempt, which a traceback keeps, hold the login
                 failed = _source_error(error)
                 unread = SourceError(failed.reason, failed.what, why=failed.why, do=failed.do)
                 return AppList(tuple(rows), _sen(listed), more, unread)
-    except JmxError as error:
+    except NetError as error:
         raise _source_error(error) from None
     _add_licences(rows, detailed)
     return AppList(tuple(rows), _sen(detailed) or _sen(listed), more)
@@ -189,29 +197,63 @@ def _not_the_app_manager(why: str) -> SourceError:
     return SourceError("protocol-error", "What answers there is not the app manager.", why=why, do=do)
 
 
-def _source_error(error: JmxError | SourceError) -> SourceError:
+_TLS_FAILED = (
+    "tls-failed",
+    "No safe connection to the product.",
+    "Name the authority of its certificate in [apps] ca_file; TLS 1.2 with forward secrecy is needed.",
+)
+_NOT_TLS = ("tls-failed", "What answers there does not speak TLS.", "Correct the port in [apps] rest_url.")
+_LOST = (
+    "connection-lost",
+    "The product closed the connection.",
+    "It is tried again; if it lasts, see its log.",
+)
+_NET_WORDS = {
+    Fault.REFUSED: (
+        "refused",
+        "Nothing listens at [apps] rest_url.",
+        "Start the product, or correct the address.",
+    ),
+    Fault.UNREACHABLE: (
+        "unreachable",
+        "The address in [apps] rest_url does not answer.",
+        "Allow this host to connect there.",
+    ),
+    Fault.NAME: (
+        "unknown-host",
+        "The host in [apps] rest_url is not known here.",
+        "Correct it, or check the name server.",
+    ),
+    Fault.TIMEOUT: ("timeout", "The app manager did not answer in time.", "See whether the product is busy."),
+    Fault.NOT_HTTP: (
+        "wrong-port",
+        "What answers there does not speak HTTP.",
+        "Correct [apps] rest_url; https or http?",
+    ),
+    Fault.TLS: _TLS_FAILED,
+    Fault.TLS_FILES: _TLS_FAILED,
+    Fault.UNTRUSTED: _TLS_FAILED,
+    Fault.NOT_TLS: _NOT_TLS,
+    Fault.TLS_CUT: _NOT_TLS,
+    Fault.CERTIFICATE_WANTED: (
+        "client-certificate-required",
+        "The product wants a client certificate.",
+        "Set an address of the product in [apps] rest_url that does not.",
+    ),
+    Fault.LOST: _LOST,
+    Fault.TOO_LARGE: (
+        "reply-too-large",
+        "The list of apps is larger than the agent takes.",
+        "Check [apps] rest_url.",
+    ),
+}
+
+
+def _source_error(error: NetError | SourceError) -> SourceError:
     if isinstance(error, SourceError):
         return error
-    what, do = {
-        "refused": ("Nothing listens at [apps] rest_url.", "Start the product, or correct the address."),
-        "unreachable": ("The address in [apps] rest_url does not answer.", "Allow this host to connect there."),
-        "unknown-host": ("The host in [apps] rest_url is not known here.", "Correct it, or check the name server."),
-        "timeout": ("The app manager did not answer in time.", "See whether the product is busy."),
-        "wrong-port": ("What answers there does not speak HTTP.", "Correct [apps] rest_url; https or http?"),
-        "tls-failed": (
-            "No safe connection to the product.",
-            "Name the authority of its certificate in [apps] ca_file; TLS 1.2 with forward secrecy is needed.",
-        ),
-        "server-tls-unwanted": ("What answers there does not speak TLS.", "Correct the port in [apps] rest_url."),
-        "client-certificate-required": (
-            "The product wants a client certificate.",
-            "Set an address of the product in [apps] rest_url that does not.",
-        ),
-        "connection-lost": ("The product closed the connection.", "It is tried again; if it lasts, see its log."),
-        "reply-too-large": ("The list of apps is larger than the agent takes.", "Check [apps] rest_url."),
-    }.get(error.code, ("The app manager cannot be read.", "Check [apps] rest_url."))
-    code = "tls-failed" if error.code == "server-tls-unwanted" else error.code
-    return SourceError(code, what, why=error.why, do=do)
+    reason, what, do = _NET_WORDS.get(error.fault, _LOST)
+    return SourceError(reason, what, why=error.why, do=do)
 
 
 def parse(body: bytes) -> dict[str, Any]:

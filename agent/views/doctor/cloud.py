@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import os
-import socket
 from collections.abc import Iterator
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
-from agent.cloud import CloudAnswer
 from agent.errors import AgentError, PushDeferred
+from agent.net.answer import HttpAnswer
+from agent.net.connect import open_tcp
+from agent.net.deadline import Deadline
+from agent.net.error import Fault, NetError
+from agent.net.resolve import addresses_of
 from agent.settings import Mode, Settings
+from agent.settings.address import parse_proxy
 from agent.views.doctor.checks import Area, Check, State, failed_by
 
 NAMES = ("name", "tcp", "tls", "answer", "clock")
 CONNECT_S = 5.0
 MOST_OFFSET_S = 300.0
-DEFAULT_PROXY_PORT = 3128
 ENVIRONMENT = ("https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY")
 
 
@@ -44,35 +47,39 @@ def _proxy(settings: Settings) -> Check:
     beside = f" {ignored} of the environment is not used." if ignored else ""
     if settings.cloud.proxy is None:
         return Check(Area.CLOUD, "proxy", State.OK, f"None: [cloud] proxy is not set.{beside}")
-    parts = urlsplit(settings.cloud.proxy)
-    place = f"{parts.hostname}:{parts.port or DEFAULT_PROXY_PORT}"
+    place = parse_proxy(settings.cloud.proxy)
     return Check(Area.CLOUD, "proxy", State.OK, f"{place}, from [cloud] proxy in agent.toml.{beside}")
 
 
+def _first_hop(settings: Settings) -> tuple[str, int, str]:
+    """Host and port of whatever is connected to first, which is the proxy when there is one, and its setting."""
+    if settings.cloud.proxy is not None:
+        proxy = parse_proxy(settings.cloud.proxy)
+        return proxy.host, proxy.port, "cloud.proxy"
+    parts = urlsplit(settings.cloud.endpoint or "")
+    return parts.hostname or "", parts.port or 443, "cloud.endpoint"
+
+
 def _connect(settings: Settings, now: datetime, limit_s: float) -> Iterator[Check]:
-    """Name and TCP of whatever is connected to first, which is the proxy when there is one."""
-    parts = urlsplit(settings.cloud.proxy or settings.cloud.endpoint or "")
-    host = parts.hostname or ""
-    port = parts.port or (DEFAULT_PROXY_PORT if settings.cloud.proxy else 443)
-    key = "cloud.proxy" if settings.cloud.proxy else "cloud.endpoint"
+    """Name and TCP of the first hop, then one request over the agent's own client."""
+    host, port, key = _first_hop(settings)
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
-        why = getattr(error, "strerror", None) or "not a host name"
+        found = addresses_of(host, port, Deadline(limit_s))
+    except NetError as error:
         do = f"Check {key} and the name server: getent hosts {host}"
-        yield Check(
-            Area.CLOUD, "name", State.FAILED, f"The name {host} cannot be resolved.", f"{why}.", do, "unknown-host"
-        )
+        text = f"The name {host} cannot be resolved."
+        yield Check(Area.CLOUD, "name", State.FAILED, text, f"{error.why}.", do, "unknown-host")
         return
-    addresses = ", ".join(dict.fromkeys(str(item[4][0]) for item in found))
+    addresses = ", ".join(dict.fromkeys(address[0] for _, address in found))
     yield Check(Area.CLOUD, "name", State.OK, f"{host} is {addresses}.")
     try:
-        socket.create_connection((host, port), timeout=CONNECT_S).close()
-    except OSError as error:
-        code = "refused" if isinstance(error, ConnectionRefusedError) else "unreachable"
-        why = f"{error.strerror or 'no answer: a firewall may drop the packets'}."
+        open_tcp(host, port, Deadline(CONNECT_S)).close()
+    except NetError as error:
+        code = "refused" if error.fault is Fault.REFUSED else "unreachable"
+        silent = isinstance(error.cause, TimeoutError)
+        why = "no answer: a firewall may drop the packets" if silent else error.why
         do = f"Check {key}; allow this host to connect to {host}:{port}."
-        yield Check(Area.CLOUD, "tcp", State.FAILED, f"No connection to {host}:{port}.", why, do, code)
+        yield Check(Area.CLOUD, "tcp", State.FAILED, f"No connection to {host}:{port}.", f"{why}.", do, code)
         return
     yield Check(Area.CLOUD, "tcp", State.OK, f"{host}:{port} takes connections.")
     yield from _request(settings, now, limit_s)
@@ -98,7 +105,7 @@ def _request(settings: Settings, now: datetime, limit_s: float) -> Iterator[Chec
     yield _clock(answer, now)
 
 
-def _clock(answer: CloudAnswer, now: datetime) -> Check:
+def _clock(answer: HttpAnswer, now: datetime) -> Check:
     """Offset of this host's clock to the Date header, which counts in seconds."""
     try:
         said = parsedate_to_datetime(answer.headers.get("date", ""))

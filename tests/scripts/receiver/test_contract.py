@@ -16,7 +16,7 @@ import yaml
 
 from agent.batching import open_document
 from agent.delivery.answers import ACTIONS
-from agent.delivery.http import HttpClient
+from agent.delivery.http import CloudConnection
 from agent.settings import Secret
 from scripts.receiver.app import make_app
 from scripts.receiver.misbehave import Connections
@@ -41,7 +41,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Receiver]:
 
 
 @pytest.fixture
-def client(cloud: Receiver) -> Iterator[HttpClient]:
+def client(cloud: Receiver) -> Iterator[CloudConnection]:
     cloud.control()
     with cloud.client() as opened:
         yield opened
@@ -80,7 +80,7 @@ def matches(value: Any, schema: dict[str, Any], where: str = "answer") -> None:
             matches(item, schema.get("items", {}), f"{where}[{number}]")
 
 
-def ask(client: HttpClient, method: str, path: str, template: str, **request: Any) -> tuple[int, Any]:
+def ask(client: CloudConnection, method: str, path: str, template: str, **request: Any) -> tuple[int, Any]:
     """Ask, and check that status and body are what the contract says for this call."""
     answer = client.request(method, path, key=request.pop("key", KEY), **request)
     responses = CONTRACT["paths"][template][method.lower()]["responses"]
@@ -91,7 +91,9 @@ def ask(client: HttpClient, method: str, path: str, template: str, **request: An
     return answer.status, body
 
 
-def put(client: HttpClient, item_id: str, body: bytes, *, kind: str = "batches", **headers: str) -> tuple[int, Any]:
+def put(
+    client: CloudConnection, item_id: str, body: bytes, *, kind: str = "batches", **headers: str
+) -> tuple[int, Any]:
     sent = {"Content-Encoding": "gzip", "Content-SHA256": hashlib.sha256(body).hexdigest(), **headers}
     return ask(client, "PUT", f"/v1/{kind}/{item_id}", f"/v1/{kind}/{{id}}", body=body, headers=sent)
 
@@ -114,7 +116,7 @@ def test_every_status_of_a_delivery_has_a_meaning_for_the_agent() -> None:
         assert listed - {200, 202} <= ACTIONS.keys()
 
 
-def test_link_life(client: HttpClient) -> None:
+def test_link_life(client: CloudConnection) -> None:
     """Link, look, unlink, each as the contract says; a pinned location that differs links nothing."""
     request = {"headers": {"Content-Type": "application/json"}}
     elsewhere = json.dumps({**LINK_REQUEST, "dataLocation": "us"}).encode()
@@ -134,7 +136,7 @@ def test_sealed_batch_is_what_the_contract_describes() -> None:
     matches(open_document(batch().body), CONTRACT["components"]["schemas"]["Batch"])
 
 
-def test_batch_answers(client: HttpClient, cloud: Receiver) -> None:
+def test_batch_answers(client: CloudConnection, cloud: Receiver) -> None:
     """New, again, other bytes, wrong hash, wrong id, not gzip, too large: each its own status."""
     one = batch(1)
     assert put(client, one.id, one.body) == (202, {"batchId": one.id, "sha256": one.sha256, "state": "stored"})
@@ -152,7 +154,7 @@ def test_batch_answers(client: HttpClient, cloud: Receiver) -> None:
     assert cloud.body(one.id) == one.body
 
 
-def test_assessment_answers(client: HttpClient) -> None:
+def test_assessment_answers(client: CloudConnection) -> None:
     """An assessment file follows the same rules under its own id."""
     item_id = str(uuid.uuid5(uuid.NAMESPACE_URL, "https://example.com"))
     body = gzip.compress(json.dumps({"assessmentId": item_id}).encode())
@@ -161,7 +163,7 @@ def test_assessment_answers(client: HttpClient) -> None:
 
 
 @pytest.mark.parametrize("mode", ["401", "403", "410", "413", "400", "422", "429", "503"])
-def test_misbehaviour_stays_within_the_contract(mode: str, client: HttpClient, cloud: Receiver) -> None:
+def test_misbehaviour_stays_within_the_contract(mode: str, client: CloudConnection, cloud: Receiver) -> None:
     """The statuses a test can order are ones the contract lists, in the contract's form."""
     cloud.control(mode=mode, retryAfter="7")
     assert put(client, batch(3).id, batch(3).body)[0] == int(mode)
@@ -195,7 +197,7 @@ def test_prints_what_arrives(tmp_path: Path) -> None:
     assert '"metricName": "metric.0000"' in text
 
 
-def test_key_is_never_logged(cloud: Receiver, client: HttpClient) -> None:
+def test_key_is_never_logged(cloud: Receiver, client: CloudConnection) -> None:
     """The receiver's log names keys by their hash only."""
     put(client, batch(4).id, batch(4).body)
     assert KEY.reveal() not in (cloud.folder / "log.jsonl").read_text()

@@ -10,15 +10,20 @@ import ssl
 import subprocess
 import sys
 import textwrap
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives import serialization
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from agent.delivery import tls
-from agent.delivery.http import HttpClient, open_client
-from agent.errors import ConfigError, PushDeferred
-from agent.settings import CloudSettings
+from agent.net import tls
+from agent.net.connect import open_tcp
+from agent.net.deadline import Deadline
+from agent.net.error import Fault, NetError
+from agent.net.http import HttpClient
+from agent.net.options import OptionNames, TlsTrust
+from agent.net.stream import Flight, TcpStream, TlsStream
 from tests.support import tls as make
 from tests.support.cloud import KEY, ROOT
 from tests.support.servers import require
@@ -39,11 +44,15 @@ def ca() -> make.Issued:
     return make.authority()
 
 
-def problem_with(port: int, ca_file: Path, host: str = "localhost") -> PushDeferred:
-    """What a request with the key to that server raises."""
-    settings = CloudSettings(endpoint=f"https://{host}:{port}", ca_file=ca_file)
-    with open_client(settings, request_s=10) as client, pytest.raises(PushDeferred) as caught:
-        client.request("PUT", "/v1/batches/1", key=KEY, body=b"body")
+NAMES = OptionNames("the.address", "the.ca_file", "the.proxy")
+
+
+def problem_with(port: int, trust: TlsTrust, host: str = "localhost") -> NetError:
+    """What a request with a key to that server raises."""
+    client = HttpClient(f"https://{host}:{port}", trust=trust, names=NAMES)
+    login = {"Authorization": f"Bearer {KEY.reveal()}"}
+    with client, pytest.raises(NetError) as caught:
+        client.request("PUT", "/v1/batches/1", Deadline(10), headers=login, body=b"body")
     return caught.value
 
 
@@ -93,7 +102,7 @@ def test_weak_server_is_refused_before_a_byte(
     ca_file = make.write(tmp_path / "ca.pem", ca)
     with make.openssl_server(tmp_path, make.server(ca).pem(), *options, *extra) as server:
         assert careless(server.port)
-        problem = problem_with(server.port, ca_file)
+        problem = problem_with(server.port, TlsTrust(ca_file))
         assert words in problem.why
         assert not problem.sent
         assert "PUT" not in server.output()
@@ -129,7 +138,7 @@ def test_each_bad_certificate_has_its_own_words(case: str, words: str, ca: make.
     }[case]()
     ca_file = make.write(tmp_path / "ca.pem", ca)
     with make.openssl_server(tmp_path, issued.pem(), "-cipher", "ALL:@SECLEVEL=0") as server:
-        problem = problem_with(server.port, ca_file)
+        problem = problem_with(server.port, TlsTrust(ca_file))
         assert words in problem.why
         assert problem.do
         assert not problem.sent
@@ -141,7 +150,7 @@ def test_corporate_root_without_key_usage_is_named(tmp_path: Path) -> None:
     root = make.authority(key_usage=False)
     ca_file = make.write(tmp_path / "ca.pem", root)
     with make.openssl_server(tmp_path, make.server(root).pem()) as server:
-        problem = problem_with(server.port, ca_file)
+        problem = problem_with(server.port, TlsTrust(ca_file))
         assert "keyUsage" in problem.why
         assert "keyCertSign" in problem.do
 
@@ -154,8 +163,9 @@ def client_hello(interpreter: str, ca: make.Issued, tmp_path: Path) -> str:
     program = """
         import socket, sys, ssl
         from pathlib import Path
-        from agent.delivery.tls import client_context
-        context = client_context(Path(sys.argv[2]))
+        from agent.net.options import TlsTrust
+        from agent.net.tls import client_context
+        context = client_context(TlsTrust(Path(sys.argv[2])))
         with socket.create_connection(("127.0.0.1", int(sys.argv[1]))) as raw:
             with context.wrap_socket(raw, server_hostname="localhost") as secured:
                 print(secured.version(), secured.cipher()[0])
@@ -199,8 +209,9 @@ def test_system_python_refuses_what_its_defaults_accept(ca: make.Issued, tmp_pat
     program = """
         import socket, sys, ssl
         from pathlib import Path
-        from agent.delivery.tls import client_context
-        for context in (ssl.create_default_context(cafile=sys.argv[2]), client_context(Path(sys.argv[2]))):
+        from agent.net.options import TlsTrust
+        from agent.net.tls import client_context
+        for context in (ssl.create_default_context(cafile=sys.argv[2]), client_context(TlsTrust(Path(sys.argv[2])))):
             try:
                 with socket.create_connection(("127.0.0.1", int(sys.argv[1]))) as raw:
                     context.wrap_socket(raw, server_hostname="localhost").close()
@@ -229,11 +240,12 @@ def test_unsafe_connection_gets_no_request(ca: make.Issued, tmp_path: Path) -> N
     lax.set_ciphers("ALL:@SECLEVEL=0")
     weak = ["-tls1_2", "-cipher", "ECDHE-RSA-AES128-SHA:@SECLEVEL=0"]
     with make.openssl_server(tmp_path, make.server(ca).pem(), *weak) as server:
-        client = HttpClient(f"https://localhost:{server.port}", lax, None)
-        with client, pytest.raises(PushDeferred, match="not safe enough") as caught:
-            client.request("PUT", "/v1/batches/1", key=KEY, body=b"body")
-        assert not caught.value.sent
-        assert "PUT" not in server.output()
+        flight = Flight()
+        flight.start(Deadline(10))
+        lower = TcpStream(open_tcp("localhost", server.port, flight.deadline), flight)
+        with pytest.raises(NetError, match="not safe enough"):
+            TlsStream(lower, lax, "localhost")
+        lower.close()
 
 
 class _Connected:
@@ -264,26 +276,96 @@ def test_second_look_after_the_handshake(version: str, suite: str, safe: bool) -
     """Whatever the library negotiated, the connection is used only within the promise."""
     connection = _Connected(version, suite)
     if safe:
-        tls.check_connection(connection, "cloud.example.com")  # type: ignore[arg-type]  # the two methods it asks
+        tls.check_connection(connection)  # type: ignore[arg-type]  # the two methods it asks
         return
-    with pytest.raises(PushDeferred, match="not safe enough"):
-        tls.check_connection(connection, "cloud.example.com")  # type: ignore[arg-type]  # the two methods it asks
+    with pytest.raises(NetError, match="not safe enough"):
+        tls.check_connection(connection)  # type: ignore[arg-type]  # the two methods it asks
 
 
 @pytest.mark.parametrize("content", [None, b"", b"not a certificate"])
-def test_unusable_ca_file_is_a_config_error(content: bytes | None, tmp_path: Path) -> None:
-    """A CA file that is missing or holds no certificate stops the start; it never means: trust everyone."""
+def test_unusable_ca_file_stops_the_start(content: bytes | None, tmp_path: Path) -> None:
+    """A CA file that is missing or holds no certificate is an error; it never means: trust everyone."""
     path = tmp_path / "ca.pem"
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(ConfigError) as caught:
-        tls.client_context(path)
-    assert str(path) in str(caught.value)
-    assert "cloud.ca_file" in caught.value.do
+    with pytest.raises(NetError) as caught:
+        tls.client_context(TlsTrust(path))
+    assert caught.value.fault is Fault.TLS_FILES
+    assert caught.value.why
+
+
+def test_key_with_a_passphrase_is_refused_without_asking(ca: make.Issued, tmp_path: Path) -> None:
+    """OpenSSL would ask for the passphrase on the terminal and hang."""
+    own = make.server(ca, purpose=ExtendedKeyUsageOID.CLIENT_AUTH)
+    (tmp_path / "own.pem").write_bytes(own.certificate.public_bytes(serialization.Encoding.PEM))
+    (tmp_path / "own.key").write_bytes(
+        own.key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.BestAvailableEncryption(b"word"),
+        )
+    )
+    with pytest.raises(NetError) as caught:
+        tls.client_context(TlsTrust(certificate_file=tmp_path / "own.pem", key_file=tmp_path / "own.key"))
+    assert caught.value.fault is Fault.TLS_FILES
 
 
 def test_trust_variables_are_ignored(ca: make.Issued, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """SSL_CERT_FILE cannot add a CA to the system's store."""
     monkeypatch.setenv("SSL_CERT_FILE", str(make.write(tmp_path / "ca.pem", ca)))
     monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
-    assert "Example Root" not in str(tls.client_context().get_ca_certs())
+    assert "Example Root" not in str(tls.client_context(TlsTrust(strict_chain=False)).get_ca_certs())
+
+
+def test_a_ca_file_that_changes_is_read_anew(ca: make.Issued, tmp_path: Path) -> None:
+    """A context is kept while its files are as they were, and not longer: a renewed CA needs no restart."""
+    path = make.write(tmp_path / "ca.pem", ca)
+    first = tls.client_context(TlsTrust(path))
+    assert tls.client_context(TlsTrust(path)) is first
+    make.write(path, make.authority(), ca)
+    os.utime(path, ns=(1, 1))
+    assert tls.client_context(TlsTrust(path)) is not first
+
+
+@pytest.mark.parametrize(
+    ("trust", "hosts", "key_usage", "accepted"),
+    [
+        (TlsTrust(expected_name="other.example.com"), ("other.example.com",), True, True),
+        (TlsTrust(), ("other.example.com",), True, False),
+        (TlsTrust(check_name=False), ("other.example.com",), True, True),
+        (TlsTrust(), (), True, False),
+        (TlsTrust(common_name=True), (), True, True),
+        (TlsTrust(), ("localhost",), False, False),
+        (TlsTrust(strict_chain=False), ("localhost",), False, True),
+    ],
+)
+def test_what_each_option_lets_through(
+    trust: TlsTrust, hosts: tuple[str, ...], key_usage: bool, accepted: bool, tmp_path: Path
+) -> None:
+    """Each option opens what it names and nothing else; a stranger's certificate is refused under all of them."""
+    root = make.authority(key_usage=key_usage)
+    trust = replace(trust, ca_file=make.write(tmp_path / "ca.pem", root))
+    with make.openssl_server(tmp_path, make.server(root, hosts=hosts).pem(), "-www") as server:
+        client = HttpClient(f"https://localhost:{server.port}", trust=trust)
+        if accepted:
+            assert client.request("GET", "/", Deadline(10)).status == 200
+        else:
+            with pytest.raises(NetError):
+                client.request("GET", "/", Deadline(10))
+        client.close()
+        stranger = replace(trust, ca_file=make.write(tmp_path / "stranger.pem", make.authority(key_usage=key_usage)))
+        assert problem_with(server.port, stranger).fault is Fault.UNTRUSTED
+
+
+def test_client_certificate(ca: make.Issued, tmp_path: Path) -> None:
+    """A server that wants a certificate gets ours; without one the fault is named, also after the handshake (1.3)."""
+    own = make.server(ca, hosts=("agent.example.com",), purpose=ExtendedKeyUsageOID.CLIENT_AUTH)
+    (tmp_path / "own.pem").write_bytes(own.pem())
+    ca_file = make.write(tmp_path / "ca.pem", ca)
+    options = ("-www", "-Verify", "2", "-verify_return_error", "-CAfile", str(ca_file))
+    with make.openssl_server(tmp_path, make.server(ca).pem(), *options) as server:
+        with_own = TlsTrust(ca_file, tmp_path / "own.pem", tmp_path / "own.pem")
+        with HttpClient(f"https://localhost:{server.port}", trust=with_own) as client:
+            assert client.request("GET", "/", Deadline(10)).status == 200
+        problem = problem_with(server.port, TlsTrust(ca_file))
+        assert problem.fault in (Fault.CERTIFICATE_WANTED, Fault.LOST)

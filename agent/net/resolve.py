@@ -7,10 +7,15 @@ from __future__ import annotations
 
 import socket
 import threading
+from collections.abc import Callable
 
-from agent.jmx.errors import JmxError
+from agent.net.deadline import Deadline
+from agent.net.error import Fault, NetError, Step
 
 Address = tuple[socket.AddressFamily, tuple[str, int]]
+
+# A resolver that hangs cannot be woken, but who waits for it must hear a stop: it looks up this often meanwhile.
+LOOK_UP_S = 0.25
 
 _asking: dict[str, _NameLookup] = {}
 _lock = threading.Lock()
@@ -18,7 +23,7 @@ _lock = threading.Lock()
 
 class _NameLookup(threading.Thread):
     def __init__(self, host: str) -> None:
-        super().__init__(name="jmx-resolve", daemon=True)
+        super().__init__(name="name-look-up", daemon=True)
         self.host = host
         self.found: list[tuple[socket.AddressFamily, str]] = []
         self.why = "the name has no address"
@@ -34,8 +39,14 @@ class _NameLookup(threading.Thread):
                 _asking.pop(self.host, None)
 
 
-def addresses_of(host: str, port: int, wait_s: float) -> list[Address]:
-    """Return the addresses to try, in the resolver's order. Raises JmxError `unknown-host`."""
+def addresses_of(
+    host: str, port: int, deadline: Deadline, *, stopped: Callable[[], bool] = lambda: False
+) -> list[Address]:
+    """Return the addresses to try, in the resolver's order.
+
+    Raises NetError `aborted`, or `name` whose `why` is the resolver's word; after an unfinished look-up its cause is a
+    TimeoutError.
+    """
     for family in (socket.AF_INET, socket.AF_INET6):
         try:
             socket.inet_pton(family, host)
@@ -47,8 +58,12 @@ def addresses_of(host: str, port: int, wait_s: float) -> list[Address]:
         if question is None:
             question = _asking[host] = _NameLookup(host)
             question.start()
-    question.join(max(wait_s, 0.0))
-    if question.is_alive() or not question.found:
-        why = "The resolver does not answer." if question.is_alive() else f"Resolver: {question.why}."
-        raise JmxError("unknown-host", f"The host name {host} cannot be resolved.", why=why, do="Check host and DNS.")
+    while question.is_alive() and not stopped() and deadline.left_s() > 0:
+        question.join(min(LOOK_UP_S, max(deadline.left_s(), 0.0)))
+    if stopped():
+        raise NetError(Fault.ABORTED, step=Step.NAME)
+    if question.is_alive():
+        raise NetError(Fault.NAME, "the resolver does not answer", step=Step.NAME, cause=TimeoutError())
+    if not question.found:
+        raise NetError(Fault.NAME, question.why, step=Step.NAME)
     return [(family, (address, port)) for family, address in question.found]
