@@ -21,7 +21,7 @@ All instants are aware UTC datetimes, all durations seconds.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -198,9 +198,21 @@ class SourceReport:
     do: str = ""
 
 
+def nothing_learnt() -> None:
+    """What a source does with an accepted reading that taught it nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     """All a source gave in one tick.
+
+    **What a reading learnt counts only when the reading was accepted.** `commit` makes it count: that a list was read
+    in this hour, that a table is absent, how far a log was read, which bean to leave alone. The sampler calls it, in
+    its own thread and while the source's thread rests, for a reading that came in time. One that comes too late is
+    thrown away whole, and the source goes on as if it had not been read. Until `commit` a source therefore changes
+    nothing but caches of what is so anyway (a connection, a plan of beans).
+    Two things count at once, accepted or not, because they protect others and claim nothing: what a query cost (one
+    that outlives its tick must not run again in each tick) and what refused a login (failed logins lock accounts).
 
     `epoch` changes when the source's counters start again from zero (a JVM's start time).
     `costs_s` are the seconds each query took, where a source asks several; they stay here.
@@ -213,6 +225,7 @@ class Reading:
     epoch: str = ""
     costs_s: Mapping[str, float] = field(default_factory=dict)
     checkpoint: str = ""
+    commit: Callable[[], None] = field(default=nothing_learnt, compare=False)
 
 
 class Source(Protocol):
@@ -226,6 +239,7 @@ class Source(Protocol):
     def read(self, deadline_s: float) -> Reading:
         """What the source gives within `deadline_s` seconds; what is missing is a Failure, never a zero.
 
+        What it learns by it waits in the reading's `commit`, see there.
         Raises SourceError, with a reason that may leave, when it gave nothing at all.
         """
 

@@ -256,7 +256,7 @@ def test_opening_sources_imports_only_what_is_on() -> None:
     """A source that is switched off costs no import: no SQLAlchemy without a database, no psutil without host."""
     program = (
         "import sys\nfrom pathlib import Path\nfrom agent.catalog import load_catalog\n"
-        "from agent.settings import *\nfrom agent.sources import open_sources\n"
+        "from agent.settings import *\nfrom agent.sources.registry import open_sources\n"
         "place = InstanceSettings(ProductType.JIRA, Path('/nowhere'), Path('/nowhere'))\n"
         "off = Settings(place, database=DatabaseSettings(enabled=False), host=HostSettings(enabled=False))\n"
         "print([source.name for source in open_sources(off, load_catalog('jira'), lambda: None)])\n"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agent.catalog import CLUSTER_SOURCES, Catalog, is_cluster_wide
+from agent.catalog import Catalog, cluster_sources
 from agent.model import HourlyAggregate
 
 
@@ -13,4 +13,4 @@ def without_cluster_rows(aggregates: list[HourlyAggregate], catalog: Catalog) ->
 
 def _is_cluster_row(row: HourlyAggregate, catalog: Catalog) -> bool:
     metric = catalog.metrics.get(row.series.metric)
-    return row.series.source in CLUSTER_SOURCES if metric is None else is_cluster_wide(metric)
+    return row.series.source in cluster_sources() if metric is None else metric.cluster_wide

@@ -8,53 +8,39 @@ Out:  a `Catalog`: each metric with unit, kind, category, consent level, data ty
       A field without a class is a fault: the catalog does not load and the wheel is not built.
 """
 
+from agent.catalog.binding import Binding, JoinedQuery, Merge, SqlBinding
 from agent.catalog.compiled import load_catalog, products
+from agent.catalog.declaration import SourceDeclaration, cluster_sources, declared_sources
 from agent.catalog.errors import CatalogError
 from agent.catalog.model import (
-    CLUSTER_SOURCES,
     Catalog,
     DataType,
     Estimate,
     Every,
-    FolderBinding,
-    FolderFigure,
-    HomeFact,
-    HomeFolder,
-    JmxBinding,
-    JoinedQuery,
-    Merge,
     Metric,
     NullMeans,
     Planned,
-    RestBinding,
-    SqlBinding,
     SqlQuery,
     TagRule,
     TagTreatment,
     Threshold,
     ThresholdState,
     Unpack,
-    is_cluster_wide,
 )
 
 __all__ = [
-    "CLUSTER_SOURCES",
+    "Binding",
     "Catalog",
     "CatalogError",
     "DataType",
     "Estimate",
     "Every",
-    "FolderBinding",
-    "FolderFigure",
-    "HomeFact",
-    "HomeFolder",
-    "JmxBinding",
     "JoinedQuery",
     "Merge",
     "Metric",
     "NullMeans",
     "Planned",
-    "RestBinding",
+    "SourceDeclaration",
     "SqlBinding",
     "SqlQuery",
     "TagRule",
@@ -62,7 +48,8 @@ __all__ = [
     "Threshold",
     "ThresholdState",
     "Unpack",
-    "is_cluster_wide",
+    "cluster_sources",
+    "declared_sources",
     "load_catalog",
     "products",
 ]

@@ -7,14 +7,13 @@ Only a build and a checkout import this; it needs sqlglot.
 from __future__ import annotations
 
 import contextlib
-import os
-import tempfile
 from pathlib import Path
 
 from agent.catalog.compiled import COMPILED, HERE, parse_compiled, products, render_compiled, sources_hash
 from agent.catalog.model import Catalog
 from agent.catalog.packing import pack
 from agent.catalog.parse import parse_catalog
+from agent.system.atomic import write_whole
 
 
 def compile_product(product: str, folder: Path = HERE / COMPILED) -> Catalog:
@@ -42,13 +41,5 @@ def compiled_bytes(product: str, made_from: str) -> bytes:
 
 def write_compiled(file: Path, data: bytes) -> None:
     """Written beside and renamed: two that compile at once leave one whole file, and a reader sees none in part."""
-    descriptor, beside = tempfile.mkstemp(prefix=f".{file.stem}-", dir=file.parent)
-    try:
-        with open(descriptor, "wb") as stream:
-            stream.write(data)
-            os.fchmod(descriptor, 0o644)  # whatever the umask: a file that others could write would not be used
-        os.replace(beside, file)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(beside)
-        raise
+    # The mode whatever the umask: a file that others could write would not be used.
+    write_whole(file, data, mode=0o644)

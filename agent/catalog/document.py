@@ -13,6 +13,7 @@ from itertools import groupby
 from pathlib import Path
 
 from agent.catalog.compiled import COMMON, load_catalog, products
+from agent.catalog.declaration import declared_sources
 from agent.catalog.model import Catalog, Metric
 from agent.model import Category, ConsentLevel, EntryType
 
@@ -27,7 +28,6 @@ last value; an info as its value. *Consent* says from which level on a row leave
 here, never leaves). A tag is kept, hashed under this instance's own key, or dropped, as said for each level.
 """
 NOT_COLLECTED = "not_collected.toml"
-APP_MANAGER = "app manager over REST, with `[apps] rest_url`"
 CONSENT_WORDS = {ConsentLevel.NONE: "none", ConsentLevel.BASIC: "basic", ConsentLevel.EXTENDED: "extended"}
 
 
@@ -36,7 +36,7 @@ def render_document(root: Path | None = None) -> str:
     catalogs = {product: load_catalog(product, root) for product in products(root)}
     first = next(iter(catalogs.values()))
     shared = {name for name in first.metrics if all(_same(name, first, catalog) for catalog in catalogs.values())}
-    lines = [HEAD, *_summary(catalogs, shared)]
+    lines = [HEAD, *_summary(catalogs, shared), *_sources(catalogs)]
     lines += _product(
         "Common to all products", first, [first.metrics[name] for name in first.metrics if name in shared]
     )
@@ -84,6 +84,18 @@ def _summary(catalogs: dict[str, Catalog], shared: set[str]) -> Iterator[str]:
         yield f"| {name} | {' | '.join(counts)} | {version} |"
 
 
+def _sources(catalogs: dict[str, Catalog]) -> Iterator[str]:
+    """A map of the sources: where each looks, which node of a cluster reads it, how many entries each product has."""
+    yield "\n## Sources\n"
+    yield "| source | looks at | in a cluster | code | " + " | ".join(catalogs) + " |"
+    yield "|---|---|---|---|" + "---:|" * len(catalogs)
+    for name, source in declared_sources().items():
+        who = "one node for all" if source.declaration.once_per_cluster else "each node"
+        code = source.package.replace(".", "/")
+        counts = (str(len(catalog.of_source(name))) for catalog in catalogs.values())
+        yield f"| `{name}` | {source.where} | {who} | `{code}/` | {' | '.join(counts)} |"
+
+
 def _product(title: str, catalog: Catalog, metrics: Iterable[Metric]) -> Iterator[str]:
     yield f"\n## {title}"
     types, categories = list(EntryType), list(Category)
@@ -121,20 +133,9 @@ def _reference(text: str) -> str:
 
 
 def _places(metric: Metric, catalog: Catalog) -> Iterator[str]:
-    if metric.jmx is not None:
-        attribute = metric.jmx.attribute + (f".{metric.jmx.key}" if metric.jmx.key else "")
-        yield from (f"MBean `{bean}` `{attribute}`" for bean in (metric.jmx.bean, *metric.jmx.or_beans))
-    elif metric.sql is not None:
-        yield f"statement `{metric.sql.query}.sql`: {catalog.queries[metric.sql.query].counts}"
-        if metric.rest is not None:
-            yield APP_MANAGER
-    elif metric.rest is not None:
-        yield APP_MANAGER
-    elif metric.source == "clientside":
-        yield "log"
-    elif metric.home is not None:
-        yield f"the product's own files: {metric.home}"
-    elif metric.source == "host":
-        yield "machine"
-    else:
-        yield metric.source
+    """Where it is read, in the words of its source."""
+    counts = {name: query.counts for name, query in catalog.queries.items()}
+    for binding in metric.bindings:
+        yield from binding.read_from_on_page(counts)
+    if not metric.bindings:
+        yield declared_sources()[metric.source].declaration.page or metric.source

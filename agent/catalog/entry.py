@@ -1,38 +1,22 @@
-"""One [[metric]] table of a catalog file becomes one `Metric`, or a list of everything wrong with it."""
+"""One [[metric]] table of a catalog file becomes one `Metric`, or a list of everything wrong with it.
+
+Where the entry is read is the matter of its source, whose own `binding.py` parses that part (see declaration.py).
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from enum import StrEnum
 from typing import Any
 
-from agent.catalog.model import (
-    APP_COLUMNS,
-    INSTANCE_COLUMNS,
-    DataType,
-    FolderBinding,
-    FolderFigure,
-    HomeFact,
-    HomeFolder,
-    JmxBinding,
-    JoinedQuery,
-    Merge,
-    Metric,
-    RestBinding,
-    SqlBinding,
-    TagRule,
-    TagTreatment,
-    Threshold,
-)
-from agent.catalog.reader import COLUMN, Faults, Reader
+from agent.catalog.binding import Binding
+from agent.catalog.declaration import DeclaredSource, binding_types, declared_sources
+from agent.catalog.model import DataType, Metric, TagRule, TagTreatment, Threshold
+from agent.catalog.reader import Faults, Reader
 from agent.model import Category, ConsentLevel, EntryType, Kind
 
-LISTINGS = ("apps", "flags", "links", "nodes")  # sources whose statements give many rows
-DATABASE = ("guardrails", *LISTINGS)
-REST = "apps"  # the source that may be read from the product's app manager too
-SOURCES = ("jmx", "host", "folders", "home", "clientside", "events", *DATABASE)
-PLACE = re.compile(r"(local|shared):([\w-]+(?:/[\w-]+)*)")
 COSTS = ("S", "M", "L", "XL")
 TEXTS = ("name", "source", "unit", "reference")
 CLASSES: Mapping[str, type[StrEnum]] = {
@@ -42,19 +26,7 @@ CLASSES: Mapping[str, type[StrEnum]] = {
     "data_type": DataType,
     "kind": Kind,
 }
-BINDINGS = ("jmx", "sql", "rest", "folder", "home")
-KNOWN = (
-    *TEXTS,
-    *CLASSES,
-    "threshold",
-    "description",
-    "cost",
-    "versions",
-    "tags",
-    "attributes",
-    *BINDINGS,
-)
-JMX_KEYS = ("bean", "or_beans", "attribute", "key", "tags", "excluding", "absent", "merge")
+KNOWN = (*TEXTS, *CLASSES, "threshold", "description", "cost", "versions", "tags", "attributes")
 NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)+")
 TAG = re.compile(r"[a-z][A-Za-z0-9]*")
 NUMBERS = (DataType.COUNT, DataType.MEASUREMENT)
@@ -66,22 +38,24 @@ def parse_metric(entry: Mapping[str, Any], file: str, number: int, faults: Fault
     name = entry.get("name")
     label = name if isinstance(name, str) and name else f"metric {number}"
     reader = Reader(entry, file, label, faults)
-    reader.only(KNOWN)
+    reader.only((*KNOWN, *binding_types()))
     texts = {key: reader.text(key, required=True) for key in TEXTS}
     kinds = {key: reader.choice(key, enum) for key, enum in CLASSES.items()}
     metric_tags = _tags(reader)
     attributes = _attributes(reader)
-    jmx = _jmx(reader)
-    sql = _sql(reader)
-    rest = _rest(reader)
-    folder = _folder(reader)
-    home = HomeFact(reader.choice("home", HomeFact)) if "home" in entry else None
+    source = declared_sources().get(texts["source"])
+    if source is None and texts["source"]:
+        reader.fault("source", f"must be one of {', '.join(declared_sources())}", texts["source"], declared_sources())
+    bindings = () if source is None else _bindings(reader, source)
+    if source is not None and source.declaration.noticed != (kinds["kind"] == Kind.EVENT):
+        noticed = [name for name, other in declared_sources().items() if other.declaration.noticed]
+        reader.fault("kind", f"event belongs to entries with source = '{', '.join(noticed)}', and to each of them")
     threshold = _threshold(reader)
     cost = entry.get("cost", "S")
     if cost not in COSTS:
         reader.fault("cost", f"must be one of {', '.join(COSTS)}")
     description, versions = reader.text("description"), reader.text("versions")
-    if len(faults.found) > before:
+    if len(faults.found) > before or source is None:
         return None
     metric = Metric(
         name=texts["name"],
@@ -98,15 +72,12 @@ def parse_metric(entry: Mapping[str, Any], file: str, number: int, faults: Fault
         versions=versions,
         tags=metric_tags,
         attributes=attributes,
-        jmx=jmx,
-        sql=sql,
-        rest=rest,
-        folder=folder,
-        home=home,
+        bindings=bindings,
         threshold=threshold,
     )
-    _check(metric, reader)
-    return metric if len(faults.found) == before else None
+    _check(metric, source, reader)
+    shared = source.declaration.once_per_cluster and not source.declaration.of_each_node(metric)
+    return replace(metric, cluster_wide=shared) if len(faults.found) == before else None
 
 
 def _tags(reader: Reader) -> dict[str, TagRule]:
@@ -150,98 +121,21 @@ def _attributes(reader: Reader) -> dict[str, TagRule]:
     return rules
 
 
-def _jmx(reader: Reader) -> JmxBinding | None:
-    jmx = reader.below("jmx")
-    if jmx is None:
-        return None
-    jmx.only(JMX_KEYS)
-    tags = jmx.table.get("tags", {})
-    if not isinstance(tags, dict) or not all(isinstance(tag, str) for tag in tags.values()):
-        jmx.fault("tags", "must map key properties of the ObjectName to tag names")
-        tags = {}
-    absent = jmx.number("absent")
-    return JmxBinding(
-        bean=jmx.text("bean", required=True),
-        attribute=jmx.text("attribute", required=True),
-        key=jmx.text("key") or None,
-        tags=tags,
-        excluding=jmx.texts("excluding"),
-        or_beans=jmx.texts("or_beans"),
-        absent=absent,
-        merge=Merge(jmx.choice("merge", Merge)) if "merge" in jmx.table else None,
-    )
+def _bindings(entry: Reader, source: DeclaredSource) -> tuple[Binding, ...]:
+    """Where it is read: each table that the entry's source knows, handed to that source's own words."""
+    own = {kind.KEY: kind for kind in source.declaration.bindings}
+    for key in entry.table.keys() & (binding_types().keys() - own.keys()):
+        entry.fault(key, f"belongs to entries with {_sources_of(key)}")
+    if own and not own.keys() & entry.table.keys():
+        for key in own:
+            entry.fault(key, f"belongs to entries with {_sources_of(key)}, and to each of them")
+    return tuple(kind.parse(entry) for key, kind in own.items() if key in entry.table)
 
 
-def _sql(reader: Reader) -> SqlBinding | None:
-    sql = reader.below("sql")
-    if sql is None:
-        return None
-    sql.only(("query", "column", "rows", "count", "tags", "attributes", "also"))
-    rows, count = sql.switch("rows"), sql.switch("count")
-    column = sql.text("column", required=not count)
-    if column and not COLUMN.fullmatch(column):
-        sql.fault("column", "must be small letters, digits and _")
-    if count and (rows or column):
-        sql.fault("count", "is the number of rows: it has no column and no rows of its own")
-    also = []
-    for number, table in enumerate(sql.table.get("also", []), start=1):
-        joined = Reader(table, sql.file, f"{sql.label}.also.{number}", sql.faults)
-        joined.only(("query", "attributes"))
-        also.append(JoinedQuery(joined.text("query", required=True), joined.columns("attributes")))
-    binding = SqlBinding(
-        query=sql.text("query", required=True),
-        column=column,
-        rows=rows,
-        count=count,
-        tags=sql.columns("tags"),
-        attributes=sql.columns("attributes"),
-        also=tuple(also),
-    )
-    if rows != bool(binding.tags):
-        sql.fault("tags", "belongs to entries with rows = true, and to each of them")
-    if not rows and (binding.attributes or binding.also):
-        sql.fault("attributes", "belongs to entries with rows = true")
-    return binding
-
-
-def _rest(reader: Reader) -> RestBinding | None:
-    rest = reader.below("rest")
-    if rest is None:
-        return None
-    rest.only(("column", "rows", "count", "tags", "attributes"))
-    rows, count = rest.switch("rows"), rest.switch("count")
-    binding = RestBinding(
-        rest.text("column", required=not count), rows, count, rest.columns("tags"), rest.columns("attributes")
-    )
-    known = APP_COLUMNS if rows else INSTANCE_COLUMNS
-    named = [*([] if count else [binding.column]), *binding.tags, *binding.attributes]
-    for column in sorted(set(named) - set(known)):
-        rest.fault("column", f"'{column}' is not one of {', '.join(known)}", column, known)
-    if count and (rows or binding.column):
-        rest.fault("count", "is the number of apps: it has no column and no rows of its own")
-    if rows != bool(binding.tags) or (binding.attributes and not rows):
-        rest.fault("tags", "tags and attributes belong to entries with rows = true, and tags to each of them")
-    return binding
-
-
-def _folder(reader: Reader) -> FolderBinding | None:
-    folder = reader.below("folder")
-    if folder is None:
-        return None
-    folder.only(("places", "figure", "files", "without"))
-    places = []
-    for text in folder.texts("places"):
-        found = PLACE.fullmatch(text)
-        if found is None:
-            folder.fault("places", "must be local: or shared: and a relative path")
-        else:
-            places.append(HomeFolder(found[1], found[2]))
-    figure, files = FolderFigure(folder.choice("figure", FolderFigure)), folder.texts("files")
-    if not folder.table.get("places"):
-        folder.fault("places", "is missing")
-    if (figure is FolderFigure.BYTES) == bool(files):
-        folder.fault("files", f"belongs to each figure but {FolderFigure.BYTES}")
-    return FolderBinding(tuple(places), figure, files, folder.texts("without"))
+def _sources_of(key: str) -> str:
+    kind = binding_types()[key]
+    names = [name for name, source in declared_sources().items() if kind in source.declaration.bindings]
+    return f"source = '{names[0]}'" if len(names) == 1 else f"one of the sources {', '.join(names)}"
 
 
 def _threshold(reader: Reader) -> Threshold | None:
@@ -262,60 +156,26 @@ def _threshold(reader: Reader) -> Threshold | None:
     return Threshold(limit, source, warn)
 
 
-def _check(metric: Metric, reader: Reader) -> None:
+def _check(metric: Metric, source: DeclaredSource, entry: Reader) -> None:
     """What no single key can say: does the entry fit together?"""
     if not NAME.fullmatch(metric.name):
-        reader.fault("name", "must be dotted words of small letters, digits and _")
-    if metric.source not in SOURCES:
-        reader.fault("source", f"must be one of {', '.join(SOURCES)}", metric.source, SOURCES)
-    if (metric.source == "jmx") != (metric.jmx is not None):
-        reader.fault("jmx", "belongs to entries with source = 'jmx', and to each of them")
-    if metric.rest is not None:
-        _check_rest(metric, metric.rest, reader)
-    known_elsewhere = metric.rest is not None and metric.sql is None
-    if not known_elsewhere and (metric.source in DATABASE) != (metric.sql is not None):
-        reader.fault("sql", f"belongs to entries with one of the sources {', '.join(DATABASE)}, and to each of them")
-    if metric.sql is not None:
-        _check_sql(metric, metric.sql, reader)
-    if (metric.source == "folders") != (metric.folder is not None):
-        reader.fault("folder", "belongs to entries with source = 'folders', and to each of them")
-    if (metric.source == "home") != (metric.home is not None):
-        reader.fault("home", "belongs to entries with source = 'home', and to each of them")
-    if (metric.source == "events") != (metric.kind is Kind.EVENT):
-        reader.fault("kind", "event belongs to entries with source = 'events', and to each of them")
-    if metric.jmx is not None:
-        for tag in set(metric.jmx.tags.values()) - metric.tags.keys():
-            reader.fault(f"tags.{tag}", "this tag has no rule, so it could never leave and must not be read")
+        entry.fault("name", "must be dotted words of small letters, digits and _")
+    _check_rules(metric, entry)
+    source.declaration.check(metric, entry)
     if metric.kind is not Kind.INFO and metric.data_type not in NUMBERS:
-        reader.fault("data_type", "a gauge or counter is a count or a measurement", str(metric.data_type), NUMBERS)
+        entry.fault("data_type", "a gauge or counter is a count or a measurement", str(metric.data_type), NUMBERS)
     if metric.threshold is not None and metric.kind is not Kind.GAUGE:
-        reader.fault("threshold", "belongs to gauges")
+        entry.fault("threshold", "belongs to gauges")
     if metric.data_type is DataType.NAME and metric.consent is ConsentLevel.BASIC:
-        reader.fault("consent", "a name needs extended")
+        entry.fault("consent", "a name needs extended")
 
 
-def _check_rest(metric: Metric, rest: RestBinding, reader: Reader) -> None:
-    """What is read of an app has a rule; a name is told under basic with public apps only."""
-    if metric.source != REST:
-        reader.fault("rest", f"belongs to entries with source = '{REST}'")
-    for kind, named, rules in (
-        ("tags", rest.tags, metric.tags),
-        ("attributes", rest.attributes, metric.attributes),
-    ):
-        for name in set(named.values()) - rules.keys():
-            reader.fault(f"{kind}.{name}", "it has no rule, so it could never leave and must not be read")
-
-
-def _check_sql(metric: Metric, sql: SqlBinding, reader: Reader) -> None:
-    """A listing's rows and their columns: what is read has a rule, or must not be read."""
-    if (metric.source in LISTINGS) != (sql.rows or sql.count):
-        reader.fault("sql", f"rows or count belongs to entries of {', '.join(LISTINGS)}, and to each of them")
-    if sql.rows and metric.kind is Kind.COUNTER:
-        reader.fault("kind", "rows are gauges or info")
-    if sql.count and metric.kind is not Kind.GAUGE:
-        reader.fault("kind", "a number of rows is a gauge")
-    for tag in set(sql.tags.values()) - metric.tags.keys():
-        reader.fault(f"tags.{tag}", "this tag has no rule, so it could never leave and must not be read")
-    named = [*sql.attributes.values(), *(name for joined in sql.also for name in joined.attributes.values())]
-    for name in set(named) - metric.attributes.keys():
-        reader.fault(f"attributes.{name}", "this attribute has no rule, so it could never leave and must not be read")
+def _check_rules(metric: Metric, entry: Reader) -> None:
+    """Every tag and attribute that is read has a rule."""
+    for binding in metric.bindings:
+        for tag in sorted(binding.tag_names() - metric.tags.keys()):
+            entry.fault(f"tags.{tag}", "this tag has no rule, so it could never leave and must not be read")
+        for name in sorted(binding.attribute_names() - metric.attributes.keys()):
+            entry.fault(
+                f"attributes.{name}", "this attribute has no rule, so it could never leave and must not be read"
+            )

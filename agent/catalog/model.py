@@ -6,15 +6,18 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TypeVar
 
+from agent.catalog.binding import Binding, Merge, SqlBinding
 from agent.model import Category, ConsentLevel, EntryType, Kind
 
 DIALECTS = ("postgresql", "mysql", "oracle", "sqlserver", "sqlite")
 RESTRICTED = "restricted"
 PUBLIC_APPS = ":public_apps"  # the one parameter a statement may have: the keys of public apps that were found
-APP_COLUMNS = ("app", "name", "version", "state", "origin", "licence", "evaluation", "licence_ends")
-INSTANCE_COLUMNS = ("sen",)
 APP_KEY = r"[A-Za-z0-9._\-]{1,200}"  # what people type into a key's place is no key
+
+B = TypeVar("B", bound=Binding)
+OfKind = type[B]  # `Metric.type` hides the built-in name in that class
 
 
 class DataType(StrEnum):
@@ -59,13 +62,6 @@ class TagRule:
     shape: str = ""
 
 
-class Merge(StrEnum):
-    """How several beans become one series: counts are added, of means and percentiles the highest speaks."""
-
-    SUM = "sum"
-    MAX = "max"
-
-
 class ThresholdState(StrEnum):
     """Where a figure stands against its threshold, in the words Atlassian uses for its guardrails."""
 
@@ -89,73 +85,6 @@ class Threshold:
         return ThresholdState.APPROACHING if self.warn is not None and value >= self.warn else ThresholdState.OPTIMAL
 
 
-@dataclass(frozen=True, slots=True)
-class JmxBinding:
-    """Where a JMX metric is read: an ObjectName or pattern, an attribute, for CompositeData a key of it.
-
-    `or_beans` are other names of the same thing (Tomcat's domain differs by product): all that exist are read.
-    `tags` maps ObjectName key properties to tag names; other key properties are not kept.
-    `excluding` are patterns of beans that must never be read. `absent` is the number by which the bean says that it
-    does not know (-1 for a maximum that is not set): such a value is no sample. `merge` says what becomes of beans that
-    these tags do not tell apart, because what tells them apart must not be kept (a query, a path).
-    """
-
-    bean: str
-    attribute: str
-    key: str | None = None
-    tags: Mapping[str, str] = field(default_factory=dict)
-    excluding: tuple[str, ...] = ()
-    or_beans: tuple[str, ...] = ()
-    absent: float | None = None
-    merge: Merge | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class SqlBinding:
-    """Where a metric is read in the database: a named `.sql` file (dialect variants beside it) and a column of it.
-
-    A guardrail's statement gives one row. With `rows` each row is a series of its own: `tags` maps columns to tag
-    names, `attributes` columns to attribute names, and the rows of `also` add attributes to the series with the
-    same tags. `count` is the number of rows; it has no column and is there only when every row was read.
-    """
-
-    query: str
-    column: str = ""
-    rows: bool = False
-    count: bool = False
-    tags: Mapping[str, str] = field(default_factory=dict)
-    attributes: Mapping[str, str] = field(default_factory=dict)
-    also: tuple[JoinedQuery, ...] = ()
-
-    @property
-    def queries(self) -> tuple[str, ...]:
-        """Every statement this binding reads, its own first."""
-        return (self.query, *(joined.query for joined in self.also))
-
-
-@dataclass(frozen=True, slots=True)
-class JoinedQuery:
-    """A further statement whose rows have the same tag columns and add attributes (column -> attribute name)."""
-
-    query: str
-    attributes: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class RestBinding:
-    """Where a metric is read in what the product's own app manager answers, when an admin gives a login for it.
-
-    `column` is a word of `APP_COLUMNS`; with `rows` each app is a series of its own, as for a statement. `count` is the
-    number of apps, without a column. Neither: a fact of the instance, a word of `INSTANCE_COLUMNS`.
-    """
-
-    column: str = ""
-    rows: bool = False
-    count: bool = False
-    tags: Mapping[str, str] = field(default_factory=dict)
-    attributes: Mapping[str, str] = field(default_factory=dict)
-
-
 class Every(StrEnum):
     """How often a statement that gives rows is asked."""
 
@@ -173,47 +102,6 @@ class Unpack(StrEnum):
     def columns(self) -> tuple[str, ...]:
         """The columns that take the text's place in the row."""
         return ("flag",) if self is Unpack.FLAGS else ("app", "state")
-
-
-class HomeFact(StrEnum):
-    """What the product's own files may tell of the instance."""
-
-    VERSION = "version"
-    BUILD = "build"
-    BASE_URL = "base-url"
-    SERVER_ID = "server-id"
-    CLUSTERED = "clustered"
-
-
-class FolderFigure(StrEnum):
-    """What is told of a folder: all bytes below it, or number, size and age in seconds of the newest of its files."""
-
-    BYTES = "bytes"
-    COUNT = "count"
-    NEWEST_BYTES = "newest-bytes"
-    NEWEST_AGE = "newest-age"
-
-
-@dataclass(frozen=True, slots=True)
-class HomeFolder:
-    """A folder below one of the product's homes: `home` is "local" or "shared"."""
-
-    home: str
-    path: str
-
-
-@dataclass(frozen=True, slots=True)
-class FolderBinding:
-    """Where a figure of a folder is read. Versions differ in the place: of BYTES the first that exists counts.
-
-    `files` are the names that count for the other figures, as patterns, over all places; `without` names subfolders
-    that do not belong to the size.
-    """
-
-    places: tuple[HomeFolder, ...]
-    figure: FolderFigure
-    files: tuple[str, ...] = ()
-    without: tuple[str, ...] = ()
 
 
 class NullMeans(StrEnum):
@@ -292,7 +180,8 @@ class Metric:
     """One catalog entry. `consent` NONE means: read, never leaves. `shape` is what a text value must look like.
 
     `cost`: S any time, M hourly at a million rows, L only within a budget, XL once a day at most. `versions`: the
-    product versions it fits, in words, "" for all.
+    product versions it fits, in words, "" for all. `bindings` say where it is read, in the words of its source.
+    `cluster_wide`: a cluster has this once, so one node reads it for all.
     """
 
     name: str
@@ -309,23 +198,24 @@ class Metric:
     versions: str = ""
     tags: Mapping[str, TagRule] = field(default_factory=dict)
     attributes: Mapping[str, TagRule] = field(default_factory=dict)
-    jmx: JmxBinding | None = None
-    sql: SqlBinding | None = None
-    rest: RestBinding | None = None
-    folder: FolderBinding | None = None
-    home: HomeFact | None = None
+    bindings: tuple[Binding, ...] = ()
     threshold: Threshold | None = None
     shape: str = ""
+    cluster_wide: bool = False
 
+    def bound(self, kind: OfKind[B]) -> B | None:
+        """Where it is read in that way; None when it is not."""
+        return next((binding for binding in self.bindings if isinstance(binding, kind)), None)
 
-# Sources that answer the same on every node: read once for all.
-CLUSTER_SOURCES = frozenset({"guardrails", "apps", "flags", "links", "nodes"})
+    @property
+    def sql(self) -> SqlBinding | None:
+        """The statement it is read by, if any."""
+        return self.bound(SqlBinding)
 
-
-def is_cluster_wide(metric: Metric) -> bool:
-    """Whether a cluster has this once; a statement that tells what stands here is every node's own affair."""
-    told_by_each = metric.source == "guardrails" and metric.category is Category.INSTANCE
-    return metric.source in CLUSTER_SOURCES and not told_by_each
+    @property
+    def merge(self) -> Merge | None:
+        """What becomes of several values that are one series; None when they are ambiguous."""
+        return next((how for binding in self.bindings if (how := binding.merging()) is not None), None)
 
 
 @dataclass(frozen=True, slots=True)

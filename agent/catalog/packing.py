@@ -18,7 +18,7 @@ from dataclasses import fields, is_dataclass
 from typing import Any
 
 # Where a class of a catalog may stand: the words of the catalog, of the agent, and each source's own binding.
-MODULES = re.compile(r"agent\.model|agent\.catalog\.model|agent\.sources\.[a-z_]+\.binding")
+MODULES = re.compile(r"agent\.model|agent\.catalog\.(?:binding|model)|agent\.sources\.[a-z_]+\.binding")
 PLAIN = (str, int, float, bool, type(None))
 
 # How a value stands in the table: its kind first. A number from 0 on is a class, by its place in the table of classes.

@@ -90,6 +90,10 @@ class Reader:
         self.fault(key, "must map columns to names")
         return {}
 
+    def inside(self, key: str) -> Reader:
+        """The table under `key`, which is there; one that is no table is a fault and reads as an empty one."""
+        return self.below(key) or Reader({}, self.file, f"{self.label}.{key}", self.faults)
+
     def below(self, key: str) -> Reader | None:
         """The table under `key`, None when there is none."""
         value = self.table.get(key)

@@ -111,7 +111,7 @@ class Concealer:
     ) -> list[Sample]:
         """One sample for each series that is left, by the rule of the entry."""
         metric = self._catalog.metrics.get(name)
-        merge = metric.jmx.merge if metric is not None and metric.jmx is not None else None
+        merge = metric.merge if metric is not None else None
         one: dict[Series, Sample] = {}
         for series, sample in sorted(found, key=lambda item: item[0].tags):
             rival = one.get(sample.series)

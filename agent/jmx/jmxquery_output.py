@@ -20,6 +20,7 @@ RECORD = re.compile(
     re.DOTALL,
 )
 WHOLE = frozenset({"Integer", "Long", "Short", "Byte", "BigInteger", "AtomicLong", "AtomicInteger"})
+MAX_DIGITS = 2500  # as for Jolokia; Python refuses to make a number of 4,300
 REAL = frozenset({"Double", "Float", "BigDecimal"})
 # What the jar's Java exceptions say, in the order in which they must be tried.
 CAUSES = (
@@ -94,10 +95,11 @@ def _record(bean: str, attribute: str, key: str | None, type_name: str, raw: str
     if type_name == "Boolean" and plain in ("true", "false"):
         return Record(bean, attribute, key, type_name, plain == "true")
     try:
-        if type_name in WHOLE:
-            return Record(bean, attribute, key, type_name, int(plain[:400]))
-        if type_name in REAL:
-            return Record(bean, attribute, key, type_name, float(plain[:400]))
+        # A longer one is refused, never cut: its first digits would be another number.
+        if type_name in WHOLE and len(plain) <= MAX_DIGITS:
+            return Record(bean, attribute, key, type_name, int(plain))
+        if type_name in REAL and len(plain) <= MAX_DIGITS:
+            return Record(bean, attribute, key, type_name, float(plain))
     except ValueError:
         return Record(bean, attribute, key, type_name, failure="protocol-error")
     return Record(bean, attribute, key, type_name, failure="not-supported")

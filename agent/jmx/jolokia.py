@@ -156,6 +156,10 @@ class JolokiaTransport:
         self._backoff.succeeded()
         return sample
 
+    def take_back(self) -> None:
+        """The last sample was not used: what it made this transport leave alone is asked for again."""
+        self._quarantine.take_back()
+
     def close(self) -> None:
         """Nothing stays open between samples."""
 

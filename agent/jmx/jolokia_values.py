@@ -7,6 +7,7 @@ decimals, objects for tables. What cannot be told apart is said where it is deci
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -25,9 +26,14 @@ NO_VALUE = re.compile(r"(?:\[+[A-Z]|[\w.$/]+)@[0-9a-f]{1,16}")  # Object.toStrin
 def parse_answer(octets: bytes) -> Any:
     """Return the JSON document. Raises ProtocolError for anything else, however deep or large its numbers."""
     try:
-        return json.loads(octets.decode("utf-8"), parse_constant=float)
+        return json.loads(octets.decode("utf-8"), parse_constant=float, parse_int=_digits)
     except (ValueError, RecursionError):
         raise ProtocolError("The answer is no JSON.") from None
+
+
+def _digits(text: str) -> int | float:
+    """A whole number; one with more digits than are taken is beyond any double, and costs its attribute only."""
+    return int(text) if len(text) <= MAX_DIGITS else math.copysign(math.inf, -1.0 if text[0] == "-" else 1.0)
 
 
 def failed_class(value: object) -> str | None:
@@ -53,7 +59,7 @@ def value_of(value: Any, type_name: str) -> JmxValue:
         return _array(value, type_name[1:])
     try:
         return _RULES.get(type_name, _plain)(value)
-    except (ValueError, InvalidOperation, OverflowError):
+    except (ValueError, InvalidOperation, OverflowError, OSError):  # OSError: an instant that the system has not
         raise ProtocolError("A value is not of the declared type.") from None
 
 

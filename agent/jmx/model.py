@@ -129,5 +129,8 @@ class Transport(Protocol):
     def sample(self, deadline_s: float) -> JmxSample:
         """Read every query once, within `deadline_s` seconds in total. Raises JmxError when nothing could be read."""
 
+    def take_back(self) -> None:
+        """The last sample was not used: what it made this transport leave alone is asked for again."""
+
     def close(self) -> None:
         """Let go of sockets and children; the transport may be used again and then reconnects."""

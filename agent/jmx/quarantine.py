@@ -25,6 +25,7 @@ class Quarantine:
 
     def __init__(self) -> None:
         self._entries: dict[Key, _QuarantinedRead] = {}
+        self._fresh: list[Key] = []
 
     def __contains__(self, key: Key) -> bool:
         return key in self._entries
@@ -37,9 +38,15 @@ class Quarantine:
         while len(self._entries) >= MAX_ENTRIES:
             del self._entries[next(iter(self._entries))]
         self._entries[bean, attribute] = _QuarantinedRead(reason, detail, now + RETRY_AFTER_S)
+        self._fresh.append((bean, attribute))
+
+    def take_back(self) -> list[Key]:
+        """Take out and return what was added since the last `release`: that sample was not used after all."""
+        return [key for key in self._fresh if self._entries.pop(key, None) is not None]
 
     def release(self, now: float) -> list[Key]:
-        """Take out and return what may be tried again."""
+        """Take out and return what may be tried again; a sample begins."""
+        self._fresh.clear()
         ripe = [key for key, entry in self._entries.items() if entry.until <= now]
         for key in ripe:
             del self._entries[key]

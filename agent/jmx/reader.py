@@ -119,6 +119,11 @@ class BeanReader:
             raise take.denied
         return self._sample_of(take)
 
+    def take_back(self) -> None:
+        """The last sample was not used: what it broke on is tried again, alone first."""
+        for bean, attribute in self._quarantine.take_back():
+            self._try_again(bean, attribute)
+
     def _settle(self, take: _Take) -> None:
         """Leave alone what broke a reply, but only when the JVM could answer something: else the moment was bad."""
         if take.answered or take.values:

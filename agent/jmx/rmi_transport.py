@@ -97,14 +97,19 @@ class RmiTransport:
             sample = self._reader.read(ask)
         except JmxError as error:
             self._session.drop()
-            told = permission_denied(error) if isinstance(error, RemoteFailure) and error.is_security else error
-            self._backoff.failed(told)
+            explained = permission_denied(error) if isinstance(error, RemoteFailure) and error.is_security else error
+            self._backoff.failed(explained)
             # the frames of an attempt may hold credentials: no traceback of them leaves here
-            told.__context__ = None
-            raise told.with_traceback(None) from None
+            explained.__context__ = None
+            raise explained.with_traceback(None) from None
         self._backoff.succeeded()
         self._keep()
         return sample
+
+    def take_back(self) -> None:
+        """The last sample was not used: what it made this transport leave alone is asked for again."""
+        with self._lock:
+            self._reader.take_back()
 
     def due_s(self) -> float | None:
         """Return in how many seconds `tend` is wanted, None while nothing is connected."""

@@ -2,7 +2,8 @@
 
 In:   the opened sources. Out: a Tick with the samples of those that answered in time and a report of each.
 A source that fails, hangs or answers late costs its own samples only. One thread a source, one call in flight a
-source: while an old call still runs, no new one is started. The tick is given out as `conceal` makes it: what must
+source: while an old call still runs, no new one is started. What comes too late is thrown away whole, with what the
+source learnt by it (see `Reading.commit`). The tick is given out as `conceal` makes it: what must
 not be stored as read is hashed or gone by then. This stage does not know the rules; who opens it hands them in.
 """
 
@@ -20,6 +21,8 @@ from agent.errors import SourceError
 from agent.model import Failure, Outcome, Reading, Sample, Source, SourceReport, Tick
 from agent.system.clock import monotonic_s
 
+# Of a tick's time: a source that used all of it would give what it has, and say why, just too late to be accepted.
+READ_SHARE = 0.9
 BUSY = "busy"
 TIMEOUT = "timeout"
 BROKEN = "internal-error"
@@ -84,7 +87,7 @@ class Sampler:
     def take(self, now: datetime, deadline_s: float, stopping: threading.Event | None = None) -> Tick:
         """One tick labelled `now`, at the latest after `deadline_s` seconds; earlier when `stopping` is set."""
         ends = monotonic_s() + deadline_s
-        calls = [(worker, None if worker.busy() else worker.start(deadline_s)) for worker in self._workers]
+        calls = [(worker, None if worker.busy() else worker.start(deadline_s * READ_SHARE)) for worker in self._workers]
         samples: list[Sample] = []
         reports = []
         epochs: dict[str, str] = {}
@@ -93,6 +96,8 @@ class Sampler:
             if call is not None:
                 _wait(call, ends, stopping)
             report, reading = _judge(worker.source.name, call, deadline_s)
+            if reading is not None and not _is_set(stopping):
+                report, reading = _accepted(report, reading)
             reports.append(report)
             if reading is not None:
                 samples.extend(reading.samples)
@@ -109,9 +114,27 @@ class Sampler:
             worker.stop(max(ends - monotonic_s(), 0.0))
 
 
+def _is_set(stopping: threading.Event | None) -> bool:
+    """Whether the tick is cut short; then it is not stored either, and nothing of it was learnt."""
+    return stopping is not None and stopping.is_set()
+
+
+def _accepted(report: SourceReport, reading: Reading) -> tuple[SourceReport, Reading | None]:
+    """The same, and what the reading learnt counts from now on.
+
+    The call is done and the next one not begun, so the source's thread waits at its queue: nothing runs in the source
+    while its state changes here.
+    """
+    try:
+        reading.commit()
+    except Exception as error:  # a source's fault, of whatever kind, must cost that source only
+        return _broken(report.source, error, report.took_s), None
+    return report, reading
+
+
 def _wait(call: _Call, ends: float, stopping: threading.Event | None) -> None:
     """Wait for the call, the deadline, or the wish to stop, whichever is first."""
-    while not call.done.is_set() and (stopping is None or not stopping.is_set()):
+    while not call.done.is_set() and not _is_set(stopping):
         left = ends - monotonic_s()
         # A stop is noticed within a second; the usual case is woken by the call itself.
         if left <= 0 or call.done.wait(min(left, 1.0)):
@@ -138,13 +161,7 @@ def _judge(name: str, call: _Call | None, deadline_s: float) -> tuple[SourceRepo
         error = call.error
         return _failed(name, error.reason, f"{error.what} {error.why}".strip(), error.do, call.took_s), None
     if call.reading is None:
-        return _failed(
-            name,
-            BROKEN,
-            f"A fault in the agent: {type(call.error).__name__}: {str(call.error)[:200]}",
-            "Please report it with the output of: portfolio-agent status --json",
-            call.took_s,
-        ), None
+        return _broken(name, call.error, call.took_s), None
     reading = _only_finite(call.reading)
     outcome = Outcome.PARTIAL if _counted(reading.failures) else Outcome.OK
     if not reading.samples and any(failure.reason == OTHER_NODE for failure in reading.failures):
@@ -177,6 +194,16 @@ def _is_finite(sample: Sample) -> bool:
 def _counted(failures: Sequence[Failure]) -> bool:
     """Whether something failed that was due; what a product simply does not have is no failure of the source."""
     return any(failure.reason not in HARMLESS for failure in failures)
+
+
+def _broken(name: str, error: Exception | None, took_s: float) -> SourceReport:
+    return _failed(
+        name,
+        BROKEN,
+        f"A fault in the agent: {type(error).__name__}: {str(error)[:200]}",
+        "Please report it with the output of: portfolio-agent status --json",
+        took_s,
+    )
 
 
 def _failed(name: str, reason: str, why: str, do: str, took_s: float = 0.0) -> SourceReport:

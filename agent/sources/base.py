@@ -10,8 +10,6 @@ from urllib.parse import urlsplit
 from agent.model import Failure
 
 TEXT_LIMIT = 200  # characters of a text value or tag; longer ones are cut, nothing the catalog names is that long
-
-
 HOST = re.compile(r"[A-Za-z0-9._:\-]{1,253}", re.ASCII)
 PATH = re.compile(r"[A-Za-z0-9._~/\-]*", re.ASCII)
 # What `shapes.toml` lets through as a version; a test holds them together.

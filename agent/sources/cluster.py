@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from agent.catalog import Catalog, Metric, is_cluster_wide
+from agent.catalog import Catalog, Metric
 from agent.catalog.reasons import OTHER_NODE
 from agent.model import ClusterTurn, Failure, Reading, Role, Source
 
@@ -24,7 +24,7 @@ class OncePerCluster:
         self.name = whole.name
         self._whole = whole
         self._own = own
-        self._elsewhere = tuple(Failure(metric.name, OTHER_NODE) for metric in metrics if is_cluster_wide(metric))
+        self._elsewhere = tuple(Failure(metric.name, OTHER_NODE) for metric in metrics if metric.cluster_wide)
         self._turn = turn
 
     def read(self, deadline_s: float) -> Reading:
@@ -33,7 +33,7 @@ class OncePerCluster:
         if turn is None or turn.role is Role.COUNTING:
             return self._whole.read(deadline_s)
         own = Reading(()) if self._own is None else self._own.read(deadline_s)
-        return Reading(own.samples, own.failures + self._elsewhere, own.epoch, own.costs_s)
+        return replace(own, failures=own.failures + self._elsewhere)
 
     def close(self) -> None:
         """Close both."""
@@ -44,7 +44,7 @@ class OncePerCluster:
 
 def each_node(catalog: Catalog, source: str) -> Catalog | None:
     """The catalog without what a cluster has once; None when `source` has nothing else."""
-    metrics = {name: metric for name, metric in catalog.metrics.items() if not is_cluster_wide(metric)}
+    metrics = {name: metric for name, metric in catalog.metrics.items() if not metric.cluster_wide}
     if not any(metric.source == source for metric in metrics.values()):
         return None
     return replace(catalog, metrics=metrics)

@@ -7,6 +7,8 @@ When the restricted text fails too, the first failure is the one to tell: that i
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from agent.catalog import SqlQuery
 from agent.catalog.reasons import NOT_PRESENT, PERMISSION_DENIED
 from agent.errors import SourceError
@@ -15,8 +17,12 @@ from agent.errors import SourceError
 class RestrictedStatements:
     """What was learnt of one account."""
 
-    def __init__(self) -> None:
-        self._refused: dict[str, SourceError] = {}
+    def __init__(self, refused: Mapping[str, SourceError] | None = None) -> None:
+        self._refused = dict(refused or {})
+
+    def copy(self) -> RestrictedStatements:
+        """The same to learn with in one reading; it takes the place of this one when the reading was accepted."""
+        return RestrictedStatements(self._refused)
 
     def text(self, query: SqlQuery, dialect: str) -> str | None:
         """The text to run; None when the query has none for this database."""
@@ -31,7 +37,7 @@ class RestrictedStatements:
         self._refused[query.name] = failed
         return True
 
-    def told(self, query: SqlQuery, failed: SourceError) -> SourceError:
+    def to_report(self, query: SqlQuery, failed: SourceError) -> SourceError:
         """The failure to report; the next time the table itself is tried again, unless it only took too long."""
         if failed.reason not in (PERMISSION_DENIED, NOT_PRESENT):
             return failed

@@ -7,12 +7,14 @@ Out:  tags -> (value, attributes). What a row lacks is a Failure; two rows with 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from decimal import Decimal
+from typing import Any, Protocol
 
-from agent.catalog import Catalog, DataType, Metric, RestBinding, SqlBinding
+from agent.catalog import Catalog, DataType, Metric
 from agent.catalog.reasons import AMBIGUOUS, NOT_PRESENT
 from agent.model import Failure, Value
 from agent.sources.base import VERSION_TEXT, clean_text, clean_url, clean_version
+from agent.sources.numbers import NoNumberError, number_of
 
 APP_TAG = "pluginKey"
 UNKNOWN = "unknown"  # an app without a version is still an app
@@ -20,11 +22,21 @@ UNKNOWN = "unknown"  # an app without a version is still an app
 Tags = tuple[tuple[str, str], ...]
 Row = Mapping[str, Any]
 Found = dict[Tags, tuple[Value, dict[str, Value]]]
-Binding = SqlBinding | RestBinding
+
+
+class RowBinding(Protocol):
+    """Which column of a row is what, whether a statement gave it or the app manager."""
+
+    @property
+    def column(self) -> str: ...
+    @property
+    def tags(self) -> Mapping[str, str]: ...
+    @property
+    def attributes(self) -> Mapping[str, str]: ...
 
 
 def series_of(
-    metric: Metric, binding: Binding, rows: Iterable[Row], failures: list[Failure], catalog: Catalog
+    metric: Metric, binding: RowBinding, rows: Iterable[Row], failures: list[Failure], catalog: Catalog
 ) -> Found:
     """One series for each row: its tags, value and attributes."""
     found: Found = {}
@@ -44,7 +56,7 @@ def series_of(
     return found
 
 
-def tags_of(binding: Binding, row: Row) -> Tags | None:
+def tags_of(binding: RowBinding, row: Row) -> Tags | None:
     """The tags of a row, sorted; None when one of them is missing or empty."""
     tags = {tag: clean_text(str(row.get(column) or "")).strip() for column, tag in binding.tags.items()}
     return tuple(sorted(tags.items())) if all(tags.values()) else None
@@ -80,9 +92,6 @@ def cleaned(value: object, data_type: DataType, tags: Tags, catalog: Catalog) ->
 
 def _number(value: object) -> Value | None:
     try:
-        number = float(str(value))
-    except ValueError:
+        return number_of(Decimal(str(value).strip()))
+    except (ArithmeticError, NoNumberError):
         return None
-    if number != number or number in (float("inf"), float("-inf")):
-        return None
-    return int(number) if number == int(number) else number

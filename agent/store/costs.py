@@ -23,7 +23,8 @@ class QueryCost:
     """The last run of one query and what was decided from it.
 
     `label` is the metric a person knows it by. `every_s` is how often it may run at most. `absent` is the reason when
-    its table is missing or forbidden, `timeouts` counts runs in a row that were ended for taking too long.
+    its table is missing or forbidden, `timeouts` counts runs in a row that were ended for taking too long. `lost`
+    counts runs in a row whose readings came too late to be accepted: they cost, and gave nothing.
     """
 
     query: str
@@ -34,6 +35,7 @@ class QueryCost:
     absent: str = ""
     timeouts: int = 0
     estimated: bool = False
+    lost: int = 0
 
 
 def load_costs(store: Store) -> list[QueryCost]:
@@ -50,6 +52,7 @@ def load_costs(store: Store) -> list[QueryCost]:
                 absent=str(row["absent"]),
                 timeouts=int(row["timeouts"]),
                 estimated=bool(row["estimated"]),
+                lost=int(row.get("lost", 0)),
             )
             for row in rows
         ]
@@ -69,6 +72,7 @@ def save_costs(connection: sqlite3.Connection, costs: Iterable[QueryCost]) -> No
             "absent": cost.absent,
             "timeouts": cost.timeouts,
             "estimated": cost.estimated,
+            "lost": cost.lost,
         }
         for cost in costs
     ]

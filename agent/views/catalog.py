@@ -5,7 +5,7 @@ In:   the catalog, and a level to show only what may leave under it. Out: `Catal
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from agent.catalog import (
@@ -17,27 +17,14 @@ from agent.catalog import (
     SqlQuery,
     TagRule,
     TagTreatment,
+    declared_sources,
     load_catalog,
 )
+from agent.catalog.binding import Fact
 from agent.catalog.check import check_all
 from agent.catalog.model import file_name
 from agent.consent.explain import explain_metric, figures_of
 from agent.model import Category, ConsentLevel, EntryType, Kind
-
-# Where each source looks, in a sysadmin's words; what is not named here looks at the machine.
-WHERE = {
-    "jmx": "the product's JVM, over JMX",
-    "guardrails": "the product's database, one row each",
-    "apps": "the product's database, one row an app",
-    "flags": "the product's database, one row a flag",
-    "links": "the product's database, one row a link",
-    "nodes": "the product's database, one row a node",
-    "home": "the product's own files",
-    "folders": "folders of the product's homes",
-    "clientside": "the product's access and apdex logs, line by line; no line is kept",
-    "events": "comparing what was read with what was read before",
-}
-Fact = str | bool | None | tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +209,7 @@ def _metric(metric: Metric) -> MetricRow:
         name=metric.name,
         description=metric.description,
         source=metric.source,
-        where=_where(metric.source),
+        where=declared_sources()[metric.source].where,
         type=metric.type,
         category=metric.category,
         consent=metric.consent,
@@ -232,8 +219,8 @@ def _metric(metric: Metric) -> MetricRow:
         cost=metric.cost,
         versions=metric.versions,
         reference=metric.reference,
-        read_from=tuple(_read_from(metric)),
-        bindings=dict(_bindings(metric)),
+        read_from=_read_from(metric),
+        bindings={binding.KEY: binding.facts() for binding in metric.bindings},
         threshold=None if threshold is None else ThresholdRow(threshold.warn, threshold.limit, threshold.source),
         attributes=(*figures_of(metric.kind), "unit", "samples", "expected", "failed", *metric.attributes),
         attribute_rules=_rules(metric.attributes),
@@ -245,62 +232,7 @@ def _rules(rules: Mapping[str, TagRule]) -> dict[str, FieldRule]:
     return {name: FieldRule(rule.basic, rule.extended, rule.data_type) for name, rule in rules.items()}
 
 
-def _where(source: str) -> str:
-    return WHERE.get(source, "this machine")
-
-
-def _bindings(metric: Metric) -> Iterator[tuple[str, Mapping[str, Fact]]]:
-    """The facts of each place a metric is read from, by the word of the catalog file."""
-    if (jmx := metric.jmx) is not None:
-        yield (
-            "jmx",
-            {
-                "beans": (jmx.bean, *jmx.or_beans),
-                "attribute": jmx.attribute + (f".{jmx.key}" if jmx.key else ""),
-                "excluding": jmx.excluding,
-                "merge": None if jmx.merge is None else jmx.merge.value,
-            },
-        )
-    if (sql := metric.sql) is not None:
-        yield "sql", {"query": sql.query, "column": sql.column, "count": sql.count, "also": sql.queries[1:]}
-    if (rest := metric.rest) is not None:
-        yield "rest", {"column": "number of apps" if rest.count else rest.column}
-    if (folder := metric.folder) is not None:
-        yield (
-            "folder",
-            {
-                "places": tuple(f"{place.home}:{place.path}" for place in folder.places),
-                "figure": folder.figure.value,
-                "files": folder.files,
-                "without": folder.without,
-            },
-        )
-    if metric.home is not None:
-        yield "home", {"fact": metric.home.value}
-
-
-def _read_from(metric: Metric) -> Iterator[str]:
-    """The places in words."""
-    if (jmx := metric.jmx) is not None:
-        attribute = jmx.attribute + (f".{jmx.key}" if jmx.key else "")
-        yield from (f"MBean {bean} {attribute}" for bean in (jmx.bean, *jmx.or_beans))
-        if jmx.merge is not None:
-            yield f"several become one: {jmx.merge}"
-        yield from (f"never {pattern}" for pattern in jmx.excluding)
-        return
-    if (sql := metric.sql) is not None:
-        yield f"{sql.query}.sql, {'the number of rows' if sql.count else f'column {sql.column}'}"
-        yield from (f"{name}.sql" for name in sql.queries[1:])
-    if (rest := metric.rest) is not None:
-        yield f"the app manager over REST ([apps] rest_url), {'number of apps' if rest.count else rest.column}"
-    if metric.sql is not None or metric.rest is not None:
-        return
-    if (folder := metric.folder) is not None:
-        only = f" of {', '.join(folder.files)}" if folder.files else ""
-        without = f", without {', '.join(folder.without)}" if folder.without else ""
-        for place in folder.places:
-            yield f"{place.home}:{place.path} of the product's homes: {folder.figure}{only}{without}"
-    elif metric.home is not None:
-        yield f"the product's own files: {metric.home}"
-    else:
-        yield _where(metric.source)
+def _read_from(metric: Metric) -> tuple[str, ...]:
+    """Where it is read, in the words of its source."""
+    places = tuple(place for binding in metric.bindings for place in binding.read_from())
+    return places or (declared_sources()[metric.source].where,)

@@ -21,7 +21,8 @@ from agent.model import ConsentLevel, EntryType, Outcome, Sample, Scalar, Source
 from agent.product.instance.identity import read_instance
 from agent.sampling import Sampler
 from agent.settings import Settings
-from agent.sources import CostGovernor, governor_of, open_sources
+from agent.sources.governor import CostGovernor, governor_of
+from agent.sources.registry import open_sources
 from agent.store import open_store
 from agent.store.costs import load_costs
 from agent.system.clock import monotonic_s, utc_now

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.catalog import load_catalog, products
+from agent.catalog import declared_sources, load_catalog, products
 from agent.catalog.document import NOT_COLLECTED, render_document
 
 ROOT = Path(__file__).parents[2]
@@ -29,6 +29,16 @@ def test_page_names_every_metric_of_every_product() -> None:
             assert any(
                 f"| {metric.consent} |" in row and metric.unit in row and metric.reference in row for row in found
             )
+
+
+def test_page_has_a_map_of_the_sources() -> None:
+    """Each source has a row with where it looks and the folder of its code, which is there."""
+    rows = {row.split("|")[1].strip(" `"): row for row in render_document().splitlines() if "`agent/sources/" in row}
+    assert rows.keys() == declared_sources().keys()
+    for name, source in declared_sources().items():
+        (folder,) = re.findall(r"`(agent/sources/\w+/)`", rows[name])
+        assert (ROOT / folder / "binding.py").is_file()
+        assert f"| {source.where} |" in rows[name]
 
 
 def test_what_is_not_collected_says_why() -> None:

@@ -9,6 +9,7 @@ import pytest
 from agent.catalog import Catalog, Metric, TagTreatment, load_catalog
 from agent.catalog.model import DataType
 from agent.model import ConsentLevel, Kind
+from agent.sources.jmx.binding import JmxBinding
 from tests.support.coverage import PRODUCTS
 
 # Key properties of beans that hold what users and apps write (facts/jmx-metrics.md), with or without "tag." before it.
@@ -49,7 +50,7 @@ def test_what_people_wrote_is_dropped_or_hashed_under_basic() -> None:
     """A key property that can hold a query, a path, or a lock's, task's or template's name is not kept, or hashed."""
     seen = 0
     for catalog, metric in every_entry():
-        binding = metric.jmx
+        binding = metric.bound(JmxBinding)
         for key, tag in (binding.tags if binding is not None else {}).items():
             if property_of(key) in WRITTEN:
                 seen += 1
@@ -61,9 +62,10 @@ def test_names_of_mail_servers_are_dropped_or_hashed_under_basic() -> None:
     """The bean of a mail server is named by an admin: its name is kept as a tag that is hashed or dropped."""
     seen = 0
     for _, metric in every_entry():
-        if metric.jmx is not None and "category00=mail" in metric.jmx.bean and metric.jmx.bean.endswith("name=*"):
+        binding = metric.bound(JmxBinding)
+        if binding is not None and "category00=mail" in binding.bean and binding.bean.endswith("name=*"):
             seen += 1
-            for tag in metric.jmx.tags.values():
+            for tag in binding.tags.values():
                 assert metric.tags[tag].basic in OUT_OF_SIGHT, metric.name
     assert seen >= 6
 
@@ -82,5 +84,5 @@ def test_only_named_tags_leave_as_they_are_under_basic(product: str) -> None:
 def test_a_tag_without_a_rule_is_none() -> None:
     """Every tag a binding keeps has a rule, so none leaves by oversight."""
     for _, metric in every_entry():
-        tags = {*(metric.jmx.tags.values() if metric.jmx else ()), *(metric.sql.tags.values() if metric.sql else ())}
+        tags = {tag for binding in metric.bindings for tag in binding.tag_names()}
         assert tags <= metric.tags.keys(), metric.name

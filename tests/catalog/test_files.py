@@ -6,6 +6,7 @@ import pytest
 
 from agent.catalog import DataType, TagTreatment, Threshold, ThresholdState, load_catalog, products
 from agent.model import ConsentLevel, EntryType
+from agent.sources.jmx.binding import JmxBinding
 
 # Tag names that may hold what a person typed: never kept as they are under Basic.
 TYPED = ("lock", "server", "query", "path", "task", "template", "context", "pool", "map")
@@ -59,8 +60,9 @@ def test_basic_never_reads_names(product: str) -> None:
 def test_no_pattern_over_a_whole_domain(product: str) -> None:
     """A pattern names a type at least: reading everything of Jira's domain is a known bug (JRASERVER-72688)."""
     for metric in load_catalog(product).of_source("jmx"):
-        assert metric.jmx is not None
-        for bean in (metric.jmx.bean, *metric.jmx.or_beans):
+        binding = metric.bound(JmxBinding)
+        assert binding is not None
+        for bean in binding.beans:
             domain, _, rest = bean.partition(":")
             assert "*" not in domain
             assert not rest.startswith("*")
@@ -82,8 +84,9 @@ def test_references_can_be_followed(product: str) -> None:
 def test_typed_properties_are_not_read(product: str) -> None:
     """What people typed into queries, paths and names of tasks is not even kept in the tick."""
     for metric in load_catalog(product).of_source("jmx"):
-        assert metric.jmx is not None
-        keys = {key.removeprefix("tag.") for key in metric.jmx.tags}
+        binding = metric.bound(JmxBinding)
+        assert binding is not None
+        keys = {key.removeprefix("tag.") for key in binding.tags}
         assert not keys & set(TYPED_PROPERTIES), metric.name
 
 
@@ -91,9 +94,10 @@ def test_typed_properties_are_not_read(product: str) -> None:
 def test_open_patterns_have_what_tells_beans_apart(product: str) -> None:
     """A pattern with further properties merges what its tags do not tell apart, or keeps a tag for each."""
     for metric in load_catalog(product).of_source("jmx"):
-        assert metric.jmx is not None
-        if metric.jmx.bean.endswith(",*"):
-            assert metric.jmx.merge is not None or metric.jmx.tags, metric.name
+        binding = metric.bound(JmxBinding)
+        assert binding is not None
+        if binding.bean.endswith(",*"):
+            assert binding.merge is not None or binding.tags, metric.name
 
 
 @pytest.mark.parametrize("product", products())

@@ -101,7 +101,7 @@ def changed(**changes: Any) -> dict[str, Any]:
         changed(classes=[["os", "system", [], []]]),
         changed(classes=[["agent.catalog.compile", "compile_all", [], []]]),
         changed(classes=[["agent.catalog.model", "re", [], []]]),
-        changed(classes=[["agent.catalog.model", "is_cluster_wide", [], []]]),
+        changed(classes=[["agent.catalog.model", "field", [], []]]),
         changed(classes=[["agent.catalog.model", "Gone", [], []]]),
         changed(classes=[["agent.sources.none.binding", "Gone", [], []]]),
         changed(classes=[["agent.catalog.model", "TagRule", ["basic", "extended"], []]]),

@@ -12,6 +12,7 @@ import agent.catalog
 from agent.catalog import CatalogError, Every, TagTreatment, load_catalog, products
 from agent.catalog.parse import field_list_version
 from agent.model import ConsentLevel
+from agent.sources.folders.binding import FolderBinding
 
 ENTRY = """
 [[metric]]
@@ -323,7 +324,7 @@ def test_a_listing_loads(root: Path) -> None:
         ('attributes = { state = "state" }', 'attributes = { state = "what" }', "what: this attribute has no rule"),
         ("rows = true\n", "", "tags: belongs to entries with rows = true"),
         ('tags = { app = "pluginKey" }\n', "", "tags: belongs to entries with rows = true"),
-        ('source = "apps"', 'source = "guardrails"', "rows or count belongs to entries of apps"),
+        ('source = "apps"', 'source = "guardrails"', "rows or count belongs to entries of a listing"),
         ('tags = { app = "pluginKey" }', 'tags = { other = "pluginKey" }', "gives no column named other"),
         ("rows = true", 'rows = "yes"', "rows: must be true or false"),
         ('name = { basic = "with-public-app"', 'name = { basic = "keep"', "a name must not be kept under basic"),
@@ -399,7 +400,7 @@ figure = "bytes"
 def test_folder_entry(root: Path) -> None:
     """A folder is named by home and relative path."""
     plant(root, FOLDER)
-    binding = load_catalog("jira", root).metrics["jira.planted"].folder
+    binding = load_catalog("jira", root).metrics["jira.planted"].bound(FolderBinding)
     assert binding is not None
     assert [(place.home, place.path) for place in binding.places] == [("local", "caches/index"), ("shared", "caches")]
 

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from agent.catalog import load_catalog, products
+from agent.sources.folders.binding import FolderBinding
+from agent.sources.jmx.binding import JmxBinding
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -32,14 +34,14 @@ def test_show_prints_every_field(product: str) -> None:
             assert f"tag {tag}: basic {rule.basic}, extended {rule.extended}" in block
         for attribute, rule in metric.attributes.items():
             assert f"attribute {attribute}: basic {rule.basic}, extended {rule.extended}" in block
-        if metric.jmx is not None:
-            assert all(f"MBean {bean} {metric.jmx.attribute}" in block for bean in metric.jmx.or_beans or ())
-            assert f"MBean {metric.jmx.bean} {metric.jmx.attribute}" in block
-            assert all(f"never {pattern}" in block for pattern in metric.jmx.excluding)
+        jmx, folder = metric.bound(JmxBinding), metric.bound(FolderBinding)
+        if jmx is not None:
+            assert all(f"MBean {bean} {jmx.attribute}" in block for bean in jmx.beans)
+            assert all(f"never {pattern}" in block for pattern in jmx.excluding)
         elif metric.sql is not None:
             assert all(f"{name}.sql" in block for name in metric.sql.queries)
-        elif metric.folder is not None:
-            assert all(f"{place.home}:{place.path}" in block for place in metric.folder.places)
+        elif folder is not None:
+            assert all(f"{place.home}:{place.path}" in block for place in folder.places)
         elif metric.source == "clientside":
             assert "logs" in block
         else:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from agent.catalog import Catalog, JmxBinding, Merge, Metric, TagRule, TagTreatment, load_catalog
+from agent.catalog import Catalog, Merge, Metric, TagRule, TagTreatment, load_catalog
 from agent.consent import Concealer, NoPseudonyms, Pseudonyms
 from agent.model import (
     Consent,
@@ -21,6 +21,7 @@ from agent.model import (
     SourceReport,
     Tick,
 )
+from agent.sources.jmx.binding import JmxBinding
 from tests.support.door import consented
 
 NOW = datetime(2026, 11, 22, 19, 10, tzinfo=UTC)
@@ -171,8 +172,8 @@ def dropping(merge: Merge | None) -> Catalog:
     """A catalog in which the lock's name is dropped under Basic."""
     metric = JIRA.metrics[LOCK.metric]
     rule = TagRule(TagTreatment.DROP, TagTreatment.KEEP, metric.tags["lock"].data_type)
-    jmx = metric.jmx or JmxBinding("", "")
-    changed = replace(metric, tags={**metric.tags, "lock": rule}, jmx=replace(jmx, merge=merge))
+    jmx = metric.bound(JmxBinding) or JmxBinding("", "")
+    changed = replace(metric, tags={**metric.tags, "lock": rule}, bindings=(replace(jmx, merge=merge),))
     return replace(JIRA, metrics={**JIRA.metrics, LOCK.metric: changed})
 
 

@@ -15,6 +15,7 @@ from sqlalchemy import Engine, create_engine
 
 from agent.catalog import Catalog, TagTreatment, load_catalog
 from agent.model import ConsentLevel
+from agent.sources.jmx.binding import JmxBinding
 from tests.support import jira_database, product_databases
 from tests.support.app_manager import app_manager
 from tests.support.exempt import KEPT, NAMED, NAMED_BY_MANAGER, SHORT
@@ -42,8 +43,10 @@ def named_tags(catalog: Catalog) -> set[str]:
         f"bean tag {tag} of {pattern}"
         for metric in catalog.of_source("jmx")
         for tag, rule in metric.tags.items()
-        if metric.jmx is not None and rule.extended is TagTreatment.KEEP and rule.basic is not TagTreatment.KEEP
-        for pattern in (metric.jmx.bean, *metric.jmx.or_beans)
+        if (binding := metric.bound(JmxBinding)) is not None
+        and rule.extended is TagTreatment.KEEP
+        and rule.basic is not TagTreatment.KEEP
+        for pattern in binding.beans
     }
 
 

@@ -111,6 +111,20 @@ def test_an_attribute_that_turns_bad_costs_itself_only(start_jvm: Callable[..., 
     assert failed(transport.sample(20), LATE) == {"Turns": "not-serializable"}
 
 
+def test_what_an_unused_sample_left_alone_is_asked_for_again(fixture_jvm: Jvm, open_rmi: Open) -> None:
+    """Thrown away because it came too late: the next sample finds out anew what breaks, and all the rest is there."""
+    transport = open_rmi(fixture_jvm.target(), BeanQuery(BROKEN))
+    transport.sample(20)
+    assert transport.quarantined
+    transport.take_back()
+    assert transport.quarantined == ()
+    sample = transport.sample(20)
+    assert sample.beans[BROKEN] == {"Good": 1, "Number": 5.5}
+    transport.sample(20)
+    transport.take_back()
+    assert {failure.attribute for failure in transport.quarantined} == {"Thread", "Ext", "Custom"}, "of used ones"
+
+
 def test_named_attributes_and_absent_beans(fixture_jvm: Jvm, open_rmi: Open) -> None:
     """What was asked for and is not there is a named failure, never a value."""
     queries = [

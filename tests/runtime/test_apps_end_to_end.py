@@ -15,7 +15,7 @@ from agent.model import ConsentLevel
 from agent.runtime.resident.concealing import TickConcealer
 from agent.sampling import Sampler
 from agent.settings.load import load_settings
-from agent.sources import open_sources
+from agent.sources.registry import open_sources
 from agent.store import open_store
 from agent.store.ticks import TickWriter
 from tests.runtime.test_events_end_to_end import THIS_HOUR, entries, link_as, stored

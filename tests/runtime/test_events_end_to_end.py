@@ -15,7 +15,7 @@ from agent.catalog import load_catalog
 from agent.model import ConsentLevel, hour_of
 from agent.runtime.resident.concealing import TickConcealer
 from agent.sampling import Sampler
-from agent.sources import open_sources
+from agent.sources.registry import open_sources
 from agent.store import open_store
 from agent.store.audit import record
 from agent.store.database import FILE_NAME

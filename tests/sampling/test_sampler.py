@@ -172,3 +172,75 @@ def test_close_closes_every_source() -> None:
     sampler = Sampler(sources)
     sampler.close(5)
     assert all(source.closed.is_set() for source in sources)
+
+
+def learning(learnt: list[str], word: str) -> Reading:
+    """A reading that teaches its source a word."""
+    return Reading(GOOD.samples, commit=lambda: learnt.append(word))
+
+
+def test_what_was_learnt_counts_when_the_reading_was_accepted(release: threading.Event) -> None:
+    """A reading in time is committed once, by the sampler's own thread; a late one never, not even when it comes."""
+    learnt: list[str] = []
+    threads: list[threading.Thread] = []
+
+    def in_time() -> Reading:
+        return Reading(GOOD.samples, commit=lambda: threads.append(threading.current_thread()))
+
+    def late() -> Reading:
+        release.wait(30)
+        return learning(learnt, "late")
+
+    hung = FunctionSource("hung", late)
+    sampler = Sampler([FunctionSource("good", in_time), hung])
+    sampler.take(START, 0.3)
+    assert threads == [threading.current_thread()]
+    release.set()
+    sampler.close(30)
+    assert hung.closed.is_set(), "the late answer has come"
+    assert learnt == []
+
+
+def test_a_tick_that_is_cut_short_teaches_nothing() -> None:
+    """It is not stored, so nothing of it was read."""
+    learnt: list[str] = []
+    stopping = threading.Event()
+
+    def stop() -> Reading:
+        stopping.set()
+        return learning(learnt, "cut")
+
+    sampler = Sampler([FunctionSource("a", stop)])
+    sampler.take(START, 5, stopping)
+    sampler.close()
+    assert learnt == []
+
+
+def test_a_fault_while_learning_costs_that_source_only() -> None:
+    """A bug in what a source learns is told as one, and its samples do not count either."""
+
+    def broken() -> None:
+        raise ZeroDivisionError("division by zero")
+
+    sampler = Sampler(
+        [FunctionSource("broken", lambda: Reading(GOOD.samples, commit=broken)), FunctionSource("good", lambda: GOOD)]
+    )
+    tick = sampler.take(START, 5)
+    sampler.close()
+    assert report_of(tick, "broken").failures[0].reason == "internal-error"
+    assert len(tick.samples) == 1
+
+
+def test_a_source_is_given_less_than_the_tick_waits() -> None:
+    """What it gives at the last moment of its own time is in time for the tick."""
+    given: list[float] = []
+
+    class Asked(FunctionSource):
+        def read(self, deadline_s: float) -> Reading:
+            given.append(deadline_s)
+            return GOOD
+
+    sampler = Sampler([Asked("a", lambda: GOOD)])
+    sampler.take(START, 10)
+    sampler.close()
+    assert given == [pytest.approx(9)]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.catalog import CLUSTER_SOURCES, is_cluster_wide
+from agent.catalog import cluster_sources
 from agent.errors import SourceError
 from agent.model import ClusterTurn, ConsentLevel, Outcome, Role, Source
 from agent.sampling import Sampler
@@ -21,13 +21,14 @@ from agent.settings import (
     ProductType,
     Settings,
 )
-from agent.sources import governor_of, open_cluster_sources
 from agent.sources.cluster import OncePerCluster, each_node
+from agent.sources.governor import governor_of
+from agent.sources.registry import open_cluster_sources
 from tests.support.jira_database import fill_sqlite
 from tests.support.sources import catalog, guardrails_source
 from tests.support.ticks import START
 
-WIDE = {metric.name for metric in catalog().of_source("guardrails") if is_cluster_wide(metric)}
+WIDE = {metric.name for metric in catalog().of_source("guardrails") if metric.cluster_wide}
 OWN = {metric.name for metric in catalog().of_source("guardrails")} - WIDE
 
 
@@ -52,7 +53,7 @@ def opened(folder: Path, turn: Callable[[], ClusterTurn | None]) -> dict[str, So
     """Every source of that database, by name."""
     given = settings(folder)
     sources = open_cluster_sources(given, catalog(), lambda: ConsentLevel.BASIC, governor_of(given, catalog()), turn)
-    return {source.name: source for source in sources if source.name in CLUSTER_SOURCES}
+    return {source.name: source for source in sources if source.name in cluster_sources()}
 
 
 def test_there_is_something_of_each_kind() -> None:
@@ -83,7 +84,7 @@ def test_a_standby_reads_its_own_part(tmp_path: Path) -> None:
 def test_a_standby_without_an_own_part_is_not_due(tmp_path: Path) -> None:
     """Nothing is expected from this node: the outcome is not-due."""
     whole = guardrails_source(fill_sqlite(tmp_path / "jira.db"))
-    metrics = [metric for metric in catalog().of_source("guardrails") if is_cluster_wide(metric)]
+    metrics = [metric for metric in catalog().of_source("guardrails") if metric.cluster_wide]
     sampler = Sampler([OncePerCluster(whole, None, metrics, lambda: ClusterTurn(Role.STANDBY))])
     tick = sampler.take(START, 30)
     sampler.close()
@@ -106,8 +107,8 @@ def test_lists_are_read_by_the_counting_node_only(tmp_path: Path) -> None:
     """Apps, flags, links and nodes are the cluster's: all of them on one node, nothing on the others."""
     role = Role.STANDBY
     sources = opened(tmp_path, lambda: ClusterTurn(role, "s"))
-    assert sources.keys() == CLUSTER_SOURCES
-    lists = [sources[name] for name in sorted(CLUSTER_SOURCES - {"guardrails"})]
+    assert sources.keys() == cluster_sources()
+    lists = [sources[name] for name in sorted(cluster_sources() - {"guardrails"})]
     assert all(not found.read(30).samples for found in lists)
     assert {failure.reason for found in lists for failure in found.read(30).failures} == {"other-node"}
     role = Role.COUNTING

@@ -118,3 +118,49 @@ def test_a_clock_that_was_set_back_does_not_stop_counting() -> None:
     new = CostGovernor()
     new.recall(old.remember(0.0, NOW), 50.0, NOW - timedelta(days=400))
     assert new.wait_s("slow", 50.0) == pytest.approx(1200)
+
+
+def test_a_lost_run_waits_for_its_cost_only() -> None:
+    """Until its reading is accepted nothing was read: no day for XL, no hour for an absent table, only its share."""
+    governor = CostGovernor(tick_s=120, costs={"big": "XL"})
+    governor.note("big", 0.0, 12.0, accepted=False)
+    assert governor.wait_s("big", 0.0) == 1200
+    governor.accept(["big", "never ran"])
+    assert governor.wait_s("big", 0.0) == DAY_S
+    governor.note("gone", 0.0, 0.1, "not-present", accepted=False)
+    assert governor.wait_s("gone", 0.0) == 0
+    governor.accept(["gone"])
+    assert governor.wait_s("gone", 0.0) == 3600
+
+
+def test_runs_that_are_lost_again_and_again_are_tried_less_and_less() -> None:
+    """As those that are ended: doubled up to a day. What fits into each tick is not the cause and is due at once."""
+    governor = CostGovernor(tick_s=120)
+    waits = []
+    for _ in range(9):
+        governor.note("slow", 0.0, 30.0, accepted=False)
+        governor.note("quick", 0.0, 1.0, accepted=False)
+        waits.append(governor.wait_s("slow", 0.0))
+        assert governor.wait_s("quick", 0.0) == 0
+    assert waits[:3] == [3000, 6000, 12_000]
+    assert waits[-1] == DAY_S
+    governor.accept(["slow"])
+    assert governor.wait_s("slow", 0.0) == 3000
+
+
+def test_lost_runs_outlive_a_restart() -> None:
+    """The next process does not run them at once, and does not take them for read."""
+    old = CostGovernor(tick_s=120, costs={"big": "XL"})
+    for _ in range(2):
+        old.note("big", 0.0, 12.0, accepted=False)
+    new = CostGovernor(tick_s=120, costs={"big": "XL"})
+    new.recall(old.remember(0.0, NOW), 5.0, NOW)
+    assert new.wait_s("big", 5.0) == 2400
+
+
+def test_what_is_bounded_otherwise_is_forgotten() -> None:
+    """A list that was accepted is good for its hour, whatever it cost before."""
+    governor = CostGovernor()
+    governor.note("list", 0.0, 30.0, accepted=False)
+    governor.forget(["list", "never ran"])
+    assert governor.wait_s("list", 0.0) == 0

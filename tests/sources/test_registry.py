@@ -21,7 +21,7 @@ from agent.settings import (
     ProductType,
     Settings,
 )
-from agent.sources import open_sources
+from agent.sources.registry import open_sources
 from tests.support.homes import write_home
 from tests.support.jira_database import fill_sqlite
 from tests.support.jvm_beans import Jvm, free_port

@@ -25,7 +25,7 @@ def test_what_failed_first_is_told() -> None:
     """That the view is missing too is not what an admin must mend; afterwards the table itself is tried again."""
     learnt, first = RestrictedStatements(), SourceError("permission-denied", "first")
     learnt.asks_again(QUERY, "mysql", first)
-    assert learnt.told(QUERY, SourceError("not-present", "second")) is first
+    assert learnt.to_report(QUERY, SourceError("not-present", "second")) is first
     assert learnt.text(QUERY, "mysql") == "select a"
 
 
@@ -34,7 +34,7 @@ def test_a_timeout_is_no_lack_of_rights() -> None:
     learnt, late = RestrictedStatements(), SourceError("timeout", "late")
     assert not learnt.asks_again(QUERY, "mysql", late)
     learnt.asks_again(QUERY, "mysql", SourceError("permission-denied", "first"))
-    assert learnt.told(QUERY, late) is late
+    assert learnt.to_report(QUERY, late) is late
     assert learnt.text(QUERY, "mysql") == "select b"
 
 

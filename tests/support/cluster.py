@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from agent.catalog import is_cluster_wide, load_catalog
+from agent.catalog import load_catalog
 from agent.errors import StoreError
 from agent.product.instance.identity import ensure_instance
 from agent.settings import Settings
@@ -165,5 +165,5 @@ def rows_per_hour(nodes: list[Node]) -> Counter[tuple[str, str, str]]:
         (entry["timestamp"], entry["metricName"], json.dumps(entry.get("tags", {}), sort_keys=True))
         for node in nodes
         for entry in node.sealed()
-        if is_cluster_wide(metrics[entry["metricName"]])
+        if metrics[entry["metricName"]].cluster_wide
     )

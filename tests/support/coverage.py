@@ -6,19 +6,20 @@ import os
 import time
 from pathlib import Path
 
-from agent.catalog import Catalog, JmxBinding, load_catalog
+from agent.catalog import Catalog, declared_sources, load_catalog
 from agent.model import ConsentLevel, Reading
 from agent.product.homes.webapp import WEBAPPS
 from agent.settings import AgentSettings, ClientsideSettings, InstanceSettings, ProductType, Secret, Settings
 from agent.sources.apps.backoff import LoginBackoff
 from agent.sources.apps.source import InstalledApps
 from agent.sources.apps.upm import AppManager
-from agent.sources.clientside import open_clientside
+from agent.sources.folders.binding import FolderBinding
 from agent.sources.folders.source import Folders
 from agent.sources.guardrails.source import Guardrails
-from agent.sources.home.source import open_home
 from agent.sources.host.source import Host
+from agent.sources.jmx.binding import JmxBinding
 from agent.sources.listings.source import Listing
+from agent.sources.registry import open_source
 from tests.product.homes.test_webapp import write_pom
 from tests.support import product_databases
 from tests.support.access_logs import jira_line, make_install
@@ -27,7 +28,7 @@ from tests.support.homes import write_home
 from tests.support.jvm_beans import running_jvm
 from tests.support.listings import START, jira_sqlite
 from tests.support.product_homes import write_product_home
-from tests.support.sources import jmx_source, sqlite_engine
+from tests.support.sources import accepted, bindings_of, jmx_source, sqlite_engine
 
 BEANS = Path(__file__).parents[1] / "sources" / "data" / "PlantedBeans.java"
 LISTINGS = ("apps", "flags", "links", "nodes")
@@ -60,9 +61,16 @@ def readings(product: str, folder: Path) -> list[tuple[str, Reading]]:
     for name in LISTINGS:
         if catalog.of_source(name):
             source = Listing(name, catalog, lambda: sqlite_engine(path), _extended, now=lambda: START)
-            found.append((name, source.read(60)))
+            found.append((name, accepted(source)))
     found.append(("apps", _app_manager(catalog, folder)))
-    return found
+    return found + _as_configured(product, catalog, folder, {name for name, _ in found})
+
+
+def _as_configured(product: str, catalog: Catalog, folder: Path, known: set[str]) -> list[tuple[str, Reading]]:
+    """The sources that need nothing prepared, as the configuration opens them: a new one is among them by itself."""
+    settings = Settings(InstanceSettings(ProductType(product), folder, folder))
+    others = [name for name in declared_sources() if name not in known and catalog.of_source(name) and name != DERIVED]
+    return [(name, accepted(open_source(name, settings, catalog))) for name in others]
 
 
 def _extended() -> ConsentLevel:
@@ -77,7 +85,7 @@ def bean_names(product: str, binding: JmxBinding) -> list[str]:
 
 
 def _beans(product: str, catalog: Catalog, folder: Path) -> Reading:
-    bindings = [metric.jmx for metric in catalog.of_source("jmx") if metric.jmx is not None]
+    bindings = bindings_of(catalog)
     lines = [
         f"{name}\t{binding.attribute}\t{1000 + number}"
         for number, binding in enumerate(bindings)
@@ -89,7 +97,7 @@ def _beans(product: str, catalog: Catalog, folder: Path) -> Reading:
     with running_jvm(BEANS, str(planted)) as jvm:
         source = jmx_source(jvm.port, catalog)
         try:
-            return source.read(60)
+            return accepted(source)
         finally:
             source.close()
 
@@ -119,7 +127,7 @@ def _home(product: str, catalog: Catalog, folder: Path) -> Reading:
     if kind in WEBAPPS:
         write_pom(install, WEBAPPS[kind], "version=9.6.4\n")
     instance = InstanceSettings(kind, home, home / "shared")
-    return open_home(Settings(instance, clientside=ClientsideSettings(install=install)), catalog).read(30)
+    return open_source("home", Settings(instance, clientside=ClientsideSettings(install=install)), catalog).read(30)
 
 
 def _app_manager(catalog: Catalog, folder: Path) -> Reading:
@@ -143,22 +151,23 @@ def _logs(product: str, catalog: Catalog, folder: Path) -> Reading:
         agent=AgentSettings(state_dir=folder / "state"),
         clientside=ClientsideSettings(install=install),
     )
-    source = open_clientside(settings, catalog)
+    source = open_source("clientside", settings, catalog)
     for _ in range(2):  # a page is told as 0 first
-        source.read(30)
+        accepted(source)
         with open(log, "ab") as stream:
             stream.write(b"".join(jira_line(number) for number in range(50)))
         with open(apdex, "ab") as stream:
             stream.write(lines.encode())
-    return source.read(30)
+    return accepted(source)
 
 
 def _folders(catalog: Catalog, folder: Path) -> Reading:
     homes = {name: folder / f"{name}-home" for name in ("local", "shared")}
     for metric in catalog.of_source("folders"):
-        assert metric.folder is not None
-        for place in metric.folder.places:
+        binding = metric.bound(FolderBinding)
+        assert binding is not None
+        for place in binding.places:
             os.makedirs(homes[place.home] / place.path, exist_ok=True)
-            for pattern in metric.folder.files or ("one",):
+            for pattern in binding.files or ("one",):
                 (homes[place.home] / place.path / pattern.replace("*", "1")).write_bytes(b"x" * 100)
     return Folders(catalog, homes).read(30)

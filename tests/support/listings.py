@@ -48,9 +48,10 @@ def listing(
     engine: Callable[[], Engine],
     level: ConsentLevel = ConsentLevel.BASIC,
     now: Callable[[], datetime] = lambda: START,
+    tick_s: float = 120.0,
 ) -> Listing:
     """A listing source of Jira."""
-    return Listing(name, catalog(), engine, lambda: level, now=now)
+    return Listing(name, catalog(), engine, lambda: level, tick_s=tick_s, now=now)
 
 
 def rows(reading: Reading, metric: str) -> dict[str, tuple[object, dict[str, object]]]:

@@ -25,8 +25,8 @@ from agent.product.instance.identity import ensure_instance
 from agent.runtime.resident.concealing import TickConcealer
 from agent.sampling import Sampler
 from agent.settings.load import load_settings
-from agent.sources import open_sources
 from agent.sources.clientside.pattern import Code, tokens_of
+from agent.sources.registry import open_sources
 from agent.store import open_store
 from agent.store.ticks import TickWriter
 from tests.support.access_logs import CONFLUENCE, CONTAINER, JIRA, make_install

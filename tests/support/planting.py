@@ -24,6 +24,7 @@ from sqlalchemy import table as sql_table
 from sqlalchemy.exc import SQLAlchemyError
 
 from agent.catalog import Catalog
+from agent.sources.jmx.binding import JmxBinding
 
 FOUND = re.compile(rb"(?i)zita-(\d+)|mustermann|zita@example")
 FAMILY = "Mustermann <zita@example.net>"
@@ -206,7 +207,7 @@ def planted_beans(catalog: Catalog, tomcat: str, plants: Plants) -> list[tuple[s
     """ObjectName, attribute and value for every binding: a number, and for patterns one more with text in its place."""
     wanted: dict[str, tuple[set[str], dict[str, str]]] = {}
     for metric in catalog.of_source("jmx"):
-        binding = metric.jmx
+        binding = metric.bound(JmxBinding)
         if binding is None or binding.key is not None:
             continue
         for pattern in (binding.bean, *binding.or_beans):

@@ -6,27 +6,42 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
-from agent.catalog import Catalog, JmxBinding, Metric, load_catalog
+from agent.catalog import Catalog, Metric, load_catalog
 from agent.catalog.model import DataType
 from agent.jmx import BeanQuery, Target, Transport, TransportName
 from agent.jmx.transport import open_transport
-from agent.model import Category, ConsentLevel, EntryType, Kind
+from agent.model import Category, ConsentLevel, EntryType, Kind, Reading, Source
 from agent.product.database.engine import open_engine
 from agent.product.database.jdbc import DatabaseAddress
 from agent.product.model import DatabaseAccess
 from agent.settings import AgentSettings, ClientsideSettings, Dialect, InstanceSettings, ProductType, Secret, Settings
-from agent.sources.clientside import ClientSide, open_clientside
+from agent.sources.clientside.source import ClientSide
+from agent.sources.governor import CostGovernor
 from agent.sources.guardrails.source import Guardrails
+from agent.sources.jmx.binding import JmxBinding
 from agent.sources.jmx.source import Jmx
+from agent.sources.registry import open_source
 from tests.support.mariadb import MariaDbServer
 from tests.support.postgres import PostgresServer
 
 READER_PASSWORD = "reads-only"  # of a server that lives for one test session on the loopback
 
 
+def accepted(source: Source, deadline_s: float = 30.0) -> Reading:
+    """A reading that its tick accepted, so that what it learnt counts."""
+    reading = source.read(deadline_s)
+    reading.commit()
+    return reading
+
+
 def catalog() -> Catalog:
     """Jira's own."""
     return load_catalog("jira")
+
+
+def bindings_of(own: Catalog) -> list[JmxBinding]:
+    """What the JMX entries of a catalog say."""
+    return [binding for metric in own.of_source("jmx") if (binding := metric.bound(JmxBinding)) is not None]
 
 
 def jmx_source(port: int, own: Catalog | None = None, transport: TransportName = TransportName.RMI) -> Jmx:
@@ -63,9 +78,9 @@ def mariadb_engine(server: MariaDbServer, database: str, timeout_s: float = 10.0
     return open_engine(DatabaseAccess(address, "reader", Secret(READER_PASSWORD)), timeout_s)
 
 
-def guardrails_source(path: Path) -> Guardrails:
+def guardrails_source(path: Path, tick_s: float = 0.0) -> Guardrails:
     """The guardrails on a SQLite file."""
-    return Guardrails(catalog(), lambda: sqlite_engine(path))
+    return Guardrails(catalog(), lambda: sqlite_engine(path), governor=CostGovernor(tick_s=tick_s))
 
 
 def clientside_source(place: Path) -> ClientSide:
@@ -75,7 +90,9 @@ def clientside_source(place: Path) -> ClientSide:
         agent=AgentSettings(state_dir=place / "state"),
         clientside=ClientsideSettings(install=place / "install"),
     )
-    return open_clientside(settings, catalog())
+    source = open_source("clientside", settings, catalog())
+    assert isinstance(source, ClientSide)
+    return source
 
 
 def jmx_metric(name: str, bean: str, attribute: str, kind: Kind = Kind.GAUGE, **binding: object) -> Metric:
@@ -90,7 +107,7 @@ def jmx_metric(name: str, bean: str, attribute: str, kind: Kind = Kind.GAUGE, **
         unit="1",
         kind=kind,
         reference="https://example.com",
-        jmx=JmxBinding(bean, attribute, **binding),  # type: ignore[arg-type]  # the tests' own arguments
+        bindings=(JmxBinding(bean, attribute, **binding),),  # type: ignore[arg-type]  # the tests' own arguments
     )
 
 

@@ -52,6 +52,7 @@ class Gate:
                     self._connection = self._engine.connect()
                 yield self._connection
             except BaseException:
+                # Whatever went wrong, a transaction may hang in it or a statement still run: never handed on.
                 self._forget()
                 raise
             if self._waiting == 0:
@@ -59,6 +60,7 @@ class Gate:
 
     def close(self) -> None:
         """Let go of everything, unless a source is inside: it does so itself when it leaves."""
+        # Never waited for: one that hangs in the database would hold up the end of the process.
         if self._turn.acquire(blocking=False):
             try:
                 self._forget()
@@ -67,6 +69,8 @@ class Gate:
 
     @contextmanager
     def _waiting_turn(self, within_s: float) -> Iterator[None]:
+        # Counted before the lock is asked for: who is inside looks at the number when it leaves, and keeps the
+        # connection for whoever waits by then. A lock of its own, since += on a shared number loses counts.
         with self._counting:
             self._waiting += 1
         entered = self._turn.acquire(timeout=max(within_s * SHARE, 0.0))

@@ -39,7 +39,8 @@ from agent.sampling import Sampler
 from agent.settings import Settings
 from agent.settings.load import load_settings
 from agent.settings.schedule import closes_after_s
-from agent.sources import CostGovernor, governor_of, open_cluster_sources
+from agent.sources.governor import CostGovernor, governor_of
+from agent.sources.registry import open_cluster_sources
 from agent.store import InstanceLock, Store, open_store, reserve
 from agent.store.costs import load_costs, save_costs
 from agent.store.database import disk_full
@@ -133,7 +134,7 @@ class CostKeeper:
     def save_if_due(self, now_s: float, now: datetime, *, stopping: bool = False) -> None:
         """Save when it is worth a write, and before the agent stops. Raises StoreError."""
         costs = self._governor.remember(now_s, now)
-        decisions = [(cost.query, cost.every_s, cost.absent, cost.estimated) for cost in costs]
+        decisions = [(cost.query, cost.every_s, cost.absent, cost.estimated, cost.lost) for cost in costs]
         fresh = (
             decisions == self._decisions and self._saved_s is not None and now_s < self._saved_s + SAVE_COSTS_EVERY_S
         )

@@ -6,7 +6,8 @@ Out:  the same series in both cases, so no app is told twice; `read_from` beside
       The name of an app that is not public arrives with the list and is kept under Extended only.
 A failure is said at each tick until the app manager answers again. After a refused login it is left alone until the
 file of the login changes or an hour passes, also across a restart: failed logins lock an account (CAPTCHA). After
-anything else the pause doubles from five minutes to an hour.
+anything else the pause doubles from five minutes to an hour. So this is learnt at once, also by a reading that comes
+too late to be accepted; that a list was read is not.
 """
 
 from __future__ import annotations
@@ -21,8 +22,11 @@ from agent.errors import ConfigError, SourceError
 from agent.model import ConsentLevel, Failure, Hour, Reading, Sample, Series, Source, hour_of
 from agent.settings import AppsSettings, Settings, read_secret
 from agent.sources.apps.backoff import LoginBackoff, stamp_of
+from agent.sources.apps.binding import RestBinding
 from agent.sources.apps.upm import AppList, AppManager, Login, read_apps
 from agent.sources.base import once_each
+from agent.sources.governor import CostGovernor
+from agent.sources.opening import Opening
 from agent.sources.row_series import series_of
 from agent.system.clock import monotonic_s, utc_now
 
@@ -30,7 +34,7 @@ NAME = "apps"
 READ_FROM = "read_from"
 REST, DATABASE = "rest", "database"
 SHARE = 0.5  # of the time goes to the app manager when the database could still be read after it
-PAUSE_FILE = "apps-login.json"
+BACKOFF_FILE = "apps-login.json"
 
 
 class InstalledApps:
@@ -42,44 +46,55 @@ class InstalledApps:
         self,
         catalog: Catalog,
         manager: AppManager,
-        pause: LoginBackoff,
+        backoff: LoginBackoff,
         level: Callable[[], ConsentLevel],
         database: Source | None = None,
         *,
         hour_length_s: int = 3600,
+        tick_s: float = 0.0,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
         self._catalog = catalog
         self._metrics = catalog.of_source(NAME)
         self._manager = manager
-        self._pause = pause
+        self._backoff = backoff
         self._level = level
         self._database = database
         self._hour_length_s = hour_length_s
         self._now = now
-        self._told: Hour | None = None
-        self._replaced: Hour | None = None
+        # What accepted readings taught: the hour the app manager's list is good for; the hour in which the database
+        # stood in for it, and why.
+        self._listed_in: Hour | None = None
+        self._replaced_in: Hour | None = None
         self._failed: SourceError | None = None
+        self._lost = CostGovernor(tick_s=tick_s)
 
     def read(self, deadline_s: float) -> Reading:
         """The apps at the first tick of an hour; not-due at the others. Raises SourceError when nobody tells them."""
         if deadline_s <= 0:
             raise SourceError(DEADLINE, "The apps were not read.", why="No time was left in this tick.")
         window = hour_of(self._now(), self._hour_length_s)
-        if self._told == window:
+        if self._listed_in == window or self._lost.wait_s(NAME, monotonic_s()) > 0:
             return Reading((), tuple(Failure(metric.name, NOT_DUE) for metric in self._metrics))
-        ends = monotonic_s() + deadline_s
-        if self._failed is None or self._replaced != window:
+        began_s = monotonic_s()
+        ends_s = began_s + deadline_s
+        failed = self._failed
+        if failed is None or self._replaced_in != window:
             try:
                 listed = self._ask(deadline_s * (SHARE if self._database is not None else 0.9))
             except SourceError as error:
-                self._failed = error
+                failed = error
             else:
-                self._told, self._failed = window, None
-                return self._reading(listed)
+                self._lost.note(NAME, began_s, monotonic_s() - began_s, accepted=False)
+                return replace(self._reading(listed), commit=lambda: self._listed(window))
         if self._database is None:
-            raise self._failed
-        return self._instead(self._database, self._failed, ends - monotonic_s(), window)
+            raise failed
+        return self._instead(self._database, failed, ends_s - monotonic_s(), window)
+
+    def _listed(self, window: Hour) -> None:
+        """The app manager's list was accepted: it is good for the hour."""
+        self._listed_in, self._failed = window, None
+        self._lost.forget((NAME,))
 
     def close(self) -> None:
         """Let go of the database's connection; nothing stays open to the app manager."""
@@ -87,22 +102,22 @@ class InstalledApps:
             self._database.close()
 
     def _ask(self, within_s: float) -> AppList:
-        self._pause.check()
+        self._backoff.check()
         try:
             listed = read_apps(self._manager, within_s)
         except SourceError as error:
-            self._pause.failed(error)
+            self._backoff.failed(error)
             # the frames of the attempt hold the login: no traceback of them leaves here
             error.__context__ = None
             raise error.with_traceback(None) from None
-        self._pause.succeeded()
+        self._backoff.succeeded()
         return listed
 
     def _reading(self, listed: AppList) -> Reading:
         samples: list[Sample] = []
         failures: list[Failure] = []
         for metric in self._metrics:
-            rest = metric.rest
+            rest = metric.bound(RestBinding)
             if rest is None:
                 failures.append(Failure(metric.name, NOT_DUE, "the app manager is read in place of the database"))
             elif rest.count:
@@ -112,22 +127,20 @@ class InstalledApps:
                     count = len({row["app"] for row in listed.rows if row["app"]})
                     samples.append(Sample(Series(NAME, metric.name), count, ((READ_FROM, REST),)))
             elif rest.rows:
-                samples += self._apps(metric, listed, failures)
+                samples += self._apps(metric, rest, listed, failures)
             elif listed.sen is not None:
                 samples.append(Sample(Series(NAME, metric.name), listed.sen))
             else:
                 failures.append(self._no_sen(metric, listed))
         return Reading(tuple(samples), once_each(failures))
 
-    def _apps(self, metric: Metric, listed: AppList, failures: list[Failure]) -> list[Sample]:
-        if metric.rest is None:
-            return []
+    def _apps(self, metric: Metric, rest: RestBinding, listed: AppList, failures: list[Failure]) -> list[Sample]:
         extended = self._level() is ConsentLevel.EXTENDED
         rows = (
             row if extended or self._catalog.is_public(row["app"] or "") else {**row, "name": None}
             for row in listed.rows
         )
-        found = series_of(metric, metric.rest, rows, failures, self._catalog)
+        found = series_of(metric, rest, rows, failures, self._catalog)
         if listed.more:
             failures.append(Failure(metric.name, ROWS_CUT, f"more than {len(listed.rows)} apps"))
         if listed.unread is not None:
@@ -151,7 +164,11 @@ class InstalledApps:
         except SourceError as second:
             why = f"{error.why} The database, read in its place: {second.what}".strip()
             raise SourceError(error.reason, error.what, why=why, do=error.do) from None
-        self._replaced = window
+
+        def commit() -> None:
+            reading.commit()
+            self._replaced_in, self._failed = window, error
+
         counts = {metric.name for metric in self._metrics if metric.sql is not None and metric.sql.count}
         samples = tuple(
             replace(sample, attributes=((READ_FROM, DATABASE),)) if sample.series.metric in counts else sample
@@ -160,24 +177,34 @@ class InstalledApps:
         only_rest = {metric.name for metric in self._metrics if metric.sql is None}
         failures = [failure for failure in reading.failures if failure.metric not in only_rest]
         failures += [_failure(name, error) for name in sorted(only_rest)]
-        return replace(reading, samples=samples, failures=once_each(failures))
+        return replace(reading, samples=samples, failures=once_each(failures), commit=commit)
 
 
 def _failure(metric: str, error: SourceError, before: str = "") -> Failure:
     return Failure(metric, error.reason, f"{before}{error.what} {error.why} {error.do}".strip())
 
 
-def open_apps(
-    settings: Settings, catalog: Catalog, level: Callable[[], ConsentLevel], database: Source | None
-) -> InstalledApps:
-    """The source of this configuration; the login is read from its file for each read."""
+def open_source(opening: Opening) -> Source:
+    """From the app manager where there is a login for it, beside or in place of the database's list of apps.
+
+    The login is read from its file for each read.
+    """
+    settings = opening.settings
+    database = None
+    if settings.database.enabled and any(metric.sql is not None for metric in opening.catalog.of_source(NAME)):
+        from agent.sources.listings.source import open_source as open_listing
+
+        database = open_listing(opening)
+        if settings.apps.rest_url is None:
+            return database
     return InstalledApps(
-        catalog,
+        opening.catalog,
         manager_of(settings.apps),
         backoff_of(settings),
-        level,
+        opening.level,
         database,
         hour_length_s=settings.hour.length_s,
+        tick_s=settings.sampling.interval_s,
     )
 
 
@@ -206,4 +233,4 @@ def backoff_of(settings: Settings) -> LoginBackoff:
     def stamp() -> str:
         return f"{apps.rest_url} {apps.user} {stamp_of(file, credential)}"
 
-    return LoginBackoff(settings.agent.state_dir / PAUSE_FILE, stamp)
+    return LoginBackoff(settings.agent.state_dir / BACKOFF_FILE, stamp)

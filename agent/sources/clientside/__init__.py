@@ -7,7 +7,3 @@ Out:  counts by a small fixed set of request classes, status classes and duratio
       "Ready for user" in milliseconds is in no log whose form is published: the analytics log's is not, so it is not
       guessed at. What Jira aggregates of it (satisfied, tolerating, frustrated views) is what there is.
 """
-
-from agent.sources.clientside.source import ClientSide, open_clientside
-
-__all__ = ["ClientSide", "open_clientside"]

@@ -82,12 +82,12 @@ class Apdex:
         self._pages: dict[str, tuple[list[Group], list[int]]] = {}
 
     def dump(self) -> dict[str, list[int]]:
-        """The counters as plain numbers: told, waiting, for the score, of each kind."""
+        """The counters as plain numbers: released, waiting, for the score, of each kind."""
         return {
             page: [
                 number
                 for group, scored in zip(groups, unscored, strict=True)
-                for number in (group.told, group.waiting, scored)
+                for number in (group.released, group.waiting, scored)
             ]
             for page, (groups, unscored) in self._pages.items()
         }
@@ -97,7 +97,7 @@ class Apdex:
         for page, numbers in document.items():
             if len(numbers) != 3 * len(KINDS) or not all(type(number) is int for number in numbers):
                 raise ValueError("these are not the counters of this version")
-            groups = [Group(told, waiting) for told, waiting in zip(numbers[::3], numbers[1::3], strict=True)]
+            groups = [Group(released, waiting) for released, waiting in zip(numbers[::3], numbers[1::3], strict=True)]
             self._pages[page] = groups, numbers[2::3]
 
     def count(self, lines: bytes) -> None:
@@ -129,4 +129,4 @@ class Apdex:
                     unscored[:] = [0] * len(KINDS)
             known.add(page)
             for kind, group in zip(KINDS, groups, strict=True) if page != ALL_PAGES else ():
-                yield "clientside.apdex.views", group.told, (*tags, ("satisfaction", kind))
+                yield "clientside.apdex.views", group.released, (*tags, ("satisfaction", kind))

@@ -33,16 +33,16 @@ Row = tuple[bytes, bytes, bytes]
 
 @dataclass(slots=True)
 class Group:
-    """One counter: what was told, and what waits until there is enough of it."""
+    """One counter: what was released, and what waits until there is enough of it."""
 
-    told: int = 0
+    released: int = 0
     waiting: int = 0
 
     def ripen(self, smallest: int) -> bool:
-        """Tell what waits if that is at least `smallest`."""
+        """Release what waits if that is at least `smallest`."""
         if self.waiting < smallest:
             return False
-        self.told, self.waiting = self.told + self.waiting, 0
+        self.released, self.waiting = self.released + self.waiting, 0
         return True
 
 
@@ -84,7 +84,7 @@ class Requests:
         """The counters as plain numbers."""
         return {
             name: [
-                [number for group in figures.groups() for number in (group.told, group.waiting)],
+                [number for group in figures.groups() for number in (group.released, group.waiting)],
                 [figures.answered, figures.errors],
             ]
             for name, figures in self._classes.items()
@@ -97,9 +97,18 @@ class Requests:
             groups = figures.groups()
             if len(numbers) != 2 * len(groups) or not all(type(item) is int for item in (*numbers, answered, errors)):
                 raise ValueError("these are not the counters of this version")
-            for group, told, waiting in zip(groups, numbers[::2], numbers[1::2], strict=True):
-                group.told, group.waiting = told, waiting
+            for group, released, waiting in zip(groups, numbers[::2], numbers[1::2], strict=True):
+                group.released, group.waiting = released, waiting
             figures.answered, figures.errors = answered, errors
+
+    def cells(self) -> dict[str, list[int]]:
+        """A copy of the durations that wait, which are in no `dump()`."""
+        return {name: figures.cells[:] for name, figures in self._classes.items()}
+
+    def put_back(self, cells: Mapping[str, list[int]]) -> None:
+        """Go on from an earlier `cells()`."""
+        for name, figures in self._classes.items():
+            figures.cells = cells[name][:]
 
     def count(self, rows: Iterable[Row], order: tuple[int, int, int], unit_us: int | None) -> None:
         """Add the requests of some lines; `order` is where path, status and duration stand in a row."""
@@ -134,14 +143,14 @@ class Requests:
             if large_enough((figures.errors, figures.answered - figures.errors), self._smallest):
                 yield "clientside.requests.error_percent", 100 * figures.errors / figures.answered, tags
                 figures.answered = figures.errors = 0
-            yield "clientside.requests", figures.requests.told, tags
-            yield "clientside.requests.duration_sum", figures.sum_us.told / 1000, tags
+            yield "clientside.requests", figures.requests.released, tags
+            yield "clientside.requests.duration_sum", figures.sum_us.released / 1000, tags
             for status, group in zip(STATUSES, figures.statuses, strict=True):
                 group.ripen(self._smallest)
-                yield "clientside.requests.by_status", group.told, (*tags, ("status", status))
+                yield "clientside.requests.by_status", group.released, (*tags, ("status", status))
             for bound, group in zip(BOUND_NAMES, figures.durations, strict=True):
                 group.ripen(self._smallest)
-                yield "clientside.requests.by_duration", group.told, (*tags, ("upTo", bound))
+                yield "clientside.requests.by_duration", group.released, (*tags, ("upTo", bound))
 
 
 def _percentiles(figures: ClassFigures, grew: int, tags: Tags) -> Iterator[Found]:

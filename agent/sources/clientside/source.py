@@ -2,7 +2,9 @@
 
 In:   Tomcat's access log (its `server.xml` tells where and in which form) and, beside Jira, the Apdex log.
 Out:  a Reading with counters and its own checkpoint. The counters live in the checkpoint, which is stored in one
-      transaction with the tick: after a crash both go back together, so no request is counted twice or lost.
+      transaction with the tick: after a crash both go back together, so no request is counted twice or lost. After a
+      reading that was not accepted they go back too, to where the last accepted one left them, and the same lines are
+      read again.
       Each log that cannot be read costs only its own metrics; when none can be read, SourceError says why.
 """
 
@@ -11,13 +13,14 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from agent.catalog import Catalog
 from agent.catalog.reasons import NOT_DUE, NOT_PRESENT, NOT_SUPPORTED, OTHER, PERMISSION_DENIED, TOO_FEW
 from agent.errors import SourceError, StoreError
 from agent.model import Failure, Kind, Reading, Sample, Series
-from agent.settings import ProductType, Settings
+from agent.settings import ProductType
 from agent.sources.base import once_each
 from agent.sources.clientside import apdex
 from agent.sources.clientside.classes import CLASSES
@@ -25,6 +28,7 @@ from agent.sources.clientside.figures import PERCENTS, Found, Group, Requests
 from agent.sources.clientside.pattern import LineReader, compile_pattern
 from agent.sources.clientside.tail import Follower, Progress
 from agent.sources.clientside.tomcat import read_valve, stamps_of
+from agent.sources.opening import Opening
 from agent.store import open_store
 from agent.store.database import FILE_NAME as STORE_NAME
 from agent.store.ticks import checkpoint_of
@@ -49,6 +53,14 @@ def _unknown(reader: LineReader) -> dict[str, str]:
         names = ("requests.by_status", "requests.error_percent")
         unknown.update(dict.fromkeys((f"clientside.{name}" for name in names), NOT_SUPPORTED))
     return unknown
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Where a log stood before a reading: its `dump()`, and the durations that are in none."""
+
+    document: dict[str, object]
+    cells: Mapping[str, list[int]] = field(default_factory=dict)
 
 
 class AccessLog:
@@ -82,8 +94,18 @@ class AccessLog:
     def dump(self) -> dict[str, object]:
         """Counters and position as plain values."""
         follower = self._follower.dump() if self._follower is not None else self._saved
-        numbers = {key: [group.told, group.waiting] for key, group in self._numbers.items()}
+        numbers = {key: [group.released, group.waiting] for key, group in self._numbers.items()}
         return {"requests": self._requests.dump(), "numbers": numbers, "follower": follower}
+
+    def mark(self) -> Mark:
+        """To go back to."""
+        return Mark(self.dump(), self._requests.cells())
+
+    def go_back(self, mark: Mark) -> None:
+        """As if nothing had been read since."""
+        self.load(mark.document)
+        self._requests.put_back(mark.cells)
+        self._follower = None  # the next read makes another and begins it at the position just loaded
 
     def read(self, ends_s: float, *, stale: bool) -> tuple[list[Found], list[Failure]]:
         """What may be told, and what is missing; raises SourceError or OSError."""
@@ -114,12 +136,12 @@ class AccessLog:
         self._numbers["read"].waiting += progress.read_bytes
         found = [*self._requests.tell(), *self._about_the_log()]
         unknown = _unknown(reader)
-        told = [item for item in found if item[0] not in unknown]
+        known = [item for item in found if item[0] not in unknown]
         failures = [Failure(metric, reason) for metric, reason in unknown.items()]
         # A class that did not grow has no percentiles in this tick.
-        quiet = [name for name in TIMED_BY_TICK if sum(item[0] == name for item in told) < len(CLASSES)]
+        quiet = [name for name in TIMED_BY_TICK if sum(item[0] == name for item in known) < len(CLASSES)]
         failures += [Failure(name, TOO_FEW) for name in quiet if name not in unknown]
-        return told, failures + _denied(progress, self.folder, "clientside.requests")
+        return known, failures + _denied(progress, self.folder, "clientside.requests")
 
     def _about_the_log(self) -> Iterator[Found]:
         """How much was read: bytes are told with the lines they are, so that they do not tell of a few requests."""
@@ -129,7 +151,7 @@ class AccessLog:
         skipped.ripen(0)  # of whole hours
         self._numbers["unread"].ripen(self._smallest)
         for key in ("unread", "read", "skipped"):
-            yield f"clientside.log.{key}", self._numbers[key].told, ()
+            yield f"clientside.log.{key}", self._numbers[key].released, ()
 
 
 class ApdexLog:
@@ -137,6 +159,7 @@ class ApdexLog:
 
     def __init__(self, home: Path, smallest: int) -> None:
         self.folder = home / apdex.FOLDER
+        self._smallest = smallest
         self._apdex = apdex.Apdex(smallest)
         self._known: set[str] = set()
         self._follower = Follower(self.folder, apdex.accepts)
@@ -150,6 +173,15 @@ class ApdexLog:
     def dump(self) -> dict[str, object]:
         """Counters and position as plain values."""
         return {"pages": self._apdex.dump(), "known": sorted(self._known), "follower": self._follower.dump()}
+
+    def mark(self) -> Mark:
+        """To go back to."""
+        return Mark(self.dump())
+
+    def go_back(self, mark: Mark) -> None:
+        """As if nothing had been read since."""
+        self._apdex = apdex.Apdex(self._smallest)  # a page that came meanwhile goes too
+        self.load(mark.document)
 
     def read(self, ends_s: float, *, stale: bool) -> tuple[list[Found], list[Failure]]:
         """What may be told, and what is missing; raises OSError."""
@@ -184,6 +216,8 @@ class ClientSide:
         self._clock = clock
         self._epoch = ""
         self._seen_s = 0.0
+        # Where the logs stood before the last reading, as long as that one is not accepted.
+        self._before: dict[str, Mark] = {}
 
     def read(self, deadline_s: float) -> Reading:
         """What was written to the logs since the last read, as counters that go on; raises SourceError when neither
@@ -191,6 +225,9 @@ class ClientSide:
         ends_s = monotonic_s() + deadline_s * SHARE_OF_DEADLINE
         if not self._epoch:
             self._resume()
+        for part, mark in self._before.items():
+            self._logs[part].go_back(mark)
+        self._before = {part: log.mark() for part, log in self._logs.items()}
         now_s = self._clock()
         stale = bool(self._seen_s) and now_s - self._seen_s > STALE_S
         found: list[Found] = []
@@ -198,21 +235,24 @@ class ClientSide:
         errors = []
         for part, log in self._logs.items():
             try:
-                told, missing = log.read(ends_s, stale=stale)
+                given, missing = log.read(ends_s, stale=stale)
             except (SourceError, OSError) as error:
                 explained = _explained(error, log.folder)
                 errors.append(explained)
                 text = " ".join(filter(None, (explained.what, explained.why, explained.do)))
                 failures += [Failure(name, explained.reason, text) for name in self._names(part)]
                 continue
-            found += told
+            found += given
             failures += missing
         if errors and len(errors) == len(self._logs):
             raise errors[-1]
-        self._seen_s = now_s
         samples = tuple(Sample(Series(NAME, metric, tags), value) for metric, value, tags in found)
         failures += self._missing(samples, failures)
-        return Reading(samples, once_each(failures), epoch=self._epoch, checkpoint=self._dump())
+
+        def commit() -> None:
+            self._before, self._seen_s = {}, now_s
+
+        return Reading(samples, once_each(failures), epoch=self._epoch, checkpoint=self._dump(now_s), commit=commit)
 
     def close(self) -> None:
         """Nothing is held open between two reads."""
@@ -229,9 +269,9 @@ class ClientSide:
                 continue
             yield Failure(name, TOO_FEW if name in read and metric.kind is Kind.GAUGE else NOT_PRESENT)
 
-    def _dump(self) -> str:
+    def _dump(self, seen_s: float) -> str:
         logs = {part: log.dump() for part, log in self._logs.items()}
-        document = {"format": FORMAT, "epoch": self._epoch, "seen": self._seen_s, "logs": logs}
+        document = {"format": FORMAT, "epoch": self._epoch, "seen": seen_s, "logs": logs}
         return json.dumps(document, separators=(",", ":"))
 
     def _resume(self) -> None:
@@ -255,8 +295,9 @@ class ClientSide:
         self._epoch = self._epoch or secrets.token_hex(8)
 
 
-def open_clientside(settings: Settings, catalog: Catalog) -> ClientSide:
+def open_source(opening: Opening) -> ClientSide:
     """The source for the logs of this configuration; opening it reads nothing."""
+    settings = opening.settings
     own, home = settings.clientside, settings.instance.home
 
     def open_logs() -> Mapping[str, AccessLog | ApdexLog]:
@@ -267,7 +308,7 @@ def open_clientside(settings: Settings, catalog: Catalog) -> ClientSide:
             logs["access"] = AccessLog(own.install, own.access_log_dir, own.smallest_group)
         return logs
 
-    return ClientSide(catalog, open_logs, lambda: _stored_checkpoint(settings.agent.state_dir))
+    return ClientSide(opening.catalog, open_logs, lambda: _stored_checkpoint(settings.agent.state_dir))
 
 
 def _stored_checkpoint(state_dir: Path) -> str:

@@ -38,7 +38,7 @@ class Position:
     device: int
     inode: int
     head_length: int
-    head: str
+    head: str  # a digest, since the first bytes of a log are requests: they may not be stored
     offset: int
     changed_ns: int
     skipping: bool = False  # inside a line longer than a chunk, which is dropped
@@ -148,6 +148,9 @@ class Follower:
 
     def _match(self, candidates: list[LogFile], progress: Progress) -> list[tuple[Position, LogFile]]:
         """Which file is which position now; a file that is no known one and not empty begins at 0."""
+        # First by inode, which is sure when the first bytes agree. What is left over is compared by first bytes alone:
+        # a log that was copied away and truncated, or compressed, lives on under another inode. In that order, since
+        # a copy has the first bytes of its original too, and the original must keep its position.
         by_inode = {(position.device, position.inode): position for position in self._positions}
         heads: dict[LogFile, bytes] = {}
         for candidate in candidates:
@@ -234,6 +237,8 @@ class Follower:
                 used = _give(chunk, position, consume)
                 if not used:
                     return
+                # After the lines were counted: a fault while counting leaves the position, and with it the lines, for
+                # the next look. Counters and position go into one checkpoint, so neither is ahead of the other.
                 position.offset += used
                 progress.read_bytes += used
                 if monotonic_s() >= ends_s:
@@ -264,6 +269,7 @@ class Follower:
 
     def _forget_old(self) -> None:
         """Keep the newest positions; what is older than the oldest kept one is never looked at again."""
+        # A year of daily logs in one folder must not make the checkpoint, stored with every tick, grow without end.
         self._positions.sort(key=lambda position: position.changed_ns)
         for position in self._positions[:-KEPT_POSITIONS]:
             self._floor_ns = max(self._floor_ns or 0, position.changed_ns + 1)

@@ -13,13 +13,14 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from agent.catalog import Catalog, FolderBinding, FolderFigure, Metric
+from agent.catalog import Catalog, Metric
 from agent.catalog.reasons import DEADLINE, NOT_DUE, NOT_PRESENT, PERMISSION_DENIED
 from agent.errors import SourceError
 from agent.model import Failure, Reading, Sample, Series
-from agent.settings import Settings
 from agent.sources.base import once_each
+from agent.sources.folders.binding import FolderBinding, FolderFigure
 from agent.sources.governor import CostGovernor
+from agent.sources.opening import Opening
 from agent.system.clock import monotonic_s, unix_s
 
 NAME = "folders"
@@ -37,14 +38,21 @@ class Folders:
         catalog: Catalog,
         homes: Mapping[str, Path],
         *,
+        tick_s: float = 0.0,
         clock: Callable[[], float] = monotonic_s,
         now_s: Callable[[], float] = unix_s,
     ) -> None:
-        self._bound = [(metric, metric.folder) for metric in catalog.of_source(NAME) if metric.folder is not None]
+        self._bound = [
+            (metric, binding)
+            for metric in catalog.of_source(NAME)
+            if (binding := metric.bound(FolderBinding)) is not None
+        ]
         self._homes = dict(homes)
         self._clock = clock
         self._now_s = now_s
-        self._governor = CostGovernor(costs={metric.name: "hourly" for metric, _ in self._bound}, least_s=_LEAST_S)
+        self._governor = CostGovernor(
+            tick_s=tick_s, costs={metric.name: "hourly" for metric, _ in self._bound}, least_s=_LEAST_S
+        )
 
     def read(self, deadline_s: float) -> Reading:
         """What is due of the catalog's folders; what is not there or was not due as a failure."""
@@ -53,14 +61,16 @@ class Folders:
         ends_s = self._clock() + deadline_s
         samples: list[Sample] = []
         failures: list[Failure] = []
+        measured: list[str] = []
         for metric, binding in self._bound:
             began_s = self._clock()
             wait_s = self._governor.wait_s(metric.name, began_s)
             last = self._governor.last(metric.name)
             if wait_s > 0:
-                reason = last.absent if last is not None and last.absent else NOT_DUE
+                reason = last.absent if last is not None and last.absent and not last.lost else NOT_DUE
                 failures.append(Failure(metric.name, reason, f"due in {wait_s:.0f} s"))
                 continue
+            measured.append(metric.name)
             try:
                 value = self._measure(binding, ends_s)
             except PermissionError:
@@ -73,12 +83,12 @@ class Folders:
                 reason = NOT_PRESENT
             if value is None:
                 absent = "" if reason == DEADLINE else reason
-                self._governor.note(metric.name, began_s, self._clock() - began_s, absent)
+                self._governor.note(metric.name, began_s, self._clock() - began_s, absent, accepted=False)
                 failures.append(Failure(metric.name, reason))
                 continue
-            self._governor.note(metric.name, began_s, self._clock() - began_s)
+            self._governor.note(metric.name, began_s, self._clock() - began_s, accepted=False)
             samples.append(Sample(Series(NAME, metric.name), value, self._attributes(metric)))
-        return Reading(tuple(samples), once_each(failures))
+        return Reading(tuple(samples), once_each(failures), commit=lambda: self._governor.accept(measured))
 
     def close(self) -> None:
         """Nothing is held open."""
@@ -117,9 +127,11 @@ class _TooLong(Exception):
     """A walk that would outlast the tick, or the number of files that is bearable."""
 
 
-def open_folders(settings: Settings, catalog: Catalog) -> Folders:
+def open_source(opening: Opening) -> Folders:
     """The folders of this instance."""
-    return Folders(catalog, {"local": settings.instance.home, "shared": settings.instance.shared_home})
+    place = opening.settings.instance
+    homes = {"local": place.home, "shared": place.shared_home}
+    return Folders(opening.catalog, homes, tick_s=opening.settings.sampling.interval_s)
 
 
 def _sizes_below(folder: Path, without: tuple[str, ...]) -> Iterator[int]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -43,10 +43,10 @@ class Guess:
 class Estimates:
     """Asks for estimates; those of one query no more often than 1 % of the time allows."""
 
-    def __init__(self, tables: Mapping[str, str], clock: Callable[[], float]) -> None:
+    def __init__(self, tables: Mapping[str, str], clock: Callable[[], float], tick_s: float = 0.0) -> None:
         self._tables = tables
         self._clock = clock
-        self._governor = CostGovernor()
+        self._governor = CostGovernor(tick_s=tick_s)
 
     def due(self, query: SqlQuery) -> bool:
         """Whether `query` has an estimate that may be asked for now."""
@@ -61,8 +61,13 @@ class Estimates:
                 guess = self._whole(connection, dialect, query.estimate.table)
                 found |= {} if guess is None else {query.estimate.column: guess}
             found |= dict(self._planned(connection, dialect, query))
-        self._governor.note(query.name, began_s, self._clock() - began_s, "" if found else NOT_PRESENT)
+        absent = "" if found else NOT_PRESENT
+        self._governor.note(query.name, began_s, self._clock() - began_s, absent, accepted=False)
         return found
+
+    def accept(self, queries: Iterable[str]) -> None:
+        """The readings for which these queries were estimated were accepted."""
+        self._governor.accept(queries)
 
     def _whole(self, connection: Connection, dialect: str, table: str) -> Guess | None:
         """The noted size of a table; the text for an account of views is tried where the first one knows nothing."""

@@ -11,9 +11,8 @@ Out:  Samples, whole numbers wherever the database gave one. Each query has its 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
@@ -25,7 +24,6 @@ from agent.catalog.reasons import (
     DEADLINE,
     NOT_A_NUMBER,
     NOT_DUE,
-    NOT_FINITE,
     NOT_PRESENT,
     NOT_SUPPORTED,
     PERMISSION_DENIED,
@@ -35,11 +33,13 @@ from agent.errors import SourceError
 from agent.model import Failure, Kind, Reading, Sample, Series, Value
 from agent.product.database.errors import DeadlinePassed, map_database_error
 from agent.product.database.gate import Gate
-from agent.settings import Settings
 from agent.sources.base import clean_text, clean_url, once_each
-from agent.sources.governor import CostGovernor, governor_of
-from agent.sources.guardrails import tables as presence
+from agent.sources.governor import CostGovernor
 from agent.sources.guardrails.estimates import Estimates
+from agent.sources.guardrails.tables import DIALECT as LISTED_BY
+from agent.sources.guardrails.tables import missing_tables, tables_of
+from agent.sources.numbers import LARGEST, NoNumberError, number_of
+from agent.sources.opening import Opening
 from agent.sources.restricted import RestrictedStatements
 from agent.system.clock import monotonic_s
 
@@ -58,6 +58,22 @@ class _Job:
     query: SqlQuery
     takes_s: float = 0.0
     missed: tuple[str, str] | None = None
+
+
+@dataclass(slots=True)
+class _Round:
+    """One read as it goes on: what it has given so far, and what it learns in case it is accepted.
+
+    `ran` and `estimated` are the queries of which that was noted in this very read: what waits from an earlier one,
+    which was lost, is not accepted with it.
+    """
+
+    end_s: float
+    restricted: RestrictedStatements
+    samples: list[Sample] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+    ran: dict[str, float] = field(default_factory=dict)
+    estimated: list[str] = field(default_factory=list)
 
 
 class Guardrails:
@@ -83,77 +99,77 @@ class Guardrails:
         self._gate = gate or Gate()
         self._governor = governor or CostGovernor()
         self._clock = clock
-        self._estimates = Estimates(catalog.estimates, clock)
+        self._estimates = Estimates(catalog.estimates, clock, self._governor.tick_s)
         self._restricted = RestrictedStatements()
 
     def read(self, deadline_s: float) -> Reading:
         """The due queries, cheapest first, as far as `deadline_s` reaches; the others with what kept them."""
-        began_s = self._clock()
-        end_s = began_s + deadline_s
-        samples: list[Sample] = []
-        failures: list[Failure] = []
-        waiting = self._jobs(failures)
-        due = [job.query.name for job in waiting if job.missed is None]
+        done = _Round(self._clock() + deadline_s, self._restricted.copy())
+        waiting = self._jobs(done)
         if not waiting:
-            return Reading((), once_each(failures))
+            return Reading((), once_each(done.failures))
         try:
             with self._gate.connected(deadline_s, self._open_engine) as connection:
-                waiting = self._present(connection, waiting, failures)
+                waiting = self._present(connection, waiting, done)
                 while waiting:
-                    self._work(connection, waiting[0], end_s, samples, failures)
+                    self._work(connection, waiting[0], done)
                     waiting.pop(0)
         except (SQLAlchemyError, DeadlinePassed, SourceError) as error:
             # Never was or is no more: nothing further can be asked, but what came before still counts.
             lost = map_database_error(error)
-            if not samples:
+            if not done.samples:
                 # `from None`: a driver's message may carry the whole address, login included.
                 raise lost from None
-            failures += [failed for job in waiting for failed in self._all(job.query, lost.reason, lost.why)]
-        runs = {name: run for name in due if (run := self._governor.last(name)) is not None}
-        costs_s = {name: run.took_s for name, run in runs.items() if run.began_s >= began_s}
-        return Reading(tuple(samples), once_each(failures), costs_s=costs_s)
+            done.failures += [failed for job in waiting for failed in self._all(job.query, lost.reason, lost.why)]
+
+        def commit() -> None:
+            self._governor.accept(done.ran)
+            self._estimates.accept(done.estimated)
+            self._restricted = done.restricted
+
+        return Reading(tuple(done.samples), once_each(done.failures), costs_s=done.ran, commit=commit)
 
     def close(self) -> None:
         """Forget the engine; the next read makes another."""
         self._gate.close()
 
-    def _jobs(self, failures: list[Failure]) -> list[_Job]:
-        """What to ask now, cheapest first; what is not due and has no estimate goes to `failures`."""
+    def _jobs(self, done: _Round) -> list[_Job]:
+        """What to ask now, cheapest first; what is not due and has no estimate is a failure."""
         now_s = self._clock()
         jobs = []
         for name in self._metrics:
             query, last, wait_s = self._queries[name], self._governor.last(name), self._governor.wait_s(name, now_s)
             if wait_s <= 0:
                 jobs.append(_Job(query, 0.0 if last is None else last.took_s))
-            elif last is not None and last.absent:
-                failures += self._all(query, last.absent, f"asked again in {wait_s:.0f} s")
+            elif last is not None and last.absent and not last.lost:
+                done.failures += self._all(query, last.absent, f"asked again in {wait_s:.0f} s")
             elif last is not None:
                 missed = NOT_DUE, f"its last run took {last.took_s:.2f} s; due in {wait_s:.0f} s"
-                if self._governor.estimated(name) and (query.estimate or query.planned):
+                if self._stands_in(name, missed) and (query.estimate or query.planned):
                     jobs.append(_Job(query, 0.0, missed))
                 else:
-                    failures += self._all(query, *missed)
+                    done.failures += self._all(query, *missed)
         return sorted(jobs, key=lambda job: (job.takes_s, job.query.name))
 
-    def _present(self, connection: Connection, jobs: list[_Job], failures: list[Failure]) -> list[_Job]:
+    def _present(self, connection: Connection, jobs: list[_Job], done: _Round) -> list[_Job]:
         """The jobs whose tables exist, as far as that can be known beforehand; only new ones are looked up."""
-        if connection.dialect.name != presence.DIALECT:
+        if connection.dialect.name != LISTED_BY:
             return jobs
         tables: dict[str, frozenset[str]] = {}
         for job in jobs:
             last = self._governor.last(job.query.name)
-            sql = job.query.text(presence.DIALECT)
+            sql = job.query.text(LISTED_BY)
             if sql is not None and (last is None or last.absent):
-                tables[job.query.name] = presence.tables_of(sql)
+                tables[job.query.name] = tables_of(sql)
         if not tables:
             return jobs
-        missing = presence.missing_tables(connection, (name for names in tables.values() for name in names))
+        missing = missing_tables(connection, (name for names in tables.values() for name in names))
         kept = []
         for job in jobs:
             absent = sorted(tables.get(job.query.name, frozenset()) & missing)
             if absent:
-                self._governor.note(job.query.name, self._clock(), 0.0, NOT_PRESENT)
-                failures += self._all(job.query, NOT_PRESENT, f"there is no table {absent[0]}")
+                self._note(done, job.query.name, self._clock(), 0.0, NOT_PRESENT)
+                done.failures += self._all(job.query, NOT_PRESENT, f"there is no table {absent[0]}")
             else:
                 kept.append(job)
         return kept
@@ -161,28 +177,24 @@ class Guardrails:
     def _all(self, query: SqlQuery, reason: str, detail: str = "") -> list[Failure]:
         return [Failure(metric.name, reason, detail) for metric in self._metrics[query.name]]
 
-    def _work(
-        self, connection: Connection, job: _Job, end_s: float, samples: list[Sample], failures: list[Failure]
-    ) -> None:
+    def _work(self, connection: Connection, job: _Job, done: _Round) -> None:
         """Run the query when it fits into the time left; what it did not give, its estimate may give."""
         missed = job.missed
         if missed is None:
-            if end_s - self._clock() >= max(LEAST_S, job.takes_s):
-                missed = self._ask(connection, job.query, samples, failures)
+            if done.end_s - self._clock() >= max(LEAST_S, job.takes_s):
+                missed = self._ask(connection, job.query, done)
             else:
                 missed = DEADLINE, f"its last run took {job.takes_s:.2f} s; that was not left"
         if missed is not None:
-            failures += self._estimate(connection, job.query, missed, end_s, samples)
+            done.failures += self._estimate(connection, job.query, missed, done)
 
-    def _ask(
-        self, connection: Connection, query: SqlQuery, samples: list[Sample], failures: list[Failure]
-    ) -> tuple[str, str] | None:
-        """Run one query in a transaction of its own and learn its cost; a reason and its detail when it gave nothing.
+    def _ask(self, connection: Connection, query: SqlQuery, done: _Round) -> tuple[str, str] | None:
+        """Run one query in a transaction of its own and note its cost; a reason and its detail when it gave nothing.
 
         Raises when the connection is lost.
         """
         dialect = DIALECTS.get(connection.dialect.name, connection.dialect.name)
-        sql = self._restricted.text(query, dialect)
+        sql = done.restricted.text(query, dialect)
         if sql is None:
             return NOT_SUPPORTED, dialect
         began_s = self._clock()
@@ -193,33 +205,35 @@ class Guardrails:
         except (SQLAlchemyError, DeadlinePassed) as error:
             failed = map_database_error(error)
             took_s = self._clock() - began_s
-            if self._restricted.asks_again(query, dialect, failed):
-                return self._ask(connection, query, samples, failures)
-            failed = self._restricted.told(query, failed)
+            if done.restricted.asks_again(query, dialect, failed):
+                return self._ask(connection, query, done)
+            failed = done.restricted.to_report(query, failed)
             absent = failed.reason if failed.reason in (NOT_PRESENT, PERMISSION_DENIED) else ""
-            self._governor.note(query.name, began_s, took_s, absent, timed_out=failed.reason == TIMEOUT)
+            timed_out = failed.reason == TIMEOUT
+            self._note(done, query.name, began_s, took_s, absent, timed_out=timed_out)
             if connection.closed or connection.invalidated or isinstance(error, DeadlinePassed):
                 raise
             return failed.reason, failed.why
-        self._governor.note(query.name, began_s, self._clock() - began_s)
+        self._note(done, query.name, began_s, self._clock() - began_s)
         found = {str(column).lower(): value for column, value in (row or {}).items()}
         for metric in self._metrics[query.name]:
             answer = _sample(metric, query, found, self._attributes(metric, query, {"method": EXACT}))
             if isinstance(answer, Sample):
-                samples.append(answer)
+                done.samples.append(answer)
             else:
-                failures.append(answer)
+                done.failures.append(answer)
         return None
 
     def _estimate(
-        self, connection: Connection, query: SqlQuery, missed: tuple[str, str], end_s: float, samples: list[Sample]
+        self, connection: Connection, query: SqlQuery, missed: tuple[str, str], done: _Round
     ) -> list[Failure]:
         """The database's own idea of the rows, for the metrics that can use it; the others miss what they missed."""
         failures = self._all(query, *missed)
-        left_s = end_s - self._clock()
-        if not self._governor.estimated(query.name) or not self._estimates.due(query) or left_s < LEAST_S:
+        left_s = done.end_s - self._clock()
+        if not self._stands_in(query.name, missed) or not self._estimates.due(query) or left_s < LEAST_S:
             return failures
         dialect = DIALECTS.get(connection.dialect.name, connection.dialect.name)
+        done.estimated.append(query.name)
         guesses = self._estimates.ask(connection, dialect, query)
         for metric in self._metrics[query.name]:
             guess = guesses.get(metric.sql.column) if metric.sql is not None else None
@@ -232,8 +246,21 @@ class Guardrails:
                 continue
             facts = {"method": ESTIMATE, "as_of": guess.as_of}
             series = Series(NAME, metric.name)
-            samples.append(Sample(series, round(guess.rows), self._attributes(metric, query, facts)))
+            done.samples.append(Sample(series, round(guess.rows), self._attributes(metric, query, facts)))
         return failures
+
+    def _note(
+        self, done: _Round, query: str, began_s: float, took_s: float, absent: str = "", *, timed_out: bool = False
+    ) -> None:
+        """The cost counts now, whatever becomes of this read; that the query was read, when it is accepted."""
+        self._governor.note(query, began_s, took_s, absent, timed_out=timed_out, accepted=False)
+        done.ran[query] = took_s
+
+    def _stands_in(self, query: str, missed: tuple[str, str]) -> bool:
+        """Whether an estimate is wanted: the count is too rare, was ended, or its last value came too late to count."""
+        last = self._governor.last(query)
+        waits = missed[0] in (NOT_DUE, DEADLINE)
+        return self._governor.estimated(query) or (waits and last is not None and last.lost > 0 and not last.absent)
 
     def _attributes(self, metric: Metric, query: SqlQuery, facts: Mapping[str, Value]) -> tuple[tuple[str, Value], ...]:
         """What the catalog lists for this metric, of how and how often it is counted."""
@@ -241,14 +268,15 @@ class Guardrails:
         return tuple((name, value) for name, value in known.items() if name in metric.attributes)
 
 
-def open_guardrails(
-    settings: Settings, catalog: Catalog, governor: CostGovernor | None = None, gate: Gate | None = None
-) -> Guardrails:
+def open_source(opening: Opening) -> Guardrails:
     """The guardrails of this configuration; where the database is and as whom is read for each connection."""
     from agent.product.database.connect import open_product_database
 
     return Guardrails(
-        catalog, lambda: open_product_database(settings), governor=governor or governor_of(settings, catalog), gate=gate
+        opening.catalog,
+        lambda: open_product_database(opening.settings),
+        governor=opening.governor,
+        gate=opening.gate,
     )
 
 
@@ -275,9 +303,12 @@ def _sample(
             value = Decimal(value if isinstance(value, str) else value.decode("ascii"))
         except (ArithmeticError, UnicodeDecodeError):
             return Failure(metric.name, NOT_A_NUMBER)
-    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+    if isinstance(value, bool):
         return Failure(metric.name, NOT_A_NUMBER, type(value).__name__)
-    if not math.isfinite(value):
-        return Failure(metric.name, NOT_FINITE)
-    whole = int(value)
-    return Sample(Series(NAME, metric.name), whole if whole == value else float(value), attributes)
+    try:
+        number = number_of(value)
+    except NoNumberError as error:
+        return Failure(metric.name, error.reason, type(value).__name__)
+    # SQLite gives a sum of whole numbers as a fraction sometimes: a count is a whole number wherever it is one.
+    whole = isinstance(number, float) and number.is_integer() and abs(number) <= LARGEST
+    return Sample(Series(NAME, metric.name), int(number) if whole else number, attributes)

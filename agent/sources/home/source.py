@@ -9,15 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from agent.catalog import Catalog, DataType, HomeFact, Metric
+from agent.catalog import Catalog, DataType, Metric
 from agent.catalog.reasons import DEADLINE, NOT_PRESENT
 from agent.errors import ConfigError, SourceError
 from agent.model import Failure, Reading, Sample, Series
 from agent.product.homes.dispatch import read_home
 from agent.product.homes.webapp import read_webapp_version
 from agent.product.model import HomeFacts
-from agent.settings import Settings
 from agent.sources.base import clean_text, clean_url
+from agent.sources.home.binding import HomeBinding, HomeFact
+from agent.sources.opening import Opening
 
 NAME = "home"
 NOT_READABLE = "not-readable"
@@ -56,23 +57,24 @@ class Home:
         """Nothing is held open."""
 
     def _words(self, metric: Metric, facts: HomeFacts) -> str:
-        words = clean_text(self._told(metric.home, facts)).strip()
+        binding = metric.bound(HomeBinding)
+        words = "" if binding is None else clean_text(self._text(binding.fact, facts)).strip()
         return clean_url(words) if metric.data_type is DataType.URL else words
 
-    def _told(self, fact: HomeFact | None, facts: HomeFacts) -> str:
+    def _text(self, fact: HomeFact, facts: HomeFacts) -> str:
         if fact is HomeFact.VERSION:
             return self._version()
         if fact is HomeFact.CLUSTERED:
             return "yes" if facts.clustered else "no"
-        told = {HomeFact.BUILD: facts.build, HomeFact.BASE_URL: facts.base_url, HomeFact.SERVER_ID: facts.server_id}
-        return told[fact] if fact is not None else ""
+        texts = {HomeFact.BUILD: facts.build, HomeFact.BASE_URL: facts.base_url, HomeFact.SERVER_ID: facts.server_id}
+        return texts[fact]
 
 
-def open_home(settings: Settings, catalog: Catalog) -> Home:
+def open_source(opening: Opening) -> Home:
     """The files of this instance; the installation is what `[clientside] install` names."""
-    instance, install = settings.instance, settings.clientside.install
+    instance, install = opening.settings.instance, opening.settings.clientside.install
     return Home(
-        catalog,
+        opening.catalog,
         lambda: read_home(instance.product, instance.home, instance.shared_home),
         lambda: "" if install is None else read_webapp_version(instance.product, install),
     )

@@ -83,15 +83,15 @@ class Disks:
         self._space = {role: DiskQuestion(_space_of(role, folder)) for role, folder in folders.items()}
         home = folders.get(LOCAL_HOME)
         self._latency = {role: DiskQuestion(_latency_of(role, folder, home)) for role, folder in writable.items()}
-        self._due_s = clock()
+        self._due_s = self._due_again_s = clock()
 
     def read(self, deadline_s: float) -> tuple[Found, list[Failure]]:
-        """Space of every folder; write latency when it is due. All are asked at once."""
+        """Space of every folder; write latency when it is due, until `accept` says it was. All are asked at once."""
         asked: list[tuple[DiskQuestion, tuple[str, ...], Path]]
         asked = [(question, SPACE, self._folders[role]) for role, question in self._space.items()]
         failures: list[Failure] = []
         if self._latency and self._clock() >= self._due_s:
-            self._due_s = self._clock() + WRITE_EVERY_S
+            self._due_again_s = self._clock() + WRITE_EVERY_S
             asked += [(one, (WRITE_LATENCY,), self._writable[role]) for role, one in self._latency.items()]
         elif self._latency:
             failures.append(Failure(WRITE_LATENCY, NOT_DUE, f"due in {self._due_s - self._clock():.0f} s"))
@@ -107,6 +107,10 @@ class Disks:
             except OSError as error:
                 failures += [_failure(name, error, folder) for name in metrics]
         return found, failures
+
+    def accept(self) -> None:
+        """The last reading was accepted: write latency is not due again before its time."""
+        self._due_s = self._due_again_s
 
 
 def _hung(folder: Path) -> str:

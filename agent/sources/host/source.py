@@ -1,6 +1,7 @@
 """Host metrics: load and make of the machine, sizes of folders, never a name of host, user, interface or path.
 
-In:   psutil, /proc, /sys. Shares of processor time are over the time since the last read (the first: since open).
+In:   psutil, /proc, /sys. Shares of processor time are over the time since the last accepted read (the first: since
+      open), so that none goes uncounted when a reading comes too late.
 Out:  Samples in the catalog's units; a folder that is not there or a figure the kernel lacks is "not-present", a file
       system that does not answer is "hung" and costs its own figures only.
 """
@@ -18,12 +19,12 @@ from agent.catalog import Catalog
 from agent.catalog.reasons import DEADLINE, NOT_PRESENT
 from agent.errors import SourceError
 from agent.model import Failure, Reading, Sample, Series
-from agent.settings import Settings
 from agent.sources.base import once_each
 from agent.sources.host.container import limits
 from agent.sources.host.disks import WAIT_S, Disks, Found
 from agent.sources.host.hardware import cores, read_hardware
 from agent.sources.host.network import connections, traffic
+from agent.sources.opening import Opening
 from agent.system.clock import boot_id, steady_s
 
 NAME = "host"
@@ -49,7 +50,7 @@ class Host:
         self._hardware: Found = [(name, text, ()) for name, text in read_hardware().items() if text]
         self._wanted = frozenset(metric.name for metric in catalog.of_source(NAME))
         self._file_counts = file_counts
-        self._before = psutil.cpu_times()
+        self._before = self._latest = psutil.cpu_times()
         self._boot_id = boot_id()
 
     def read(self, deadline_s: float) -> Reading:
@@ -58,6 +59,7 @@ class Host:
             raise SourceError(DEADLINE, "The machine was not read.", why="No time was left in this tick.")
         samples: list[Sample] = []
         failures: list[Failure] = []
+        self._latest = self._before
         for prefix, read in self._groups():
             try:
                 found = read()
@@ -71,9 +73,14 @@ class Host:
         failures += [failure for failure in missing if failure.metric in self._wanted]
         known = {sample.series.metric for sample in samples} | {failure.metric for failure in failures}
         failures += [Failure(name, NOT_PRESENT) for name in sorted(self._wanted - known)]
+
+        def commit() -> None:
+            self._before = self._latest
+            self._disks.accept()
+
         # The boot's id and not its time: the kernel computes that from the wall clock, so with a step of a second every
         # counter "restarted", and all since the boot was added again.
-        return Reading(tuple(samples), once_each(failures), epoch=self._boot_id)
+        return Reading(tuple(samples), once_each(failures), epoch=self._boot_id, commit=commit)
 
     def _samples(self, found: Found) -> list[Sample]:
         return [
@@ -112,7 +119,7 @@ class Host:
             count.append(("host.cpu.cores", own, ()))
         if total <= 0:
             return count
-        self._before = now
+        self._latest = now
         waiting = spent.get("iowait", 0.0)
         shares = {
             "used": total - spent["idle"] - waiting,
@@ -126,12 +133,12 @@ class Host:
         return [("host.files.open", int(opened), ()), ("host.files.max", int(limit), ())]
 
 
-def open_host(settings: Settings, catalog: Catalog) -> Host:
+def open_source(opening: Opening) -> Host:
     """The host source for the folders of this configuration."""
-    place = settings.instance
+    settings, place = opening.settings, opening.settings.instance
     folders = {"local-home": place.home, "shared-home": place.shared_home, "state": settings.agent.state_dir}
     writable = {"shared-home": settings.link_dir, "state": settings.agent.state_dir}
-    return Host(catalog, folders, writable=writable if settings.host.write_latency else None)
+    return Host(opening.catalog, folders, writable=writable if settings.host.write_latency else None)
 
 
 def _untagged(numbers: Mapping[str, int | float]) -> Found:

@@ -10,19 +10,19 @@ Out:  Samples tagged from ObjectName key properties, only those the catalog name
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from decimal import Decimal
+from dataclasses import dataclass, replace
 
-from agent.catalog import Catalog, JmxBinding, Merge, Metric
+from agent.catalog import Catalog, Merge, Metric
 from agent.catalog.reasons import AMBIGUOUS, CUT, JMX_REASONS, NOT_A_NUMBER, NOT_FINITE, NOT_PRESENT, OTHER, QUARANTINED
 from agent.errors import SourceError
 from agent.jmx import BeanQuery, JmxError, JmxSample, JmxValue, ReadFailure, Transport
 from agent.jmx.names import ObjectName, key_properties, matches_name, parse_object_name
 from agent.model import Failure, Kind, Reading, Sample, Series, Value
-from agent.settings import Settings
 from agent.sources.base import Quoted, clean_text, once_each, quoting
+from agent.sources.jmx.binding import JmxBinding
+from agent.sources.numbers import LARGEST, SMALLEST, NoNumberError, number_of
+from agent.sources.opening import Opening
 
 NAME = "jmx"
 REMEMBERED_BEANS = 20_000  # names whose entries are remembered; more means that names come and go, so start again
@@ -49,10 +49,13 @@ class Jmx:
     name = NAME
 
     def __init__(self, catalog: Catalog, open_transport: Callable[[tuple[BeanQuery, ...]], Transport]) -> None:
-        self._bound = [(metric, metric.jmx) for metric in catalog.of_source(NAME) if metric.jmx is not None]
+        self._bound = [
+            (metric, binding) for metric in catalog.of_source(NAME) if (binding := metric.bound(JmxBinding)) is not None
+        ]
         self._by_other_names = {metric.name for metric, binding in self._bound if binding.or_beans}
         self._open_transport = open_transport
         self._transport: Transport | None = None
+        self._unaccepted = False
         self._matches: dict[str, tuple[Match, ...]] = {}
         self._wanted: dict[str, tuple[tuple[str, Metric], ...]] = {}
 
@@ -61,11 +64,20 @@ class Jmx:
         try:
             if self._transport is None:
                 self._transport = self._open_transport(bean_queries([binding for _, binding in self._bound]))
+            if self._unaccepted:
+                self._transport.take_back()
+            # A read that fails gives nothing that could be lost: what it learnt of beans that hang stays, or they
+            # would spoil the next one too.
+            self._unaccepted = False
             answer = self._transport.sample(deadline_s)
         except JmxError as error:
             reason = error.code if error.code in JMX_REASONS else OTHER
             raise _unquoted(error, reason) from None
-        return self._reading(answer)
+        self._unaccepted = True
+        return replace(self._reading(answer), commit=self._accept)
+
+    def _accept(self) -> None:
+        self._unaccepted = False
 
     def close(self) -> None:
         """Close the transport; the next read opens it again."""
@@ -95,8 +107,8 @@ class Jmx:
                         continue
                     if rival is not None:
                         # Two beans that the catalog's tags do not tell apart: always the same one speaks.
-                        told = quoting(Quoted(rival[0]), " and ", Quoted(bean))
-                        failures.append(Failure(match.metric.name, AMBIGUOUS, *told))
+                        words = quoting(Quoted(rival[0]), " and ", Quoted(bean))
+                        failures.append(Failure(match.metric.name, AMBIGUOUS, *words))
                     if rival is None or bean < rival[0]:
                         samples[series] = (bean, Sample(series, found))
         # A thing with several names goes by one of them: that the others are absent is no failure.
@@ -134,9 +146,9 @@ class Jmx:
         reason = QUARANTINED if failed.left_alone else reason
         cause = f"{failed.reason}, " if failed.left_alone else ""
         # The bean's name and the JVM's own words may hold what anybody typed.
-        told = quoting(Quoted(failed.bean), f" {failed.attribute}: {cause}", Quoted(failed.detail))
+        words = quoting(Quoted(failed.bean), f" {failed.attribute}: {cause}", Quoted(failed.detail))
         return [
-            Failure(metric.name, reason, *told)
+            Failure(metric.name, reason, *words)
             for attribute, metric in self._wanting(failed.bean)
             if failed.attribute in ("", attribute)
         ]
@@ -154,7 +166,7 @@ class Jmx:
             known = self._wanted[bean] = tuple(
                 (binding.attribute, metric)
                 for metric, binding in self._bound
-                if bean in (binding.bean, *binding.or_beans) or _fits(binding, name)
+                if bean in binding.beans or _fits(binding, name)
             )
         return known
 
@@ -163,9 +175,9 @@ class Jmx:
         if not count:
             return []
         listed = [part for name in names for part in (", ", Quoted(name))][1:]
-        told = quoting(f"[jmx] max_beans leaves out {count} beans: ", *listed)
+        words = quoting(f"[jmx] max_beans leaves out {count} beans: ", *listed)
         metrics = {match.metric.name for name in names for match in self._matching(name)}
-        return [Failure(name, CUT, *told) for name in sorted(metrics)] or [Failure("", CUT, *told)]
+        return [Failure(name, CUT, *words) for name in sorted(metrics)] or [Failure("", CUT, *words)]
 
 
 def _unquoted(error: JmxError, reason: str) -> SourceError:
@@ -182,19 +194,19 @@ def bean_queries(bindings: list[JmxBinding]) -> tuple[BeanQuery, ...]:
     attributes: dict[str, dict[str, None]] = {}
     excluding: dict[str, dict[str, None]] = {}
     for binding in bindings:
-        for bean in (binding.bean, *binding.or_beans):
+        for bean in binding.beans:
             attributes.setdefault(bean, {})[binding.attribute] = None
             excluding.setdefault(bean, {}).update(dict.fromkeys(binding.excluding))
     return tuple(BeanQuery(bean, tuple(names), tuple(excluding[bean])) for bean, names in attributes.items())
 
 
-def open_jmx(settings: Settings, catalog: Catalog) -> Jmx:
+def open_source(opening: Opening) -> Jmx:
     """The JMX source of this configuration."""
     from agent.jmx.transport import open_transport
     from agent.sources.jmx.target import target_of
 
-    target = target_of(settings)
-    return Jmx(catalog, lambda queries: open_transport(target, queries))
+    target = target_of(opening.settings)
+    return Jmx(opening.catalog, lambda queries: open_transport(target, queries))
 
 
 def _parsed(bean: str) -> ObjectName | None:
@@ -207,7 +219,7 @@ def _parsed(bean: str) -> ObjectName | None:
 def _fits(binding: JmxBinding, name: ObjectName | None) -> bool:
     if name is None:
         return False
-    return any(matches_name(pattern, name) for pattern in (binding.bean, *binding.or_beans)) and not any(
+    return any(matches_name(pattern, name) for pattern in binding.beans) and not any(
         matches_name(pattern, name) for pattern in binding.excluding
     )
 
@@ -221,27 +233,32 @@ def _tags(binding: JmxBinding, bean: str) -> Tags:
 
 
 def _merged(merge: Merge, one: Value, other: Value) -> Value:
-    """What two beans of one series give together; text cannot be merged, there the first speaks."""
+    """What two beans of one series give together; text cannot be merged, nor what would not be a number any more:
+    there the first speaks."""
     if isinstance(one, str) or isinstance(other, str):
         return one
-    return one + other if merge is Merge.SUM else max(one, other)
+    try:
+        return number_of(one + other if merge is Merge.SUM else max(one, other))
+    except NoNumberError:
+        return one
 
 
 def _value(match: Match, value: JmxValue) -> Value | Failure:
-    """A sample's value, or why there is none."""
+    """A sample's value, or why there is none; whatever a bean has there costs this value only."""
     metric = match.metric
     if value is None:
         return Failure(metric.name, NOT_PRESENT)
     if metric.kind is Kind.INFO:
-        if isinstance(value, str):
+        # `Opaque` is a text too: the name of a class that nobody understood.
+        if type(value) is str:
             return clean_text(value)
-        return value if isinstance(value, bool | int) else Failure(metric.name, NOT_A_NUMBER, type(value).__name__)
-    if isinstance(value, bool):
-        return int(value)
-    if not isinstance(value, int | float | Decimal):
-        return Failure(metric.name, NOT_A_NUMBER, type(value).__name__)
-    if not math.isfinite(value):
-        return Failure(metric.name, NOT_FINITE)
-    if match.binding.absent is not None and value == match.binding.absent:
+        if not isinstance(value, bool | int):
+            return Failure(metric.name, NOT_A_NUMBER, type(value).__name__)
+        return value if SMALLEST <= value <= LARGEST else Failure(metric.name, NOT_FINITE)
+    try:
+        number = number_of(value)
+    except NoNumberError as error:
+        return Failure(metric.name, error.reason, type(value).__name__)
+    if match.binding.absent is not None and number == match.binding.absent:
         return Failure(metric.name, NOT_PRESENT, "the bean says that it does not know")
-    return float(value) if isinstance(value, Decimal) else value
+    return number

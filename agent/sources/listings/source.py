@@ -4,30 +4,32 @@ In:   the catalog's `listings/*.sql`, a read-only engine, the owner's consent le
 Out:  Samples tagged from the columns the catalog names; text is cleaned and cut. A statement says how many rows are
       taken at most: more are "rows-cut". The number of rows is a sample of its own and is there only when every row
       was read, so a reader can tell "gone" from "not seen". Statements for consent extended are never run under less.
-      What is asked once an hour is "not-due" at the other ticks. SourceError when the database cannot be reached.
+      What is asked once an hour is "not-due" at the other ticks, and so is a statement whose rows came too late for
+      their tick, until it has waited for its share of time. SourceError when the database cannot be reached.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
 from itertools import islice
 
 from sqlalchemy import Connection, Engine, bindparam, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from agent.catalog import Catalog, Every, Metric, SqlBinding, SqlQuery
+from agent.catalog import Catalog, Every, JoinedQuery, Metric, SqlBinding, SqlQuery
 from agent.catalog.reasons import DEADLINE, NOT_DUE, NOT_PRESENT, NOT_SUPPORTED, PERMISSION_DENIED, ROWS_CUT
 from agent.errors import SourceError
 from agent.model import ConsentLevel, Failure, Hour, Reading, Sample, Series, hour_of
 from agent.product.database.errors import DeadlinePassed, map_database_error
 from agent.product.database.gate import Gate
-from agent.settings import Settings
 from agent.sources.base import once_each
+from agent.sources.governor import CostGovernor
 from agent.sources.listings.unpack import Unreadable, unpack
+from agent.sources.opening import Opening
 from agent.sources.restricted import RestrictedStatements
 from agent.sources.row_series import APP_TAG, Found, Row, Tags, attributes_of, series_of, tags_of
-from agent.system.clock import utc_now
+from agent.system.clock import monotonic_s, utc_now
 
 DIALECTS = {"mariadb": "mysql", "mssql": "sqlserver"}  # SQLAlchemy's word -> the catalog's
 PUBLIC_APPS = "public_apps"
@@ -35,6 +37,19 @@ REST_ONLY = "only the product's app manager knows it: set [apps] rest_url"
 KEYS_AT_ONCE = 500  # Oracle takes at most 1000 values in one list
 
 Clock = Callable[[], datetime]
+
+
+class _Memory:
+    """What accepted readings taught: when each statement was read, which found no table, which need their views.
+
+    `ran` are the statements of the read that learns with it.
+    """
+
+    def __init__(self, before: _Memory | None = None) -> None:
+        self.read_in: dict[str, Hour] = {} if before is None else dict(before.read_in)
+        self.ran: list[str] = []
+        self.absent: dict[str, Failure] = {} if before is None else dict(before.absent)
+        self.restricted: RestrictedStatements = RestrictedStatements() if before is None else before.restricted.copy()
 
 
 class Listing:
@@ -49,7 +64,9 @@ class Listing:
         *,
         gate: Gate | None = None,
         hour_length_s: int = 3600,
+        tick_s: float = 0.0,
         now: Clock = utc_now,
+        clock: Callable[[], float] = monotonic_s,
     ) -> None:
         self.name = name
         self._catalog = catalog
@@ -66,9 +83,10 @@ class Listing:
         self._level = level
         self._hour_length_s = hour_length_s
         self._now = now
-        self._read_in: dict[str, Hour] = {}
-        self._absent: dict[str, Failure] = {}
-        self._restricted = RestrictedStatements()
+        self._clock = clock
+        self._memory = _Memory()
+        # Only for runs that were lost: what an accepted one cost is bounded by the hour it is good for.
+        self._lost = CostGovernor(tick_s=tick_s)
         self._extended = False
 
     def read(self, deadline_s: float) -> Reading:
@@ -81,10 +99,11 @@ class Listing:
         due = self._due(failures)
         if not due:
             return Reading((), once_each(failures))
+        memory = _Memory(self._memory)
         try:
             with self._gate.connected(deadline_s, self._open_engine) as connection:
                 while due:
-                    self._list(connection, due[0], samples, failures)
+                    self._list(connection, due[0], memory, samples, failures)
                     due.pop(0)
         except (SQLAlchemyError, DeadlinePassed, SourceError) as error:
             lost = map_database_error(error)
@@ -92,7 +111,12 @@ class Listing:
                 # `from None`: a driver's message may carry the whole address, login included.
                 raise lost from None
             failures += [failed for query in due for failed in self._all(query.name, lost.reason, lost.why)]
-        return Reading(tuple(samples), once_each(failures))
+
+        def commit() -> None:
+            self._memory = memory
+            self._lost.forget(memory.ran)
+
+        return Reading(tuple(samples), once_each(failures), commit=commit)
 
     def close(self) -> None:
         """Forget the engine; the next read makes another."""
@@ -104,8 +128,9 @@ class Listing:
         window = hour_of(self._now(), self._hour_length_s)
         for name in self._bound:
             query = self._catalog.queries[name]
-            this_hour = self._read_in.get(name) == window
-            absent = self._absent.get(name)
+            this_hour = self._memory.read_in.get(name) == window
+            absent = self._memory.absent.get(name)
+            wait_s = self._lost.wait_s(name, self._clock())
             if this_hour and absent is not None:
                 # A missing table costs the database an error line in its log each time one asks.
                 failures += self._all(name, absent.reason, absent.detail)
@@ -113,6 +138,8 @@ class Listing:
                 failures += self._all(name, NOT_DUE)
             elif query.consent is ConsentLevel.EXTENDED and not self._extended:
                 failures += self._all(name, NOT_DUE, "it reads names and needs consent extended")
+            elif wait_s > 0:
+                failures += self._all(name, NOT_DUE, f"its last rows came too late to count; due in {wait_s:.0f} s")
             else:
                 due.append(query)
         return due
@@ -120,16 +147,38 @@ class Listing:
     def _all(self, query: str, reason: str, detail: str = "") -> list[Failure]:
         return [Failure(metric.name, reason, detail) for metric, _ in self._bound[query]]
 
-    def _list(self, connection: Connection, query: SqlQuery, samples: list[Sample], failures: list[Failure]) -> None:
+    def _list(
+        self,
+        connection: Connection,
+        query: SqlQuery,
+        memory: _Memory,
+        samples: list[Sample],
+        failures: list[Failure],
+    ) -> None:
         """Read one statement and what is joined to it. Raises when the connection is lost."""
-        self._absent.pop(query.name, None)
+        memory.absent.pop(query.name, None)
         window = hour_of(self._now(), self._hour_length_s)
-        answer = self._ask(connection, query)
-        self._read_in[query.name] = window
+        began_s = self._clock()
+        try:
+            self._take(connection, query, memory, samples, failures)
+        finally:
+            self._lost.note(query.name, began_s, self._clock() - began_s, accepted=False)
+            memory.ran.append(query.name)
+        memory.read_in[query.name] = window
+
+    def _take(
+        self,
+        connection: Connection,
+        query: SqlQuery,
+        memory: _Memory,
+        samples: list[Sample],
+        failures: list[Failure],
+    ) -> None:
+        answer = self._ask(connection, query, memory.restricted)
         if isinstance(answer, Failure):
             failures += self._all(query.name, answer.reason, answer.detail)
             if answer.reason in (NOT_PRESENT, PERMISSION_DENIED):
-                self._absent[query.name] = answer
+                memory.absent[query.name] = answer
             return
         rows, cut = answer
         if cut is not None:
@@ -143,7 +192,7 @@ class Listing:
                 continue
             found = series_of(metric, sql, rows, failures, self._catalog)
             for joined in sql.also:
-                self._join(connection, metric, sql, joined.query, joined.attributes, found, failures)
+                self._join(connection, metric, sql, joined, memory.restricted, found, failures)
             samples += [
                 Sample(Series(self.name, metric.name, tags), value, tuple(sorted(attributes.items())))
                 for tags, (value, attributes) in found.items()
@@ -158,19 +207,19 @@ class Listing:
         connection: Connection,
         metric: Metric,
         sql: SqlBinding,
-        name: str,
-        columns: Mapping[str, str],
+        joined: JoinedQuery,
+        restricted: RestrictedStatements,
         found: Found,
         failures: list[Failure],
     ) -> None:
         """Add the attributes of a further statement to the series it names; what it names beside them is dropped."""
-        query = self._catalog.queries[name]
+        query = self._catalog.queries[joined.query]
         if query.consent is ConsentLevel.EXTENDED and not self._extended:
             return
         keys = sorted({key for tags in found for tag, key in tags if tag == APP_TAG and self._catalog.is_public(key)})
         lists = [keys[at : at + KEYS_AT_ONCE] for at in range(0, len(keys), KEYS_AT_ONCE)]
         for some in lists if query.of_public_apps else [None]:
-            answer = self._ask(connection, query, some)
+            answer = self._ask(connection, query, restricted, some)
             if isinstance(answer, Failure):
                 failures.append(Failure(metric.name, answer.reason, answer.detail))
                 return
@@ -180,14 +229,18 @@ class Listing:
             for row in rows:
                 tags = tags_of(sql, row)
                 if tags is not None and tags in found:
-                    found[tags][1].update(attributes_of(metric, columns, row, tags, self._catalog))
+                    found[tags][1].update(attributes_of(metric, joined.attributes, row, tags, self._catalog))
 
     def _ask(
-        self, connection: Connection, query: SqlQuery, keys: list[str] | None = None
+        self,
+        connection: Connection,
+        query: SqlQuery,
+        restricted: RestrictedStatements,
+        keys: list[str] | None = None,
     ) -> tuple[list[Row], str | None] | Failure:
         """The rows of one statement and, when there are more than it may give, what was cut."""
         dialect = connection.dialect.name
-        words = self._restricted.text(query, DIALECTS.get(dialect, dialect))
+        words = restricted.text(query, DIALECTS.get(dialect, dialect))
         if words is None:
             return Failure("", NOT_SUPPORTED, dialect)
         # text() also doubles the per cent signs of LIKE for the drivers that count them as their own.
@@ -210,25 +263,28 @@ class Listing:
             if connection.closed or connection.invalidated or isinstance(error, DeadlinePassed):
                 raise
             failed = map_database_error(error)
-            if self._restricted.asks_again(query, DIALECTS.get(dialect, dialect), failed):
-                return self._ask(connection, query, keys)
-            failed = self._restricted.told(query, failed)
+            if restricted.asks_again(query, DIALECTS.get(dialect, dialect), failed):
+                return self._ask(connection, query, restricted, keys)
+            failed = restricted.to_report(query, failed)
             return Failure("", failed.reason, failed.why)
         if len(rows) > query.rows:
             return rows[: query.rows], f"{query.name}: more than {query.rows} rows; only the first of them are taken"
         return rows, None
 
 
-def open_listing(
-    name: str, settings: Settings, catalog: Catalog, level: Callable[[], ConsentLevel], gate: Gate | None = None
-) -> Listing:
-    """One listing source of this configuration; where the database is and as whom is read for each connection."""
+def open_source(opening: Opening) -> Listing:
+    """The listing `opening.name`; where the database is and as whom is read for each connection."""
     from agent.product.database.connect import open_product_database
 
-    def engine() -> Engine:
-        return open_product_database(settings)
-
-    return Listing(name, catalog, engine, level, gate=gate, hour_length_s=settings.hour.length_s)
+    return Listing(
+        opening.name,
+        opening.catalog,
+        lambda: open_product_database(opening.settings),
+        opening.level,
+        gate=opening.gate,
+        hour_length_s=opening.settings.hour.length_s,
+        tick_s=opening.settings.sampling.interval_s,
+    )
 
 
 def _unpacked(query: SqlQuery, rows: list[Row]) -> list[Row]:

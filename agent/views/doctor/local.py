@@ -21,9 +21,9 @@ def examine_host(settings: Settings, _now: datetime, limit_s: float) -> Iterator
         return
     from agent.catalog import load_catalog
     from agent.catalog.reasons import HARMLESS
-    from agent.sources.host.source import open_host
+    from agent.sources.registry import open_source
 
-    source = open_host(settings, load_catalog(settings.instance.product.value))
+    source = open_source("host", settings, load_catalog(settings.instance.product.value))
     try:
         reading = source.read(limit_s)
     except SourceError as error:

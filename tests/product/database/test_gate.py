@@ -16,7 +16,7 @@ from agent.model import ConsentLevel, Outcome
 from agent.product.database.gate import Gate
 from agent.sampling import Sampler
 from agent.settings import DatabaseSettings, HostSettings, InstanceSettings, JmxSettings, ProductType, Settings
-from agent.sources import open_sources
+from agent.sources.registry import open_sources
 from tests.support.homes import write_home
 from tests.support.jira_database import fill_sqlite
 from tests.support.listings import jira_postgres

@@ -30,7 +30,7 @@ from agent.product.database.proof import (
 from agent.product.model import DatabaseAccess
 from agent.settings import DatabaseLogin, DatabaseSettings, Dialect, InstanceSettings, ProductType, Secret, Settings
 from agent.settings.load import load_settings
-from agent.sources.guardrails.source import open_guardrails
+from agent.sources.registry import open_source
 from tests.support.homes import write_home
 from tests.support.mariadb import MariaDbServer, mariadb
 from tests.support.postgres import PostgresServer, postgres
@@ -366,13 +366,13 @@ def test_the_guardrails_refuse_a_writable_account(
         password_file=secret,
     )
     settings = Settings(InstanceSettings(ProductType.JIRA, tmp_path, tmp_path), database=own)
-    source = open_guardrails(settings, load_catalog("jira"))
+    source = open_source("guardrails", settings, load_catalog("jira"))
     with pytest.raises(SourceError) as caught:
         source.read(10)
     assert (caught.value.reason, "may insert on project" in caught.value.why) == ("login-can-write", True)
     source.close()
     allowed = replace(settings, database=replace(own, allow_writable_login=True))
-    source = open_guardrails(allowed, load_catalog("jira"))
+    source = open_source("guardrails", allowed, load_catalog("jira"))
     found = {sample.series.metric for sample in source.read(10).samples}
     assert {metric for metric in found if not metric.startswith("database.")} == {"jira.guardrail.projects"}
     source.close()

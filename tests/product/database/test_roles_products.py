@@ -10,7 +10,7 @@ import pymysql
 import pytest
 from sqlalchemy import Engine
 
-from agent.catalog import CLUSTER_SOURCES, load_catalog, products
+from agent.catalog import cluster_sources, load_catalog, products
 from agent.model import ConsentLevel, Failure, Reading, Sample
 from agent.product.database.connect import refuse_writable
 from agent.product.database.engine import open_engine
@@ -64,7 +64,7 @@ def everything(product: str, engine: Callable[[], Engine]) -> tuple[list[Sample]
     """All that every source of the database gives under Extended, sorted."""
     catalog = load_catalog(product)
     readings: list[Reading] = [Guardrails(catalog, engine, governor=CostGovernor(tick_s=3600)).read(60)]
-    for source in sorted(CLUSTER_SOURCES - {"guardrails"}):
+    for source in sorted(cluster_sources() - {"guardrails"}):
         if catalog.of_source(source):
             readings.append(Listing(source, catalog, engine, lambda: ConsentLevel.EXTENDED, now=lambda: NOW).read(60))
     samples = [sample for reading in readings for sample in reading.samples]

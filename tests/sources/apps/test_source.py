@@ -22,7 +22,7 @@ from agent.sources.registry import open_sources
 from tests.support.app_manager import ENDS, PASSWORD, SEN, TOKEN, USER, AppManagerServer, app, app_manager, many
 from tests.support.jvm import write_secret
 from tests.support.listings import START, jira_sqlite, listing, reasons, rows
-from tests.support.sources import sqlite_engine
+from tests.support.sources import accepted, sqlite_engine
 
 GROOVY = "com.onresolve.jira.groovy.groovyrunner"
 PAYROLL = "com.quibble.planted-payroll"
@@ -70,6 +70,7 @@ class Bench:
             pause,
             lambda: self.levels[0],
             database,
+            tick_s=120,
             now=lambda: self.now[0],
         )
 
@@ -116,10 +117,10 @@ def test_names_under_extended(bench: Bench) -> None:
     """Under Extended each app has its name; a level that is lowered counts at the next reading."""
     bench.levels[0] = ConsentLevel.EXTENDED
     source = bench.source()
-    assert rows(source.read(30), "app.installed")[PAYROLL][1]["name"] == "Planted payroll of Quibble"
+    assert rows(accepted(source), "app.installed")[PAYROLL][1]["name"] == "Planted payroll of Quibble"
     bench.levels[0] = ConsentLevel.BASIC
     bench.later(60)
-    assert "Planted" not in repr(source.read(30))
+    assert "Planted" not in repr(accepted(source))
 
 
 @pytest.mark.parametrize("product", ["jira", "confluence", "bitbucket", "bamboo", "crowd"])
@@ -136,30 +137,54 @@ def test_two_requests_an_hour(bench: Bench) -> None:
     """30 ticks of an hour ask once; each hour asks again at its first tick."""
     source = bench.source(bench.database())
     for tick in range(90):
-        reading = source.read(30)
+        reading = accepted(source)
         assert bool(reading.samples) is (tick % 30 == 0)
         assert tick % 30 == 0 or set(reasons(reading).values()) == {"not-due"}
         bench.later(2)
     assert len(bench.server.requests) == 6
 
 
+def test_a_list_that_came_too_late_is_asked_for_again(bench: Bench) -> None:
+    """Its tick went on without it, so the next one asks once more; the one that is accepted is good for the hour."""
+    source = bench.source(bench.database())
+    for asked in (2, 4):
+        assert source.read(30).samples
+        assert len(bench.server.requests) == asked
+    assert accepted(source).samples
+    assert not source.read(30).samples
+    assert len(bench.server.requests) == 6
+
+
+def test_what_the_database_told_too_late_is_asked_for_again(bench: Bench) -> None:
+    """The app manager refuses once and is left alone at once, accepted or not; the database's list did not count."""
+    bench.server.always(401)
+    source = bench.source(bench.database())
+    for _ in range(2):
+        reading = source.read(30)
+        assert rows(reading, "app.installed")
+        assert reasons(reading)["instance.sen"] == "login-refused"
+    assert len(bench.server.requests) == 1, "a second attempt could lock the account"
+    assert accepted(source).samples
+    assert not source.read(30).samples
+
+
 def test_database_in_its_place(bench: Bench) -> None:
     """While the app manager does not answer the database is read, once an hour, and why is said at each tick."""
     bench.server.always(503)
     source = bench.source(bench.database())
-    reading = source.read(30)
+    reading = accepted(source)
     assert rows(reading, "app.installed")[PAYROLL] == ("2.1", {"state": "enabled"})
     count = next(sample for sample in reading.samples if sample.series.metric == "app.installed.count")
     assert count.attributes == (("read_from", "database"),)
     assert reasons(reading)["instance.sen"] == "remote-failure"
     for _ in range(29):
         bench.later(2)
-        reading = source.read(30)
+        reading = accepted(source)
         assert (reading.samples, reasons(reading)["instance.sen"]) == ((), "remote-failure")
     assert len(bench.server.requests) == 1
     bench.server.answers.clear()
     bench.later(2)
-    reading = source.read(30)
+    reading = accepted(source)
     assert reasons(reading) == {}
     assert rows(reading, "app.installed")[PAYROLL][1]["origin"] == "user-installed"
 
@@ -198,12 +223,12 @@ def test_new_token_is_tried_at_once(bench: Bench) -> None:
     source = bench.source()
     for _ in range(5):
         with pytest.raises(SourceError):
-            source.read(30)
+            accepted(source)
         bench.later(2)
     assert len(bench.server.requests) == 1
     (bench.folder / "token").unlink()
     write_secret(bench.folder / "token", TOKEN)
-    assert source.read(30).samples
+    assert accepted(source).samples
     assert list((bench.folder / "state").iterdir()) == []
 
 
@@ -213,7 +238,7 @@ def test_login_page_counts_as_a_refused_login(bench: Bench) -> None:
     source = bench.source()
     for _ in range(20):
         with pytest.raises(SourceError):
-            source.read(30)
+            accepted(source)
         bench.later(2)
     assert len(bench.server.requests) == 1
 
@@ -225,7 +250,7 @@ def test_other_failures_wait_longer_each_time(bench: Bench, status: int, most: i
     source = bench.source()
     for _ in range(60):
         with pytest.raises(SourceError):
-            source.read(30)
+            accepted(source)
         bench.later(2)
     assert 3 <= len(bench.server.requests) <= most
 
@@ -236,7 +261,7 @@ def test_retry_after_is_kept(bench: Bench) -> None:
     source = bench.source()
     for _ in range(25):
         with pytest.raises(SourceError):
-            source.read(30)
+            accepted(source)
         bench.later(2)
     assert len(bench.server.requests) == 1
 

@@ -22,11 +22,13 @@ from agent.consent import Pseudonyms
 from agent.errors import SourceError
 from agent.model import Consent, ConsentLevel, Hour, Identity, InstanceId, NodeId, Outcome, Reading, SourceReport, Tick
 from agent.settings import AgentSettings, ClientsideSettings, InstanceSettings, ProductType, Settings
-from agent.sources.clientside import ClientSide, open_clientside
+from agent.sources.clientside.source import ClientSide
+from agent.sources.registry import open_source
 from agent.store import open_store
 from agent.store.ticks import TickWriter, ticks_of
 from tests.support.access_logs import PLANTED, jira_line, make_install
 from tests.support.door import consented
+from tests.support.sources import accepted
 from tests.support.web_server import WebServer, web_server
 
 CATALOG = load_catalog("jira")
@@ -57,7 +59,9 @@ def settings_of(place: Path, **own: object) -> Settings:
 
 
 def source_of(place: Path, **own: object) -> ClientSide:
-    return open_clientside(settings_of(place, **own), CATALOG)
+    source = open_source("clientside", settings_of(place, **own), CATALOG)
+    assert isinstance(source, ClientSide)
+    return source
 
 
 def access_log(place: Path) -> Path:
@@ -83,9 +87,9 @@ def tick_of(reading: Reading, now: datetime = NOW) -> Tick:
 def test_requests_since_the_first_look(place: Path) -> None:
     """What is written after the first look is counted by class, in the log's unit."""
     source = source_of(place)
-    assert values(source.read(10))[("clientside.requests", "rest")] == 0
+    assert values(accepted(source))[("clientside.requests", "rest")] == 0
     append(access_log(place), b"".join(jira_line(number, took=120) for number in range(10)))
-    found = values(source.read(10))
+    found = values(accepted(source))
     assert found[("clientside.requests", "rest")] == 10
     assert found[("clientside.requests.by_status", "rest", "2xx")] == 10
     assert found[("clientside.requests.duration_sum", "rest")] == 1200
@@ -102,9 +106,9 @@ def test_unit_follows_tomcats_version(tmp_path: Path, place: Path) -> None:
         if other.exists():
             os.rename(other, place / "install" / "lib" / "catalina.jar")
         source = source_of(place)
-        source.read(10)
+        accepted(source)
         append(access_log(place), b"".join(jira_line(number, took=120) for number in range(10)))
-        reading = source.read(10)
+        reading = accepted(source)
         found = values(reading)
         assert found[("clientside.requests", "rest")] == 10
         assert found.get(("clientside.requests.duration_sum", "rest")) == expected
@@ -115,13 +119,13 @@ def test_unit_follows_tomcats_version(tmp_path: Path, place: Path) -> None:
 def test_changed_pattern_is_taken_up(place: Path) -> None:
     """server.xml was edited and Tomcat restarted: the next lines are read by the new pattern, none is read twice."""
     source = source_of(place)
-    source.read(10)
+    accepted(source)
     append(access_log(place), b"".join(jira_line(number) for number in range(6)))
-    source.read(10)
+    accepted(source)
     make_install(place / "new", pattern="%s %D %U")
     os.replace(place / "new" / "conf" / "server.xml", place / "install" / "conf" / "server.xml")
     append(access_log(place), b"404 7 /browse/X-1\n" * 6)
-    found = values(source.read(10))
+    found = values(accepted(source))
     assert found[("clientside.requests", "rest")] == 6
     assert found[("clientside.requests", "page")] == 6
 
@@ -129,42 +133,42 @@ def test_changed_pattern_is_taken_up(place: Path) -> None:
 def test_small_groups_stay(place: Path) -> None:
     """Four logins are not told of until a fifth comes; the setting moves the border."""
     source = source_of(place)
-    source.read(10)
+    accepted(source)
     append(access_log(place), b"".join(jira_line(number, "/login.jsp", 401) for number in range(4)))
-    found = values(source.read(10))
+    found = values(accepted(source))
     assert found[("clientside.requests", "login")] == 0
     assert found[("clientside.requests.by_status", "login", "4xx")] == 0
     assert not any(key[0] == "clientside.requests.error_percent" for key in found)
     append(access_log(place), jira_line(5, "/login.jsp", 401))
-    assert values(source.read(10))[("clientside.requests.by_status", "login", "4xx")] == 5
+    assert values(accepted(source))[("clientside.requests.by_status", "login", "4xx")] == 5
     loose = source_of(place, smallest_group=1)
-    loose.read(10)
+    accepted(loose)
     append(access_log(place), jira_line(6, "/login.jsp", 401))
-    assert values(loose.read(10))[("clientside.requests", "login")] == 1
+    assert values(accepted(loose))[("clientside.requests", "login")] == 1
 
 
 def test_figures_of_the_log_tell_of_no_few_requests(place: Path) -> None:
     """Four requests, or one line of another form among many: neither bytes read nor lines unread show them."""
     source = source_of(place)
-    source.read(10)
+    accepted(source)
     append(access_log(place), b"".join(jira_line(number) for number in range(4)))
-    assert values(source.read(10))[("clientside.log.read",)] == 0
+    assert values(accepted(source))[("clientside.log.read",)] == 0
     append(access_log(place), b"".join(jira_line(number) for number in range(20)) + b"no such form\n")
-    found = values(source.read(10))
+    found = values(accepted(source))
     assert found[("clientside.log.read",)] == access_log(place).stat().st_size - len(jira_line(0))
     assert found[("clientside.log.unread",)] == 0
     append(access_log(place), b"no such form\n" * 4)
-    assert values(source.read(10))[("clientside.log.unread",)] == 5
+    assert values(accepted(source))[("clientside.log.unread",)] == 5
 
 
 def test_apdex_of_an_hour(place: Path) -> None:
     """A new line is told once; between the lines the score is not due."""
     source = source_of(place)
-    assert ("clientside.apdex.score", "not-due") in {(f.metric, f.reason) for f in source.read(10).failures}
+    assert ("clientside.apdex.score", "not-due") in {(f.metric, f.reason) for f in accepted(source).failures}
     lines = "".join(APDEX % (page, 8) for page in ("overall", "jira.dashboard"))
     append(place / "home" / "log" / "atlassian-jira-apdex.log", lines.encode())
-    source.read(10)
-    found = values(source.read(10))
+    accepted(source)
+    found = values(accepted(source))
     assert found[("clientside.apdex.score", "overall")] == 100
     assert found[("clientside.apdex.score", "jira.dashboard")] == 100
     assert found[("clientside.apdex.views", "jira.dashboard", "satisfied")] == 8
@@ -212,15 +216,15 @@ def test_long_pause_is_passed_over(place: Path) -> None:
     clock = [1000.0]
     source = source_of(place)
     source._clock = lambda: clock[0]
-    source.read(10)
+    accepted(source)
     lines = b"".join(jira_line(number) for number in range(50))
     append(access_log(place), lines)
     clock[0] += 3 * 3600
-    found = values(source.read(10))
+    found = values(accepted(source))
     assert found[("clientside.requests", "rest")] == 0
     assert found[("clientside.log.skipped",)] == len(lines)
     append(access_log(place), b"".join(jira_line(number) for number in range(7)))
-    assert values(source.read(10))[("clientside.requests", "rest")] == 7
+    assert values(accepted(source))[("clientside.requests", "rest")] == 7
 
 
 def test_a_tick_that_was_not_stored_is_made_up(place: Path) -> None:
@@ -228,15 +232,32 @@ def test_a_tick_that_was_not_stored_is_made_up(place: Path) -> None:
     store = open_store(place / "state")
     writer = TickWriter(store, 3600)
     source = source_of(place)
-    writer.append(tick_of(source.read(10)))
+    writer.append(tick_of(accepted(source)))
     append(access_log(place), b"".join(jira_line(number) for number in range(10)))
-    source.read(10)  # this one never reaches the store
+    accepted(source)  # this one never reaches the store
     again = source_of(place)
     append(access_log(place), b"".join(jira_line(number) for number in range(5)))
-    reading = again.read(10)
+    reading = accepted(again)
     assert values(reading)[("clientside.requests", "rest")] == 15
-    assert reading.epoch == source.read(10).epoch
+    assert reading.epoch == accepted(source).epoch
     store.close()
+
+
+def test_lines_of_a_reading_that_came_too_late_are_read_again(place: Path) -> None:
+    """Both logs: what two lost readings had seen is in the next one, once, percentiles and new pages included."""
+    sources = [source_of(place, smallest_group=1) for _ in range(2)]
+    for source in sources:
+        accepted(source)
+    pages = "".join(APDEX % (page, 8) for page in ("overall", "jira.dashboard"))
+    append(place / "home" / "log" / "atlassian-jira-apdex.log", pages.encode())
+    for _ in range(2):
+        append(access_log(place), b"".join(jira_line(number) for number in range(10)))
+        sources[0].read(10)  # its tick went on without it
+    append(access_log(place), b"".join(jira_line(number) for number in range(10)))
+    late, punctual = (accepted(source) for source in sources)
+    assert values(late) == values(punctual)
+    assert values(late)[("clientside.requests", "rest")] == 30
+    assert ("clientside.response.p95", "rest") in values(late)
 
 
 def test_damaged_checkpoint_begins_anew(place: Path) -> None:
@@ -244,7 +265,7 @@ def test_damaged_checkpoint_begins_anew(place: Path) -> None:
     for text in ("nonsense", "[]", '{"format":1,"epoch":"x","seen":1,"logs":{"access":{}}}', '{"format":99}'):
         source = source_of(place)
         source._load_checkpoint = lambda text=text: text  # type: ignore[misc]  # a value bound in a loop
-        reading = source.read(10)
+        reading = accepted(source)
         assert reading.epoch not in ("", "x")
         assert values(reading)[("clientside.requests", "rest")] == 0
 
@@ -256,12 +277,13 @@ from pathlib import Path
 from agent.store import open_store
 from agent.store.ticks import TickWriter
 from tests.sources.clientside.test_source import source_of, tick_of
+from tests.support.sources import accepted
 place = Path(sys.argv[1])
 store = open_store(place / "state")
 writer = TickWriter(store, 3600)
 source = source_of(place, smallest_group=1)
 while True:
-    writer.append(tick_of(source.read(10), datetime.now(UTC)))
+    writer.append(tick_of(accepted(source), datetime.now(UTC)))
     print("tick", flush=True)
 """
 
@@ -288,13 +310,13 @@ def test_no_personal_word_gets_out(place: Path, capfd: pytest.CaptureFixture[str
     store = open_store(place / "state")
     writer = TickWriter(store, 3600)
     source = source_of(place, smallest_group=1)
-    writer.append(tick_of(source.read(10)))
+    writer.append(tick_of(accepted(source)))
     append(access_log(place), b"".join(jira_line(number, f"/{PLANTED[0]}/x") for number in range(50)))
     append(access_log(place), b"erika.mustermann wrote no line of this form\n")
     apdex = "".join(APDEX % (word, 9) for word in PLANTED)
     append(place / "home" / "log" / "atlassian-jira-apdex.log", apdex.encode())
-    source.read(10)
-    reading = source.read(10)
+    accepted(source)
+    reading = accepted(source)
     writer.append(tick_of(reading))
     assert values(reading)[("clientside.requests", "other")] == 50
     hour = Hour(NOW)
@@ -325,14 +347,14 @@ def test_lines_of_a_real_tomcat_10(real_tomcat: WebServer, place: Path) -> None:
     """Tomcat 10 writes microseconds for %D: pages of 300 ms come out as 300 ms, 404s as 4xx, and every line is read."""
     settings = settings_of(place)
     own = ClientsideSettings(install=real_tomcat.base, smallest_group=5)
-    source = open_clientside(Settings(settings.instance, agent=settings.agent, clientside=own), CATALOG)
+    source = open_source("clientside", Settings(settings.instance, agent=settings.agent, clientside=own), CATALOG)
     real_tomcat.wait_for_lines(1)
-    source.read(10)
+    accepted(source)
     for _ in range(5):
         assert real_tomcat.get("/slow.jsp?user=erika") == 200
         assert real_tomcat.get("/browse/ABC-1") == 404
     real_tomcat.wait_for_lines(11)
-    found = values(source.read(10))
+    found = values(accepted(source))
     assert found[("clientside.requests.by_status", "page", "4xx")] == 5
     assert found[("clientside.requests", "other")] == 5
     assert 290 < found[("clientside.response.p50", "other")] < 450  # type: ignore[operator]  # a number

@@ -10,7 +10,7 @@ import pytest
 from agent.errors import SourceError
 from agent.model import Reading
 from agent.sources.folders.source import Folders
-from tests.support.sources import catalog
+from tests.support.sources import accepted, catalog
 
 NOW_S = 1_800_000_000.0
 
@@ -66,13 +66,13 @@ def test_walked_once_an_hour(tmp_path: Path) -> None:
     """Between two walks the figures are not due; what is absent stays so and is looked for again after an hour."""
     now = [0.0]
     source = Folders(catalog(), homes(tmp_path), clock=lambda: now[0])
-    assert len(source.read(10).samples) == 4
+    assert len(accepted(source).samples) == 4
     now[0] = 3480.0
-    again = source.read(10)
+    again = accepted(source)
     assert again.samples == ()
     assert {failure.reason for failure in again.failures} == {"not-due"}
     now[0] = 3600.0
-    assert len(source.read(10).samples) == 4
+    assert len(accepted(source).samples) == 4
 
 
 def test_no_half_size(tmp_path: Path) -> None:

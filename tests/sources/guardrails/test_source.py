@@ -26,6 +26,7 @@ from tests.support.jira_database import COUNTS, fill_mariadb, fill_postgres, fil
 from tests.support.mariadb import MariaDbServer
 from tests.support.postgres import PostgresServer
 from tests.support.sources import (
+    accepted,
     catalog,
     guardrails_source,
     jmx_metric,
@@ -58,7 +59,7 @@ def small(**statements: str) -> Catalog:
     metrics, queries = {}, {}
     for name, sql in statements.items():
         metric = replace(
-            jmx_metric(f"test.{name}", "x", "y", Kind.GAUGE), source="guardrails", jmx=None, sql=SqlBinding(name, "n")
+            jmx_metric(f"test.{name}", "x", "y", Kind.GAUGE), source="guardrails", bindings=(SqlBinding(name, "n"),)
         )
         metrics[metric.name] = metric
         queries[name] = SqlQuery(name, {"": sql}, "", "S", "", NullMeans.NOT_PRESENT)
@@ -144,16 +145,16 @@ def test_missing_table_is_not_present(tmp_path: Path) -> None:
     engine = sqlite_engine(path)
     event.listen(engine, "before_cursor_execute", lambda c, k, statement, *rest: asked.append(statement))
     source = Guardrails(catalog(), lambda: engine, clock=lambda: now[0])
-    first = source.read(30)
+    first = accepted(source)
     assert reasons(first) == {
         "jira.guardrail.sprints": "not-present",
         "jira.guardrail.sprints.closed": "not-present",
     }
     assert counts(first)["jira.guardrail.issues"] == 3000
     now[0] += 120
-    assert reasons(source.read(30)) == reasons(first)
+    assert reasons(accepted(source)) == reasons(first)
     now[0] += 3600
-    source.read(30)
+    accepted(source)
     assert len([statement for statement in asked if "AO_60DB71_SPRINT" in statement]) == 2
 
 
@@ -229,10 +230,10 @@ def test_lost_connection_keeps_what_came_before(postgres: PostgresServer) -> Non
     )
     own.queries["b"].texts[""]
     source = Guardrails(own, lambda: postgres_engine(postgres, name))
-    reading = source.read(30)
+    reading = accepted(source)
     assert counts(reading) == {"test.a": 12}
     assert reasons(reading) == {"test.b": "connection-lost", "test.c": "connection-lost"}
-    assert counts(source.read(30))["test.c"] == 20
+    assert counts(accepted(source))["test.c"] == 20
 
 
 def test_one_connection_and_none_between_reads(postgres: PostgresServer) -> None:
@@ -240,7 +241,7 @@ def test_one_connection_and_none_between_reads(postgres: PostgresServer) -> None
     name = fill_postgres(postgres)
     own = small(n=f"select count(*) as n from pg_stat_activity where datname = '{name}'")
     source = Guardrails(own, lambda: postgres_engine(postgres, name))
-    assert counts(source.read(30)) == {"test.n": 1}
+    assert counts(accepted(source)) == {"test.n": 1}
     with psycopg.connect(postgres.superuser_dsn) as other:
         deadline = time.monotonic() + 5
         while time.monotonic() < deadline:
@@ -256,7 +257,7 @@ def test_refused_login_is_one_error_without_the_password(postgres: PostgresServe
     name = fill_postgres(postgres)
     source = Guardrails(catalog(), lambda: postgres_engine(postgres, name, password="planted-wrong-word"))
     with pytest.raises(SourceError) as caught:
-        source.read(30)
+        accepted(source)
     assert caught.value.reason == "login-refused"
     assert caught.value.do
     assert "planted-wrong-word" not in f"{caught.value!r}{caught.value}{caught.value.__cause__!r}"
@@ -299,13 +300,13 @@ def test_query_over_its_budget_is_not_due(tmp_path: Path) -> None:
     own = small(costly="select 1 as n", cheap="select 2 as n")
     source = Guardrails(own, lambda: sqlite_engine(path), governor=governor, clock=lambda: now[0])
     now[0] = 120.0
-    reading = source.read(30)
+    reading = accepted(source)
     assert counts(reading) == {"test.cheap": 2}
     (failure,) = reading.failures
     assert (failure.metric, failure.reason) == ("test.costly", "not-due")
     assert "180 s" in failure.detail
     now[0] = 301.0
-    assert counts(source.read(30))["test.costly"] == 1
+    assert counts(accepted(source))["test.costly"] == 1
 
 
 def test_query_that_cannot_end_in_time_is_not_begun(tmp_path: Path) -> None:
@@ -335,11 +336,11 @@ def test_missing_apps_cost_postgresql_no_error(postgres: PostgresServer) -> None
         postgres.execute(name, f'drop table "{table}"')
     with engine_with_errors(postgres_engine(postgres, name)) as (engine, errors):
         source = Guardrails(catalog(), lambda: engine)
-        found = reasons(source.read(30))
+        found = reasons(accepted(source))
         assert set(found.values()) == {"not-present"}
         assert {metric.split(".")[0] for metric in found} == {"jsm", "assets"}
         assert len(found) == 9
-        later = reasons(source.read(30))
+        later = reasons(accepted(source))
         assert {metric for metric, reason in later.items() if reason == "not-present"} == found.keys()
     assert errors == []
     postgres.execute(name, 'create table "AO_54307E_QUEUE" ("ID" integer, "PROJECT_ID" bigint)')
@@ -352,8 +353,8 @@ def test_missing_apps_on_mariadb(mariadb: MariaDbServer) -> None:
     mariadb.execute(f"drop table {name}.AO_54307E_SERVICEDESK", f"alter table {name}.customfield drop issueswithvalue")
     with engine_with_errors(mariadb_engine(mariadb, name)) as (engine, errors):
         source = Guardrails(catalog(), lambda: engine)
-        first = source.read(30)
-        second = source.read(30)
+        first = accepted(source)
+        second = accepted(source)
     assert reasons(first).items() <= reasons(second).items()
     assert reasons(first) == dict.fromkeys(
         ("jsm.guardrail.service_desks", "jsm.guardrail.service_desks.active", "jira.guardrail.custom_fields.unused"),
@@ -375,14 +376,14 @@ def test_restricted_text_stands_in_for_a_forbidden_column(postgres: PostgresServ
         f"grant select (id, issueid, actiontype) on jiraaction to {reader}",
     )
     source = Guardrails(catalog(), lambda: postgres_engine(postgres, name, user=reader, password=password))
-    lacking = reasons(source.read(30))
+    lacking = reasons(accepted(source))
     assert lacking == {"jira.guardrail.comments.per_author.max": "permission-denied"}, "not that the view is missing"
     view = "select count(*) as n from jiraaction where actiontype = 'comment' group by author"
     postgres.execute(
         name, f"create view comments_by_author as {view}", f"grant select on comments_by_author to {reader}"
     )
     source = Guardrails(catalog(), lambda: postgres_engine(postgres, name, user=reader, password=password))
-    reading = source.read(30)
+    reading = accepted(source)
     assert reasons(reading) == {}
     assert counts(reading)["jira.guardrail.comments.per_author.max"] == 1100
     assert postgres.log().count("permission denied for table jiraaction") == 2
@@ -432,7 +433,7 @@ def test_estimate_after_a_timeout(postgres: PostgresServer) -> None:
         clock=lambda: time.monotonic() + later[0],
     )
     for later[0] in (0.0, 10.0):
-        sample = only(source.read(30))
+        sample = only(accepted(source))
         assert sample.value == 3000
         facts = dict(sample.attributes)
         assert facts["method"] == "estimate"
@@ -452,10 +453,10 @@ def test_estimate_when_the_budget_allows_less_than_hourly(postgres: PostgresServ
     governor.note("costly", 99_000.0, 40.0)
     own = estimating("select count(*) as n from jiraissue")
     source = Guardrails(own, lambda: postgres_engine(postgres, name), governor=governor, clock=lambda: now[0])
-    assert dict(only(source.read(60)).attributes)["method"] == "estimate"
-    assert dict(only(source.read(60)).attributes)["every_s"] == 4080
+    assert dict(only(accepted(source, 60)).attributes)["method"] == "estimate"
+    assert dict(only(accepted(source, 60)).attributes)["every_s"] == 4080
     now[0] = 103_000.0
-    assert dict(only(source.read(60)).attributes) == {"method": "exact", "every_s": 120}
+    assert dict(only(accepted(source, 60)).attributes) == {"method": "exact", "every_s": 120}
 
 
 def test_no_estimate_is_not_present(postgres: PostgresServer) -> None:

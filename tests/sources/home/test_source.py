@@ -10,7 +10,7 @@ from agent.catalog import load_catalog
 from agent.model import Reading
 from agent.product.homes.webapp import WEBAPPS
 from agent.settings import ClientsideSettings, InstanceSettings, ProductType, Settings
-from agent.sources.home.source import open_home
+from agent.sources.registry import open_source
 from tests.product.homes.test_webapp import write_pom
 from tests.support.homes import write_home
 from tests.support.product_homes import SECRETS, write_product_home
@@ -25,7 +25,7 @@ def read(product: ProductType, home: Path, install: Path | None = None) -> Readi
     """One reading of the source."""
     instance = InstanceSettings(product, home, home / "shared")
     settings = Settings(instance, clientside=ClientsideSettings(install=install))
-    return open_home(settings, load_catalog(product.value)).read(30)
+    return open_source("home", settings, load_catalog(product.value)).read(30)
 
 
 def told(reading: Reading) -> dict[str, object]:

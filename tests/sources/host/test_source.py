@@ -13,11 +13,12 @@ import psutil
 from agent.model import Reading
 from agent.settings import AgentSettings, InstanceSettings, ProductType, Settings
 from agent.sources.host.disks import Disks
-from agent.sources.host.source import Host, open_host
+from agent.sources.host.source import Host
+from agent.sources.registry import open_source
 from tests.support.cloud import wait_until
 from tests.support.hung_mount import hung_mount
 from tests.support.mounts import remount_read_only, small_disk
-from tests.support.sources import catalog
+from tests.support.sources import accepted, catalog
 from tests.support.stopwatch import Stopwatch
 
 
@@ -39,9 +40,9 @@ def test_figures_are_plausible(tmp_path: Path) -> None:
 def test_processor_share_is_over_the_time_since_the_last_read(tmp_path: Path) -> None:
     """After some work the share of used processor time is above 0 and at most 100."""
     host = Host(catalog(), {"state": tmp_path})
-    host.read(5)
+    accepted(host)
     sum(i * i for i in range(3_000_000))
-    used = values(host.read(5))["host.cpu.used_percent"]
+    used = values(accepted(host))["host.cpu.used_percent"]
     assert isinstance(used, float)
     assert 0 < used <= 100
 
@@ -111,7 +112,7 @@ def test_figures_are_those_of_the_kernel(tmp_path: Path) -> None:
     spent_before = [int(word) for word in lines_of("/proc/stat")[0][1:]]
     host = Host(catalog(), {"state": tmp_path})
     sum(i * i for i in range(3_000_000))
-    found = values(host.read(5))
+    found = values(accepted(host))
     spent = [int(word) - before for word, before in zip(lines_of("/proc/stat")[0][1:], spent_before, strict=True)]
     memory = {line[0]: 1024 * int(line[1]) for line in lines_of("/proc/meminfo") if len(line) > 2}
     load, processors = lines_of("/proc/loadavg")[0], lines_of("/proc/cpuinfo")
@@ -168,7 +169,7 @@ def test_hung_file_system_costs_only_itself(tmp_path: Path) -> None:
         threads = threading.active_count()
         for _ in range(3):
             watch = Stopwatch()
-            reading = host.read(60)
+            reading = accepted(host)
             assert watch.elapsed_s < 2
             assert {"host.cpu.count", "host.memory.total", "host.disk.free"} <= values(reading).keys()
             hung = {item.metric: item.detail for item in reading.failures if item.reason == "hung"}
@@ -177,7 +178,7 @@ def test_hung_file_system_costs_only_itself(tmp_path: Path) -> None:
         assert threading.active_count() <= threads + 2  # one for space, one for the write
         roles = {dict(item.series.tags)["role"] for item in reading.samples if item.series.tags}
         assert roles == {"state"}
-    wait_until(lambda: not [item for item in host.read(60).failures if item.reason == "hung"], 10)
+    wait_until(lambda: not [item for item in accepted(host).failures if item.reason == "hung"], 10)
 
 
 def test_write_latency_each_ten_minutes(tmp_path: Path) -> None:
@@ -187,6 +188,7 @@ def test_write_latency_each_ten_minutes(tmp_path: Path) -> None:
     found, _ = disks.read(5)
     latency = [item for item in found if item[0] == "host.disk.write_latency"]
     assert [item[2] for item in latency] == [(("role", "local-home"),)]  # one file system: it speaks for the home
+    disks.accept()
     now[0] = 599
     before = tmp_path.stat().st_mtime_ns
     found, failures = disks.read(5)
@@ -204,7 +206,7 @@ def test_written_only_into_folders_of_the_agents_own(tmp_path: Path) -> None:
         folder.mkdir()
     settings = Settings(InstanceSettings(ProductType.JIRA, home, shared), agent=AgentSettings(state_dir=state))
     before = [folder.stat().st_mtime_ns for folder in (home, shared)]
-    reading = open_host(settings, catalog()).read(5)
+    reading = open_source("host", settings, catalog()).read(5)
     roles = {dict(s.series.tags)["role"] for s in reading.samples if s.series.metric == "host.disk.write_latency"}
     assert roles == {"local-home", "shared-home"}
     assert [folder.stat().st_mtime_ns for folder in (home, shared)] == before

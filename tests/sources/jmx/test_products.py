@@ -8,11 +8,12 @@ import pytest
 
 from agent.catalog import load_catalog
 from agent.jmx.names import matches
+from agent.sources.jmx.binding import JmxBinding
 from agent.sources.jmx.source import bean_queries
 from tests.support.coverage import bean_names
 from tests.support.jvm_beans import running_jvm
 from tests.support.product_databases import PRODUCTS
-from tests.support.sources import jmx_source
+from tests.support.sources import bindings_of, jmx_source
 
 SOURCE = Path(__file__).parents[1] / "data" / "PlantedBeans.java"
 # Must never be read: families that grow without bound, alerts whose names are people's words, other apps' beans.
@@ -28,7 +29,11 @@ FORBIDDEN = (
 @pytest.mark.parametrize("product", PRODUCTS)
 def test_every_entry_is_read(tmp_path: Path, product: str) -> None:
     """Each bean and attribute of the catalog gives its value under its tags; nothing forbidden is asked for."""
-    bound = [(metric, metric.jmx) for metric in load_catalog(product).of_source("jmx") if metric.jmx is not None]
+    bound = [
+        (metric, binding)
+        for metric in load_catalog(product).of_source("jmx")
+        if (binding := metric.bound(JmxBinding)) is not None
+    ]
     lines, expected = [], {}
     for metric, binding in bound:
         if binding.bean.startswith("java.lang:"):
@@ -55,6 +60,6 @@ def test_every_entry_is_read(tmp_path: Path, product: str) -> None:
 @pytest.mark.parametrize("product", PRODUCTS)
 def test_no_query_reaches_a_forbidden_bean(product: str) -> None:
     """Not the source filters them out: the JVM is never asked."""
-    bindings = [metric.jmx for metric in load_catalog(product).of_source("jmx") if metric.jmx is not None]
+    bindings = bindings_of(load_catalog(product))
     for query in bean_queries(bindings):
         assert not any(matches(query.name, name) for name in FORBIDDEN), query.name

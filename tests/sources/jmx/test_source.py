@@ -9,9 +9,10 @@ from agent.catalog.reasons import REASONS
 from agent.errors import SourceError
 from agent.jmx import BeanQuery, JmxError, JmxSample, JmxValue, ReadFailure
 from agent.model import Failure, Kind, Reading, Value
+from agent.sources.jmx.binding import JmxBinding
 from agent.sources.jmx.source import Jmx, bean_queries
 from tests.support.jvm_beans import Jvm
-from tests.support.sources import catalog, catalog_of, jmx_metric, jmx_source
+from tests.support.sources import bindings_of, catalog, catalog_of, jmx_metric, jmx_source
 
 
 class Canned:
@@ -24,6 +25,9 @@ class Canned:
         if isinstance(self.answer, JmxError):
             raise self.answer
         return self.answer
+
+    def take_back(self) -> None:
+        pass
 
     def close(self) -> None:
         pass
@@ -59,7 +63,7 @@ def test_attribute_with_a_dot_in_its_name(reading: Reading) -> None:
 def test_single_pool_connections_are_not_read(reading: Reading) -> None:
     """The pool's figures come from the pool; the per-connection beans of JRASERVER-72688 give nothing."""
     assert values(reading, "jira.db.pool.dbcp.active") == {(): 4}
-    queries = bean_queries([metric.jmx for metric in catalog().of_source("jmx") if metric.jmx is not None])
+    queries = bean_queries(bindings_of(catalog()))
     assert not [
         query for query in queries if query.name.startswith("com.atlassian.jira:") and "connection=*" in query.name
     ]
@@ -112,8 +116,8 @@ def test_tomcat_domain_differs_by_product(reading: Reading) -> None:
 
 def test_queries_are_merged_by_bean() -> None:
     """Two metrics of one bean make one query with both attributes."""
-    metrics = [jmx_metric("a.one", "d:type=X", "One").jmx, jmx_metric("a.two", "d:type=X", "Two").jmx]
-    assert bean_queries([binding for binding in metrics if binding]) == (BeanQuery("d:type=X", ("One", "Two"), ()),)
+    bindings = [JmxBinding("d:type=X", "One"), JmxBinding("d:type=X", "Two")]
+    assert bean_queries(bindings) == (BeanQuery("d:type=X", ("One", "Two"), ()),)
 
 
 def test_property_order_does_not_matter() -> None:

@@ -18,7 +18,7 @@ from tests.support.listings import LINK, START, change, jira_postgres, jira_sqli
 from tests.support.mariadb import MariaDbServer, mariadb
 from tests.support.mariadb_engine import mariadb_engine
 from tests.support.postgres import PostgresServer
-from tests.support.sources import catalog, postgres_engine, sqlite_engine
+from tests.support.sources import accepted, catalog, postgres_engine, sqlite_engine
 
 __all__ = ["mariadb"]
 REST_ONLY = {"instance.sen": "not-due"}  # only the app manager knows it
@@ -121,10 +121,10 @@ def test_consent_is_asked_at_each_read(tmp_path: Path) -> None:
     now = [START]
     levels = [ConsentLevel.EXTENDED]
     source = Listing("apps", catalog(), lambda: sqlite_engine(path), lambda: levels[0], now=lambda: now[0])
-    assert "Planted" in repr(source.read(30))
+    assert "Planted" in repr(accepted(source))
     levels[0] = ConsentLevel.BASIC
     now[0] += timedelta(hours=1)
-    assert "Planted" not in repr(source.read(30))
+    assert "Planted" not in repr(accepted(source))
 
 
 def test_once_an_hour(tmp_path: Path) -> None:
@@ -135,10 +135,36 @@ def test_once_an_hour(tmp_path: Path) -> None:
     nodes = listing("nodes", lambda: sqlite_engine(path), now=lambda: now[0])
     for minutes, due in ((0, True), (2, False), (58, False), (59, False), (60, True), (62, False), (119.9, True)):
         now[0] = START + timedelta(minutes=minutes)
-        reading = apps.read(30)
+        reading = accepted(apps)
         assert bool(reading.samples) is due, minutes
         assert due or set(reasons(reading).values()) == {"not-due"}
-        assert nodes.read(30).samples
+        assert accepted(nodes).samples
+
+
+def test_rows_that_came_too_late_are_asked_for_again(tmp_path: Path) -> None:
+    """Not once an hour, since they do not count; nor each tick, when reading them takes longer than a tick's share."""
+    path = jira_sqlite(tmp_path / "jira.db")
+    now_s, took_s = [0.0], [0.0]
+
+    def slow() -> Engine:
+        engine = sqlite_engine(path)
+        event.listen(engine, "before_cursor_execute", lambda *_: now_s.__setitem__(0, now_s[0] + took_s[0]))
+        return engine
+
+    def due(apps: Listing) -> bool:
+        return bool(apps.read(30).samples)
+
+    apps = Listing(
+        "apps", catalog(), slow, lambda: ConsentLevel.BASIC, tick_s=120, now=lambda: START, clock=lambda: now_s[0]
+    )
+    assert [due(apps) for _ in range(3)] == [True] * 3, "quick ones: as if they had not been read"
+    took_s[0] = 20.0
+    assert due(apps)
+    reading = apps.read(30)
+    assert "came too late" in next(failure.detail for failure in reading.failures if failure.metric == "app.installed")
+    now_s[0] += 100 * 20 * 8 * 3  # its share of time for the statements of this list, doubled for the runs in a row
+    assert accepted(apps).samples
+    assert not due(apps), "good for the hour"
 
 
 def test_more_rows_than_allowed_are_cut_and_said(tmp_path: Path) -> None:
@@ -163,7 +189,7 @@ def test_missing_table_is_asked_once_an_hour(tmp_path: Path) -> None:
     source = listing("nodes", lambda: opened, now=lambda: now[0])
     for minutes in (0, 2, 4, 60):
         now[0] = START + timedelta(minutes=minutes)
-        assert reasons(source.read(30)) == {"cluster.node": "not-present", "cluster.nodes": "not-present"}
+        assert reasons(accepted(source)) == {"cluster.node": "not-present", "cluster.nodes": "not-present"}
     assert len(asked) == 2
 
 
@@ -188,9 +214,9 @@ def test_database_that_is_away_is_an_error_and_asked_again(tmp_path: Path) -> No
     path = tmp_path / "jira.db"
     source = listing("apps", lambda: sqlite_engine(path))
     with pytest.raises(SourceError):
-        source.read(30)
+        accepted(source)
     jira_sqlite(path)
-    assert source.read(30).samples
+    assert accepted(source).samples
 
 
 CONFLUENCE = (
@@ -294,7 +320,7 @@ def test_restricted_text_of_a_listing(tmp_path: Path) -> None:
     own = replace(full, queries={**full.queries, "flags": narrow})
     change(path, "alter table feature rename to gone")
     source = Listing("flags", own, lambda: sqlite_engine(path), lambda: ConsentLevel.BASIC, now=lambda: START)
-    assert reasons(source.read(30)) == {"feature_flag.site": "not-present", "feature_flag.site.count": "not-present"}
+    assert reasons(accepted(source)) == {"feature_flag.site": "not-present", "feature_flag.site.count": "not-present"}
     change(path, "create view site_flags as select feature_name as flag from gone where feature_type = 'site'")
     source = Listing("flags", own, lambda: sqlite_engine(path), lambda: ConsentLevel.BASIC, now=lambda: START)
-    assert len(rows(source.read(30), "feature_flag.site")) == 2
+    assert len(rows(accepted(source), "feature_flag.site")) == 2

@@ -11,7 +11,7 @@ import pytest
 
 from agent.model import Outcome, Sample, Series, SourceReport, Tick
 from agent.runtime.resident.daemon import CostKeeper
-from agent.sources import CostGovernor
+from agent.sources.governor import CostGovernor
 from agent.store import Store, open_store
 from agent.store.costs import QueryCost, load_costs, save_costs
 from agent.store.thresholds import ThresholdStatus, put_threshold_statuses

@@ -1,0 +1,23 @@
+"""What the logs give is found by its name, so an entry needs no words of its own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from agent.catalog.declaration import SourceDeclaration
+from agent.catalog.model import Metric
+
+if TYPE_CHECKING:
+    from agent.settings import Settings
+
+
+def _is_on(settings: Settings, entries: tuple[Metric, ...]) -> bool:
+    return settings.clientside.enabled and settings.clientside.install is not None
+
+
+DECLARATION = SourceDeclaration(
+    names={"clientside": "the product's access and apdex logs, line by line; no line is kept"},
+    order=80,
+    page="log",
+    is_on=_is_on,
+)

@@ -1,0 +1,51 @@
+"""Which fact of the product's own files an entry tells."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import ClassVar
+
+from agent.catalog.binding import Binding, Fact
+from agent.catalog.declaration import SourceDeclaration
+from agent.catalog.reader import Reader
+
+
+class HomeFact(StrEnum):
+    """What the product's own files may tell of the instance."""
+
+    VERSION = "version"
+    BUILD = "build"
+    BASE_URL = "base-url"
+    SERVER_ID = "server-id"
+    CLUSTERED = "clustered"
+
+
+@dataclass(frozen=True, slots=True)
+class HomeBinding(Binding):
+    """`home = "version"`: the fact itself; which file tells it is each product's own matter (product/homes/)."""
+
+    KEY: ClassVar[str] = "home"
+
+    fact: HomeFact
+
+    @classmethod
+    def parse(cls, entry: Reader) -> HomeBinding:
+        """The fact, one of those there are."""
+        return cls(HomeFact(entry.choice(cls.KEY, HomeFact)))
+
+    def read_from(self) -> tuple[str, ...]:
+        """The fact by its name."""
+        return (f"the product's own files: {self.fact}",)
+
+    def read_from_on_page(self, counts: Mapping[str, str]) -> Iterator[str]:
+        """The fact by its name."""
+        yield from self.read_from()
+
+    def facts(self) -> Mapping[str, Fact]:
+        """The fact by its name."""
+        return {"fact": str(self.fact)}
+
+
+DECLARATION = SourceDeclaration(names={"home": "the product's own files"}, order=30, bindings=(HomeBinding,))
