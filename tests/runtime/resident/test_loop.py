@@ -29,7 +29,8 @@ from tests.support.mounts import small_disk
 from tests.support.standing import HEAP, standing
 from tests.support.ticks import FunctionSource
 
-NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+# In the middle of an hour: a site closes up to ten minutes after its end, and only one hour is due in these tests.
+HALF_PAST = datetime(2026, 11, 22, 12, 30, tzinfo=UTC)
 
 
 class Started(HourlyChild):
@@ -112,7 +113,7 @@ def running(tmp_path: Path, state: Path) -> Iterator[Running]:
         settings = standing(tmp_path, mode="offline").settings
         settings = replace(settings, sampling=replace(settings.sampling, interval_s=0.05, deadline_s=60.0))
         store = open_store(state)
-        yield Running(settings, HandClock(NOON), store, manager, str(tmp_path / "notify"))
+        yield Running(settings, HandClock(HALF_PAST), store, manager, str(tmp_path / "notify"))
         store.close()
 
 
@@ -138,7 +139,7 @@ def test_ticks_under_a_clock_that_was_set_are_not_vouched_for(running: Running) 
     running.ticks(4)
     rows = running.store.execute("SELECT taken_ms, vouched FROM tick ORDER BY number")
     assert [row["vouched"] for row in rows] == [1, 1, 0, 0], "the second was begun before the clock was set"
-    assert [row["taken_ms"] / 1000 - NOON.timestamp() for row in rows] == [0, 60, 120, 180]
+    assert [row["taken_ms"] / 1000 - HALF_PAST.timestamp() for row in rows] == [0, 60, 120, 180]
     assert running.child.times == 1
 
 
@@ -157,7 +158,7 @@ def test_a_start_on_a_full_disk_drains_first_and_is_ready(tmp_path: Path) -> Non
         with (state / "somebody-elses-file").open("wb") as file:
             os.posix_fallocate(file.fileno(), 0, reserve.free_bytes(state) - reserve.SIZE_BYTES // 2)
         assert reserve.spent(state)
-        running = Running(settings, HandClock(NOON), store, manager, str(tmp_path / "notify"))
+        running = Running(settings, HandClock(HALF_PAST), store, manager, str(tmp_path / "notify"))
         running.ticks(2)
         assert running.told().count("READY=1") == 1
         assert running.child.times == 1
