@@ -106,10 +106,13 @@ class CostGovernor:
         timed_out: bool = False,
         accepted: bool = True,
     ) -> None:
-        """Learn from one run; one whose reading is not accepted yet counts as lost until `accept`."""
+        """Learn from one run; one whose reading is not accepted yet counts as lost until `accept`.
+
+        One that was ended gave nothing that could be lost: that it takes too long is its cost, and counts at once.
+        """
         last = self._runs.get(query) or QueryRun(began_s, 0.0)
         timeouts = last.timeouts + 1 if timed_out else 0
-        self._runs[query] = QueryRun(began_s, took_s, absent, timeouts, 0 if accepted else last.lost + 1)
+        self._runs[query] = QueryRun(began_s, took_s, absent, timeouts, 0 if accepted or timed_out else last.lost + 1)
 
     def accept(self, queries: Iterable[str]) -> None:
         """The readings that the last runs of these queries belong to were accepted."""

@@ -164,3 +164,11 @@ def test_what_is_bounded_otherwise_is_forgotten() -> None:
     governor.note("list", 0.0, 30.0, accepted=False)
     governor.forget(["list", "never ran"])
     assert governor.wait_s("list", 0.0) == 0
+
+
+def test_a_run_that_was_ended_is_no_lost_one() -> None:
+    """It gave nothing, accepted or not: that it takes too long counts at once, for XL with the day of its class."""
+    governor = CostGovernor(tick_s=120, costs={"big": "XL"})
+    governor.note("big", 0.0, 0.1, timed_out=True, accepted=False)
+    assert governor.wait_s("big", 0.0) == DAY_S
+    assert governor.estimated("big")
