@@ -81,14 +81,22 @@ def align_names(
 
 
 def _is_basic(tick: Tick, catalog: Catalog) -> bool:
-    """Whether something is hashed that Extended would have kept."""
-    for sample in tick.samples:
-        for tag in sample.series.hashed:
-            metric = catalog.metrics.get(sample.series.metric)
+    """Whether it was stored under Basic: of the names that only Extended keeps it has pseudonyms, and none plain.
+
+    One pseudonym alone tells nothing: under Extended a name that does not look like one is hashed too.
+    """
+    hashed = False
+    for series in {sample.series for sample in tick.samples if sample.series.tags}:
+        metric = catalog.metrics.get(series.metric)
+        for tag, text in series.tags if metric is not None else ():
             rule = metric.tags.get(tag) if metric is not None else None
-            if rule is not None and rule.extended is TagTreatment.KEEP and rule.basic is not rule.extended:
-                return True
-    return False
+            if rule is None or rule.extended is not TagTreatment.KEEP or rule.basic is rule.extended:
+                continue
+            if tag in series.hashed:
+                hashed = True
+            elif rule.basic is not TagTreatment.KEEP_PUBLIC or not catalog.is_public(text):
+                return False
+    return hashed
 
 
 def _tick_renamed(tick: Tick, names: Mapping[Series, Series]) -> Tick:

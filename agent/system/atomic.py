@@ -93,8 +93,8 @@ def remove_leftovers(folder: Path, ours: Callable[[str], bool], now: float | Non
     What has its final name already goes at once: a file with two names is one that a careful reader refuses. The rest
     goes an hour after it was begun, by `now` in Unix seconds; without it, stays.
     """
-    with suppress(OSError):
-        for entry in os.scandir(folder):
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
             found = _BESIDE.fullmatch(entry.name)
             if found is None or not ours(found["name"]):
                 continue

@@ -78,6 +78,14 @@ def test_an_hour_that_is_partly_basic_is_basic(before: ConsentLevel, ticks: tupl
         assert list(done.snapshot.seen["app.installed"].items) == [app_key(BASIC)]
 
 
+def test_one_strange_name_does_not_make_an_hour_basic() -> None:
+    """A pool whose name Extended hashes, because it has not the look of one, costs the other names nothing."""
+    strange = replace(POOL, tags=(("pool", "erika@example.com"),))
+    tick = replace(stored(EXTENDED), samples=(Sample(POOL, 3), Sample(strange, 1), Sample(APP, "1.0")))
+    tick = Concealer(JIRA).conceal(tick, EXTENDED, KEY)
+    assert pool_under(EXTENDED) in names(aligned(EXTENDED, material(EXTENDED, tick)))
+
+
 def test_an_aligned_hour_is_not_copied() -> None:
     """Ticks that have their names already stay the same objects: an hour of them lies in memory at once."""
     given = material(BASIC, stored(BASIC), stored(BASIC, 2))
