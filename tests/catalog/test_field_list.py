@@ -95,7 +95,7 @@ def test_each_fact_that_decides_is_in_it(change: Change) -> None:
         lambda metric: replace(metric, reference="https://example.com/other"),
         lambda metric: replace(metric, category=Category.OPERATIONAL),
         lambda metric: replace(metric, cost="XL", versions="10.3"),
-        lambda metric: replace(metric, sql=None, rest=None),
+        lambda metric: replace(metric, bindings=()),
     ],
 )
 def test_what_decides_nothing_is_not_in_it(change: Change) -> None:

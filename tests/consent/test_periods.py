@@ -154,10 +154,10 @@ def test_preview_says_that_an_hour_from_before_consent_stays(agent: Agent) -> No
     """The newest closed hour was measured before the link: what it holds is shown, and that it is not sent."""
     agent.tick(at=NINE)
     close(agent, TEN)
-    assert {item.state for item in read_preview(agent.settings, TEN).shown} == {"would be sent"}
+    assert {item.state for item in read_preview(agent.settings, TEN).batches} == {"would be sent"}
     link_as(agent, BASIC, TEN + HALF_A_MINUTE)
     close(agent, TEN + timedelta(minutes=5))
-    assert {item.state for item in read_preview(agent.settings, TEN).shown} == {"not sent: measured before consent"}
+    assert {item.state for item in read_preview(agent.settings, TEN).batches} == {"not sent: measured before consent"}
 
 
 def test_a_late_tick_corrects_its_hour_under_the_consent_of_then(agent: Agent) -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from agent.catalog import DataType, load_catalog
 from agent.consent import second_net
 from agent.consent.second_net import REMEMBERED_TEXTS, REMOVED, search
+from agent.sources.jmx.binding import JmxBinding
 from tests.support.coverage import PRODUCTS
 from tests.support.planted_secrets import CREDENTIALS, EMAILS, HARMLESS, PLACES, SECRETS, TOKENS, Secret
 
@@ -53,7 +54,8 @@ def test_the_catalogs_own_words_are_left_alone() -> None:
     for product in PRODUCTS:
         catalog = load_catalog(product)
         words |= {*catalog.metrics, *catalog.queries, *catalog.public_apps}
-        beans = [bean for m in catalog.metrics.values() if m.jmx for bean in (m.jmx.bean, *m.jmx.or_beans)]
+        bound = [found for metric in catalog.metrics.values() if (found := metric.bound(JmxBinding)) is not None]
+        beans = [bean for binding in bound for bean in binding.beans]
         words |= {piece for bean in beans for piece in re.split("[:,=]", bean)}
     assert len(words) > 500
     assert [word for word in words if word and search(word, DataType.TECHNICAL_ID)] == []

@@ -17,12 +17,11 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from agent.cloud import CloudAnswer
-
 from agent.batching import open_document, split
 from agent.delivery.push import PushPace, push_waiting
 from agent.errors import StoreError
 from agent.model import ConsentLevel, Reading, Sample, hour_of
+from agent.net.answer import HttpAnswer
 from agent.runtime.hourly.run import run_hourly
 from agent.sampling import Sampler
 from agent.settings import Secret
@@ -64,7 +63,7 @@ class Cloud:
         key: Secret | None,
         body: bytes | None = None,
         headers: Mapping[str, str] = {},
-    ) -> CloudAnswer:
+    ) -> HttpAnswer:
         """One batch arrives, and whatever happens meanwhile."""
         assert body is not None
         self.meanwhile()
@@ -72,7 +71,7 @@ class Cloud:
         assert self.bodies.setdefault(batch_id, digest) == digest, "one id with two contents"
         window = open_document(body)["window"]
         self.windows.setdefault((window["start"], window["revision"], "0"), set()).add(batch_id)
-        return CloudAnswer(200, json.dumps({"batchId": batch_id, "sha256": digest}).encode(), {})
+        return HttpAnswer(200, json.dumps({"batchId": batch_id, "sha256": digest}).encode(), {})
 
 
 @dataclass(frozen=True)

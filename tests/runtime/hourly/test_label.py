@@ -18,6 +18,7 @@ from agent.runtime.pipeline import open_pipeline
 from agent.store import outbox
 from agent.store.hours import aggregates_of, closed_hours
 from agent.views.preview import read_preview
+from tests.support.clock import FixedClock, reckoned
 from tests.support.standing import Agent, link_as, standing
 from tests.support.ticks import START
 
@@ -54,7 +55,7 @@ def labels(agent: Agent) -> list[tuple[str, str]]:
 def test_a_batch_names_the_list_that_was_used(agent: Agent) -> None:
     """After an upgrade the batch says so, and link.json still says what was agreed, and when."""
     with open_pipeline(agent.settings) as pipeline:
-        close_hours(pipeline, LATER)
+        close_hours(pipeline, reckoned(pipeline.store, LATER))
         assert pipeline.consent is not None
         assert pipeline.consent.field_list_version == AGREED
         (batch,) = outbox.waiting(pipeline.store)
@@ -65,7 +66,7 @@ def test_a_batch_names_the_list_that_was_used(agent: Agent) -> None:
 def test_what_is_filtered_again_names_the_list_of_that_day(agent: Agent) -> None:
     """Sealed by an older agent under its own list it keeps that name; filtered again it has the new one."""
     with open_pipeline(agent.settings) as pipeline:
-        close_hours(pipeline, LATER)
+        close_hours(pipeline, reckoned(pipeline.store, LATER))
         (item,) = closed_hours(pipeline.store)
         (new,) = outbox.waiting(pipeline.store)
         rows = aggregates_of(pipeline.store, item.hour, item.revision)
@@ -77,17 +78,17 @@ def test_what_is_filtered_again_names_the_list_of_that_day(agent: Agent) -> None
             outbox.put(connection, old)
     assert labels(agent) == [("extended", AGREED)]
     link_as(agent, BASIC, field_list=AGREED)
-    run_hourly(agent.settings, LATER, push=False, stopping=None)  # type: ignore[arg-type] # nothing is pushed
+    run_hourly(agent.settings, FixedClock(LATER), push=False, stopping=None)  # type: ignore[arg-type] # nothing is pushed
     assert labels(agent) == [("basic", used(agent))]
 
 
 def test_preview_and_bundle_name_it_too(agent: Agent, tmp_path: Path) -> None:
     """What is built for a person carries the same name as what is pushed."""
     with open_pipeline(agent.settings) as pipeline:
-        close_hours(pipeline, LATER)
+        close_hours(pipeline, reckoned(pipeline.store, LATER))
     for level in (BASIC, EXTENDED):
-        (shown,) = read_preview(agent.settings, LATER, level).shown
-        assert open_document(shown.batch.body)["consent"]["fieldListVersion"] == used(agent)
+        (shown,) = read_preview(agent.settings, LATER, level).batches
+        assert json.loads(shown.document)["consent"]["fieldListVersion"] == used(agent)
     with open_pipeline(agent.settings) as pipeline:
         bundle = bundle_now(pipeline, tmp_path / "bundles", LATER, actor="test")
     with zipfile.ZipFile(bundle) as opened:
