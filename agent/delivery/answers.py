@@ -99,13 +99,13 @@ def judge(answer: HttpAnswer, batch: Batch, now: datetime) -> AnswerMeaning:
     return AnswerMeaning(action, f"{answer.status} {why}", do, wait_s)
 
 
-def problem_of(batch: Batch, verdict: AnswerMeaning) -> AgentError:
+def problem_of(batch: Batch, meaning: AnswerMeaning) -> AgentError:
     """The error whose type says what happens next."""
-    if verdict.action is Action.WAIT:
-        return PushDeferred(f"Batch {batch.id} waits on.", why=verdict.why, do=verdict.do, wait_s=verdict.wait_s)
-    if verdict.action is Action.HOLD:
-        return KeyRejected("Nothing is delivered.", why=verdict.why, do=verdict.do)
-    return BatchRefused(f"Batch {batch.id} was not taken.", why=verdict.why, do=verdict.do)
+    if meaning.action is Action.WAIT:
+        return PushDeferred(f"Batch {batch.id} waits on.", why=meaning.why, do=meaning.do, wait_s=meaning.wait_s)
+    if meaning.action is Action.HOLD:
+        return KeyRejected("Nothing is delivered.", why=meaning.why, do=meaning.do)
+    return BatchRefused(f"Batch {batch.id} was not taken.", why=meaning.why, do=meaning.do)
 
 
 def proves(body: bytes, batch: Batch) -> bool:

@@ -45,7 +45,7 @@ class Stub(NamedTuple):
 
 def stub_of(node: Node) -> Stub:
     """Return the reference that a static stub or a proxy carries (section 5). Raises JmxError for other factories."""
-    if isinstance(node, JavaObject) and node.desc.levels[-1].name == "<proxy>":
+    if isinstance(node, JavaObject) and node.desc.chain[-1].name == "<proxy>":
         node = node.fields.get("h")
     if not isinstance(node, JavaObject) or not is_a(node, "java.rmi.server.RemoteObject"):
         raise ProtocolError("A remote reference was expected.")

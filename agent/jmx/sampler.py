@@ -49,10 +49,10 @@ def ask_all(session: Session, requests: Sequence[Request], accept: Accept, deadl
 
     Raises JmxError for what is not the matter of one request; those accepted before it stay good.
     """
-    _Conversation(session, requests, accept).run(deadline)
+    _Exchange(session, requests, accept).run(deadline)
 
 
-class _Conversation:
+class _Exchange:
     def __init__(self, session: Session, requests: Sequence[Request], accept: Accept) -> None:
         self._session = session
         self._requests = requests

@@ -256,11 +256,11 @@ class StreamReader:
             raise ProtocolError(f"Class description expected, found tag {tag:#04x}.")
         self._annotation()
         parent = self._class_desc(self.u1())
-        desc.levels = (*(parent.levels if parent else ()), desc)
-        if len(desc.levels) > self._limits.chain:
+        desc.chain = (*(parent.chain if parent else ()), desc)
+        if len(desc.chain) > self._limits.chain:
             raise ProtocolError("A class has too many ancestors.")
-        # a level costs memory in every class below it
-        self._spend(len(desc.levels))
+        # an ancestor costs memory in every class below it
+        self._spend(len(desc.chain))
         desc.box = box_of(desc)
         desc.complete = True
         self._depth -= 1
@@ -314,20 +314,20 @@ class StreamReader:
             moment = javatime.read_moment(self)
             self._handles.append(moment)
             return moment
-        # objects weigh more than nulls: dictionary, levels
-        self._spend(4 + len(desc.levels))
+        # objects weigh more than nulls: a dictionary, and one round for each ancestor
+        self._spend(4 + len(desc.chain))
         node = JavaObject(desc)
         self._handles.append(node)
         notes = []
-        for level in desc.levels:
-            if level.flags & SERIALIZABLE:
-                self._fields(level, node.fields)
-                if level.flags & WRITE_METHOD:
-                    notes.append((level.name, self._annotation()))
-            elif level.flags & EXTERNALIZABLE:
-                if not level.flags & BLOCK_DATA:
-                    raise UnskippableValue(level.name)
-                notes.append((level.name, self._annotation()))
+        for ancestor in desc.chain:
+            if ancestor.flags & SERIALIZABLE:
+                self._fields(ancestor, node.fields)
+                if ancestor.flags & WRITE_METHOD:
+                    notes.append((ancestor.name, self._annotation()))
+            elif ancestor.flags & EXTERNALIZABLE:
+                if not ancestor.flags & BLOCK_DATA:
+                    raise UnskippableValue(ancestor.name)
+                notes.append((ancestor.name, self._annotation()))
         node.notes = tuple(notes)
         return node
 
@@ -343,9 +343,9 @@ class StreamReader:
         self._handles.append(node)
         return node
 
-    def _fields(self, level: ClassDesc, into: dict[str, Node]) -> None:
-        self._spend(len(level.fields))
-        for code, name in level.fields:
+    def _fields(self, desc: ClassDesc, into: dict[str, Node]) -> None:
+        self._spend(len(desc.fields))
+        for code, name in desc.fields:
             if code in "L[":
                 into[name] = self.value()
             elif code == "C":

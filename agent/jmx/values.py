@@ -73,8 +73,8 @@ class Converter:
         return Opaque(node.name)
 
     def _object(self, node: JavaObject, depth: int) -> JmxValue:
-        for level in reversed(node.desc.levels):
-            rule = RULES.get(level.name)
+        for ancestor in reversed(node.desc.chain):
+            rule = RULES.get(ancestor.name)
             if rule is not None:
                 return rule(self, node, depth)
         return Opaque(clean(node.desc.name))
@@ -273,7 +273,7 @@ RULES: dict[str, Rule] = {
 def failure_of(node: JavaObject) -> RemoteFailure:
     """Return class, message and causes of a Throwable; its stack traces are left behind (section 4)."""
     causes = tuple((clean(cause.desc.name), clean(_message(cause))) for cause in _causes(node))
-    ancestors = tuple(level.name for level in reversed(node.desc.levels))
+    ancestors = tuple(ancestor.name for ancestor in reversed(node.desc.chain))
     return RemoteFailure(node.desc.name, _message(node), ancestors, causes)
 
 
@@ -298,7 +298,7 @@ def _causes(node: JavaObject) -> Iterator[JavaObject]:
 
 def is_a(node: JavaObject, class_name: str) -> bool:
     """Return whether the object's class is, or descends from, `class_name`."""
-    return any(level.name == class_name for level in node.desc.levels)
+    return any(ancestor.name == class_name for ancestor in node.desc.chain)
 
 
 __all__ = ["NoTemplate", "Opaque", "block_of", "failure_of", "is_a", "notes_of", "value_of"]

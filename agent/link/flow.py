@@ -48,7 +48,7 @@ class LinkFolder:
 
 
 def link_folder_of(link_dir: Path, state_dir: Path, instance_id: str) -> LinkFolder:
-    """The place of an instance's link, with owners as the state folder tells."""
+    """The folder of an instance's link, with owners as the state folder tells."""
     return LinkFolder(link_dir, instance_id, owner_of(state_dir), trusted_owners(state_dir))
 
 

@@ -59,8 +59,8 @@ class LinkRequest:
             },
             "dataLocation": self.location,
         }
-        kept = {name: value for name, value in document.items() if value is not None}
-        return json.dumps(kept, separators=(",", ":"), sort_keys=True, allow_nan=False).encode("utf-8")
+        fields = {name: value for name, value in document.items() if value is not None}
+        return json.dumps(fields, separators=(",", ":"), sort_keys=True, allow_nan=False).encode("utf-8")
 
 
 @dataclass(frozen=True, slots=True)

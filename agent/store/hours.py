@@ -197,10 +197,10 @@ def hour_before(store: Store, hour: Hour, first_tick: int) -> ClosedHour | None:
     return before[-1] if before and before[-1].hour.end == hour.start else None
 
 
-def horizon(connection: sqlite3.Connection, kept: int) -> int:
+def horizon(connection: sqlite3.Connection, stored: int) -> int:
     """The last tick of the newest closed hour that is not among the `kept` newest; -1 when so many were not closed."""
     row = connection.execute(
-        "SELECT last_tick FROM closed ORDER BY last_tick DESC, start_s DESC LIMIT 1 OFFSET ?", (kept,)
+        "SELECT last_tick FROM closed ORDER BY last_tick DESC, start_s DESC LIMIT 1 OFFSET ?", (stored,)
     ).fetchone()
     return -1 if row is None else int(row["last_tick"])
 

@@ -34,7 +34,7 @@ from tests.support.cloud import KEY, Receiver, receiver
 from tests.support.command import run_here
 from tests.support.homes import write_home
 from tests.support.linking import Finished
-from tests.support.standing import Agent, link_as, standing
+from tests.support.site import Agent, link_as, make_site
 
 NO_ANSWER = {"run"}  # becomes the resident process and prints nothing
 PAGE = (FOLDER.parent / "json.md").read_text(encoding="utf-8")
@@ -78,14 +78,14 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Receiver]:
 @pytest.fixture(scope="module")
 def empty(tmp_path_factory: pytest.TempPathFactory) -> Agent:
     """An agent that has never run and is not linked; nobody stands at its cloud's address."""
-    return standing(tmp_path_factory.mktemp("empty"), cloud='endpoint = "https://cloud.invalid"')
+    return make_site(tmp_path_factory.mktemp("empty"), cloud='endpoint = "https://cloud.invalid"')
 
 
 @pytest.fixture(scope="module")
 def well(tmp_path_factory: pytest.TempPathFactory, cloud: Receiver) -> Iterator[Agent]:
     """A linked agent that runs, with a closed hour that arrived."""
     text = f'endpoint = "{cloud.settings.endpoint}"\nca_file = "{cloud.settings.ca_file}"'
-    agent = unhurried(standing(tmp_path_factory.mktemp("well"), cloud=text))
+    agent = unhurried(make_site(tmp_path_factory.mktemp("well"), cloud=text))
     told("link", ran(agent, "link", "--consent", "extended", "--yes", key=KEY.reveal() + "\n"), 0)
     link_as(agent, ConsentLevel.EXTENDED)  # as if it had been linked long ago, so that the hour below may leave
     agent.tick(at=datetime.now(UTC) - timedelta(hours=2))
@@ -105,7 +105,7 @@ def unhurried(agent: Agent) -> Agent:
 @pytest.fixture(scope="module")
 def failing(tmp_path_factory: pytest.TempPathFactory) -> Agent:
     """An agent with everything that can be wrong: sources, counts, losses, batches set aside, a refused key."""
-    agent = standing(tmp_path_factory.mktemp("failing"), cloud='endpoint = "https://cloud.invalid"')
+    agent = make_site(tmp_path_factory.mktemp("failing"), cloud='endpoint = "https://cloud.invalid"')
     link_as(agent, ConsentLevel.BASIC)
     at = datetime.now(UTC) - timedelta(hours=5)
     users = Sample(Series("guardrails", "jira.guardrail.users"), 80_000)
@@ -182,10 +182,10 @@ def test_deliver(tmp_path: Path) -> None:
     """What was done, and the problem as an error of its own; offline the bundle that was due."""
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
-    unlinked = standing(tmp_path / "a")
+    unlinked = make_site(tmp_path / "a")
     view = told("deliver", ran(unlinked, "deliver"), 4)
     assert (view["problem"]["code"], view["hoursClosed"]) == ("not-linked", 0)
-    offline = standing(tmp_path / "b", mode="offline")
+    offline = make_site(tmp_path / "b", mode="offline")
     offline.tick(at=datetime.now(UTC) - timedelta(hours=2))
     view = told("deliver", ran(offline, "deliver"), 0)
     assert (view["problem"], Path(view["bundle"]).exists()) == (None, True)
@@ -194,7 +194,7 @@ def test_deliver(tmp_path: Path) -> None:
 def test_link_consent_and_unlink(tmp_path: Path, cloud: Receiver) -> None:
     """A link from first to last, with what goes wrong on the way; the key is in no answer."""
     text = f'endpoint = "{cloud.settings.endpoint}"\nca_file = "{cloud.settings.ca_file}"'
-    agent, key = standing(tmp_path, cloud=text), KEY.reveal() + "\n"
+    agent, key = make_site(tmp_path, cloud=text), KEY.reveal() + "\n"
     refused(asked(agent, "consent", "show"), 4, "not-linked")
     refused(asked(agent, "unlink", "--yes"), 4, "not-linked")
     refused(ran(agent, "link", key=key), 2, "usage")
@@ -219,7 +219,7 @@ def test_link_consent_and_unlink(tmp_path: Path, cloud: Receiver) -> None:
 
 def test_a_key_that_cannot_be_opened_has_its_own_word(tmp_path: Path, cloud: Receiver) -> None:
     """The codes of the vault are the error's code, so that support can tell the cases apart."""
-    agent = standing(tmp_path, cloud=f'endpoint = "{cloud.settings.endpoint}"\nca_file = "{cloud.settings.ca_file}"')
+    agent = make_site(tmp_path, cloud=f'endpoint = "{cloud.settings.endpoint}"\nca_file = "{cloud.settings.ca_file}"')
     link_as(agent, ConsentLevel.BASIC)
     master_path(agent.settings.link_dir).unlink()
     refused(asked(agent, "unlink", "--yes"), 11, "key-missing")

@@ -24,7 +24,7 @@ from tests.support.mariadb import MariaDbServer, mariadb
 from tests.support.planted import READ_PAGES, close_hour, leaks, left_behind, planted, run_daemon, two_ticks
 from tests.support.planting import Plants, plant_in_database, stored_bytes
 from tests.support.postgres import PostgresServer, postgres
-from tests.support.standing import link_as
+from tests.support.site import link_as
 
 __all__ = ["mariadb", "postgres"]  # the fixtures
 

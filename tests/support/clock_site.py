@@ -32,7 +32,7 @@ from agent.store.hours import aggregates_of, closed_hours
 from agent.store.losses import losses
 from agent.store.ticks import TickWriter
 from tests.support.clock import HandClock
-from tests.support.standing import HEAP, REJECTED, Agent, link_as, standing
+from tests.support.site import HEAP, REJECTED, Agent, link_as, make_site
 from tests.support.ticks import FunctionSource
 
 TICK_S = 360.0
@@ -92,7 +92,7 @@ class Site:
     """One agent, one JVM, one machine, one cloud."""
 
     def __init__(self, folder: Path, start: datetime) -> None:
-        made = standing(folder)
+        made = make_site(folder)
         text = made.config.read_text().replace('interval = "1s"', f'interval = "{TICK_S:.0f}s"')
         text = text.replace('close_after = "0s"', f'close_after = "{CLOSE_AFTER_S:.0f}s"')
         made.config.write_text(text)

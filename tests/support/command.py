@@ -1,7 +1,7 @@
 """The command line inside this process: every command and its exit code without the half second of a process.
 
 For commands that read. What changes the process itself (`run`, `deliver` with its signals and log, `link` with its
-standard input) is run as a real one: `tests.support.standing.Agent.run`.
+standard input) is run as a real one: `tests.support.site.Agent.run`.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ from tests.support.homes import write_home
 from tests.support.jvm_beans import running_jvm
 from tests.support.planting import FAMILY, FOUND, Plants, plant_in_database, planted_beans, stored_bytes
 from tests.support.product_homes import write_product_home
-from tests.support.standing import Agent
+from tests.support.site import Agent
 
 BEANS = Path(__file__).parents[1] / "sources" / "data" / "PlantedBeans.java"
 HOUR_S = 4

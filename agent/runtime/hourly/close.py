@@ -19,7 +19,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from agent.aggregation import Event, aggregate, audit_events, list_of, watch, with_events
+from agent.aggregation import Event, aggregate, audit_events, events_between, list_of, with_events
 from agent.aggregation.cluster_rows import without_cluster_rows
 from agent.aggregation.thresholds import threshold_statuses_of
 from agent.catalog import Catalog, Every
@@ -132,7 +132,7 @@ def _close(pipeline: Pipeline, item: OpenHour, now: datetime, closed: Closed) ->
     stored = ticks_of(pipeline.store, hour)
     consent = consent_of(pipeline.consents, stored)
     material = _material(pipeline, hour, stored, consent)
-    changed, snapshot = watch(material.snapshot, material.ticks)
+    changed, snapshot = events_between(material.snapshot, material.ticks)
     done, snapshot = audit_events(snapshot, audit.entries(pipeline.store), hour, now)
     events = (*changed, *done)
     if consent is not None:
@@ -176,7 +176,7 @@ def _of_this_node(pipeline: Pipeline, hour: Hour, aggregates: list[HourlyAggrega
     if not pipeline.clustered:
         return aggregates
     state = cluster_state(pipeline.store)
-    if state is not None and counts_for(state.terms, hour):
+    if state is not None and counts_for(state.holds, hour):
         return aggregates
     return without_cluster_rows(aggregates, pipeline.catalog)
 
@@ -275,17 +275,17 @@ def tidy(pipeline: Pipeline, now: datetime) -> None:
     than were measured. `now` only labels losses.
     """
     settings = pipeline.settings
-    kept = max(settings.bundle.days * 86400 // settings.hour.length_s, RUN_KEPT)
+    hours_stored = max(settings.bundle.days * 86400 // settings.hour.length_s, RUN_KEPT)
     try:
         with pipeline.store.transaction() as connection:
             _give_up(connection, settings, now)
             # Snapshots before hours: the newest of those that go is what a late tick's hour is compared with.
             remove_counted(connection, horizon(connection, RUN_KEPT))
             remove_snapshots(connection, horizon(connection, RUN_KEPT))
-            remove_hours(connection, horizon(connection, kept))
-            outbox.forget_settled(connection, horizon(connection, kept))
+            remove_hours(connection, horizon(connection, hours_stored))
+            outbox.forget_settled(connection, horizon(connection, hours_stored))
             # Their rows stay twice as long as the hours: an hour whose batch is not known would be sealed again.
-            outbox.remove_settled(connection, horizon(connection, 2 * kept))
+            outbox.remove_settled(connection, horizon(connection, 2 * hours_stored))
         pipeline.store.connection.execute("PRAGMA incremental_vacuum(2000)").fetchall()
     except StoreError as error:
         log(LOG, logging.WARNING, "store.not_tidied", why=error.why, do=error.do)

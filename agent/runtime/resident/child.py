@@ -16,7 +16,7 @@ LOG = logger("daemon")
 GRACE_S = 120.0  # beyond its retry time: closing hours, sealing, one last request
 STOP_WAIT_S = 5.0
 KILL_WAIT_S = 1.0
-TOLD = frozenset({0, 3, 4, 10, 11, 12, 13})
+EXPLAINED = frozenset({0, 3, 4, 10, 11, 12, 13})
 PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "CREDENTIALS_DIRECTORY", "TMPDIR")
 DAEMON = "PORTFOLIO_AGENT_DAEMON"  # tells the child whose it is: with that process it ends
 
@@ -58,7 +58,7 @@ class HourlyChild:
             return
         code = self._process.returncode
         # A documented exit code was explained by the child itself, in a line of its own.
-        level = logging.INFO if code in TOLD else logging.WARNING
+        level = logging.INFO if code in EXPLAINED else logging.WARNING
         log(LOG, level, "deliver.finished", exit_code=code, took_s=round(now_s - self._started_s, 1))
         self._process = None
 

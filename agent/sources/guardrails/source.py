@@ -164,15 +164,15 @@ class Guardrails:
         if not tables:
             return jobs
         missing = missing_tables(connection, (name for names in tables.values() for name in names))
-        kept = []
+        left = []
         for job in jobs:
             absent = sorted(tables.get(job.query.name, frozenset()) & missing)
             if absent:
                 self._note(done, job.query.name, self._clock(), 0.0, NOT_PRESENT)
                 done.failures += self._all(job.query, NOT_PRESENT, f"there is no table {absent[0]}")
             else:
-                kept.append(job)
-        return kept
+                left.append(job)
+        return left
 
     def _all(self, query: SqlQuery, reason: str, detail: str = "") -> list[Failure]:
         return [Failure(metric.name, reason, detail) for metric in self._metrics[query.name]]

@@ -160,8 +160,8 @@ def _source(facts: Facts, state: SourceState) -> Iterator[Problem]:
         seen = "never" if state.ok_at is None else f"last answered {ago(facts.now, state.ok_at)}"
         yield Problem(f"{state.source} gives nothing ({seen}).", state.why, state.do)
         return
-    told = {detail: metric for metric, reason, detail in state.failures if reason in FOR_A_PERSON and RUN in detail}
-    for detail, metric in told.items():
+    of_runs = {detail: metric for metric, reason, detail in state.failures if reason in FOR_A_PERSON and RUN in detail}
+    for detail, metric in of_runs.items():
         why, _, command = detail.partition(RUN)
         yield Problem(f"{state.source} does not give {metric}.", why, f"{RUN.strip()} {command}")
 

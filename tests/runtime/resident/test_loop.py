@@ -26,7 +26,7 @@ from agent.store import Store, open_store, reserve
 from agent.store.losses import losses
 from tests.support.clock import HandClock
 from tests.support.mounts import small_disk
-from tests.support.standing import HEAP, standing
+from tests.support.site import HEAP, make_site
 from tests.support.ticks import FunctionSource
 
 # In the middle of an hour: a site closes up to ten minutes after its end, and only one hour is due in these tests.
@@ -110,7 +110,7 @@ def running(tmp_path: Path, state: Path) -> Iterator[Running]:
     """An agent that ticks every second."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(str(tmp_path / "notify"))
-        settings = standing(tmp_path, mode="offline").settings
+        settings = make_site(tmp_path, mode="offline").settings
         settings = replace(settings, sampling=replace(settings.sampling, interval_s=0.05, deadline_s=60.0))
         store = open_store(state)
         yield Running(settings, HandClock(HALF_PAST), store, manager, str(tmp_path / "notify"))
@@ -153,7 +153,7 @@ def test_a_start_on_a_full_disk_drains_first_and_is_ready(tmp_path: Path) -> Non
         contextlib.closing(open_store(state)) as store,  # closed before the disk goes, also when this fails
     ):
         manager.bind(str(tmp_path / "notify"))
-        settings = standing(tmp_path, mode="offline").settings
+        settings = make_site(tmp_path, mode="offline").settings
         settings = replace(settings, sampling=replace(settings.sampling, interval_s=0.05, deadline_s=60.0))
         with (state / "somebody-elses-file").open("wb") as file:
             os.posix_fallocate(file.fileno(), 0, reserve.free_bytes(state) - reserve.SIZE_BYTES // 2)

@@ -45,7 +45,7 @@ from tests.support.jolokia import JolokiaFixture, missing_for_jolokia
 from tests.support.jvm import PASSWORD, USER, JmxOptions, JvmFixture, authority, make_authority, write_secret
 from tests.support.needs import require_packages
 from tests.support.postgres import PostgresServer
-from tests.support.standing import standing
+from tests.support.site import make_site
 from tests.support.stopwatch import Stopwatch
 
 __all__ = ["java", "jvm_of"]
@@ -344,7 +344,7 @@ def test_database_login_that_cannot_be_read(tmp_path: Path, postgres: PostgresSe
 
 def test_store_damaged_full_or_absent(tmp_path: Path) -> None:
     """A store that is damaged is named with what to do; one that does not exist yet is no failure."""
-    agent = standing(tmp_path)
+    agent = make_site(tmp_path)
     agent.settings.agent.state_dir.mkdir(mode=0o700, exist_ok=True)
     assert checks_of(agent.settings, Area.STORE)["integrity"].state is State.SKIPPED
     agent.tick()
@@ -374,7 +374,7 @@ def cloud(tmp_path: Path) -> Iterator[Receiver]:
 
 def linked_agent(folder: Path, cloud: Receiver) -> Settings:
     text = f'endpoint = "{cloud.settings.endpoint}"\nca_file = "{cloud.settings.ca_file}"\nlocation = "eu"'
-    agent = standing(folder, cloud=text)
+    agent = make_site(folder, cloud=text)
     done = agent.run("link", "--consent", "basic", "--yes", key=KEY.reveal() + "\n")
     assert done.returncode == 0, done.stderr
     return agent.settings
@@ -479,7 +479,7 @@ def run_doctor(config: Path, *arguments: str) -> subprocess.CompletedProcess[str
 
 def test_command_tells_what_failed_and_exits_1(tmp_path: Path) -> None:
     """Text for a person at 3 a.m. and JSON for a script: stage, cause, what to do; exit 1."""
-    agent = standing(tmp_path, mode="offline")
+    agent = make_site(tmp_path, mode="offline")
     done = run_doctor(agent.config)
     assert done.returncode == 1
     assert "stages failed:" in done.stdout
