@@ -94,7 +94,7 @@ def box_of(desc: ClassDesc) -> str:
     """Return the code of the number that a box holds, or nothing when this is not exactly Java's own box class."""
     code = BOXES.get(desc.name, "")
     parents = desc.chain[:-1]
-    plain = all(level.flags == SERIALIZABLE and not level.fields for level in parents)
+    plain = all(ancestor.flags == SERIALIZABLE and not ancestor.fields for ancestor in parents)
     return code if code and desc.flags == SERIALIZABLE and desc.fields == ((code, "value"),) and plain else ""
 
 
