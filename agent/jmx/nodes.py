@@ -92,6 +92,7 @@ Node = None | bool | int | float | str | bytes | JavaObject | JavaArray | JavaEn
 
 def box_of(desc: ClassDesc) -> str:
     """Return the code of the number that a box holds, or nothing when this is not exactly Java's own box class."""
+    # By its whole layout and not its name alone: a look-alike with one field more would shift every byte behind it.
     code = BOXES.get(desc.name, "")
     parents = desc.chain[:-1]
     plain = all(ancestor.flags == SERIALIZABLE and not ancestor.fields for ancestor in parents)
