@@ -85,6 +85,8 @@ def _is_basic(tick: Tick, catalog: Catalog) -> bool:
 
     One pseudonym alone tells nothing: under Extended a name that does not look like one is hashed too.
     """
+    # A tick says nothing of the level it was stored under, so it is told by its names; a level of its own would have to
+    # be believed for stores of older agents too, which have none.
     hashed = False
     for series in {sample.series for sample in tick.samples if sample.series.tags}:
         metric = catalog.metrics.get(series.metric)

@@ -67,6 +67,8 @@ class Concealer:
                     sample = stored
             stored_samples.append(sample)
             origins.append(series)
+        # Only now, with all of a metric's series: which of them a lost tag has made equal shows when the last one is
+        # treated.
         for metric in sorted(fewer):
             doubtful = [pair for pair in zip(origins, stored_samples, strict=True) if pair[0].metric == metric]
             others = [pair for pair in zip(origins, stored_samples, strict=True) if pair[0].metric != metric]
@@ -101,6 +103,7 @@ class Concealer:
         return replace(row, series=series, figures=numbers)
 
     def _use(self, level: ConsentLevel, pseudonyms: Pseudonyms) -> Rules:
+        # Without consent nothing leaves, but the store is still filled, and it holds no more then than under Basic.
         level = ConsentLevel.BASIC if level is ConsentLevel.NONE else level
         if level is not self._rules.level or pseudonyms is not self._rules.pseudonyms:
             self._rules = Rules(self._catalog, level, pseudonyms)

@@ -54,8 +54,12 @@ from agent.system.clock import monotonic_s
 LOG = logger("push")
 T = TypeVar("T")
 
+# A receiver in the middle of its own upgrade may refuse what it takes an hour later.
 REFUSALS_BEFORE_ASIDE = 3
+# After 401, 403 or 410 everything is held; one request an hour finds out whether the link was mended over there.
 PROBE_EVERY = timedelta(hours=1)
+# A week's backlog drains within half an hour at this pace, beside the live hour; more would be felt over there, where
+# many sites come back from one outage at the same time.
 PACE_S = 1.0
 REMEMBER_WAITS_FROM_S = 1.0
 
@@ -197,10 +201,12 @@ class _PushRun:
             for batch in outbox.waiting(self.store):
                 if self.stopping.is_set():
                     return
+                # Once a run: a second refusal an hour later says more than one a second later.
                 if batch.id in refused:
                     continue
                 self._push(batch)
                 refused.add(batch.id)
+            # Parts that were sealed meanwhile were not in the list: once more, until nothing was split.
             if self.splits == splits:
                 return
 
@@ -224,6 +230,9 @@ class _PushRun:
     def _try(self, batch: Batch) -> None:
         """One request. Raises PushDeferred to try again, KeyRejected to hold everything."""
         self._keep_pace()
+        # These three in this order. Consent is asked for right before, since a run may go on for minutes; the ledger's
+        # row is on disk before a byte leaves, so that a crash in between says too much and never too little; then the
+        # request.
         if not self.permits(batch):
             raise ConsentChanged("Consent was lowered during this run.", do="Nothing: what waits is filtered again.")
         entry = self._open_ledger(batch)
@@ -243,6 +252,7 @@ class _PushRun:
         except PushDeferred as error:
             self._deferred(entry, error)
             raise
+        # It was found unfit on this side, before a byte left.
         except KeyUnreadable:
             with self.store.transaction() as connection:
                 ledger.withdraw(connection, entry)

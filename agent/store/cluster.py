@@ -36,6 +36,7 @@ from agent.store.database import Store
 from agent.store.meta import meta, set_meta
 
 KEY = "cluster"
+# What a database clock may be set back by, or differ by on the standby; it costs only hours that change hands in it.
 MARGIN_S = 1.0
 MOST_HOLDS = 200  # an hour older than that many takeovers is dropped rather than counted twice
 
@@ -75,9 +76,12 @@ def record_turn(connection: sqlite3.Connection, turn: ClusterTurn) -> None:
     state = _parsed(None if row is None else row["value"])
     holds = list(state.holds) if state is not None else []
     if turn.role is Role.COUNTING:
+        # One row a session: its last confirmation stands for all before it, since nobody else can have held it in
+        # between.
         holds = [hold for hold in holds if hold.session != turn.session]
         holds.append(LockHold(turn.session, turn.since_s, turn.seen_s))
     rows = [[hold.session, hold.since_s, hold.seen_s] for hold in holds[-MOST_HOLDS:]]
+    # "terms" is what older agents wrote: another word would lose the holds, and with them the hour of an upgrade.
     document = {"role": turn.role.value, "aheadS": turn.ahead_s, "terms": rows}
     set_meta(connection, KEY, json.dumps(document, separators=(",", ":")))
 

@@ -68,6 +68,7 @@ def _parsed(body: bytes) -> Snapshot:
             for name, (at_ms, items) in document["seen"].items()
         }
         return Snapshot(lists, document["audit"])
+    # No events for one hour, rather than an hour that can never be closed.
     except (ValueError, KeyError, TypeError, AttributeError, zlib.error):
         return Snapshot()
 
@@ -104,6 +105,8 @@ def replace_snapshot(connection: sqlite3.Connection, hour: Hour, snapshot: Snaps
 
 def _packed(snapshot: Snapshot) -> bytes:
     lists = {name: [to_ms(one.at), list(one.items.items())] for name, one in snapshot.lists.items()}
+    # "seen" is the word of the first schema with snapshots: another one would take every list for unread after an
+    # upgrade.
     return zlib.compress(json.dumps({"seen": lists, "audit": snapshot.audit}, separators=(",", ":")).encode(), 6)
 
 

@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from agent.store.database import Store, from_ms, to_ms
 from agent.store.meta import meta, set_meta
 
+# Older agents wrote it under this word.
 KEY = "guardrails.levels"
 FORGOTTEN_AFTER = timedelta(days=3)
 

@@ -108,6 +108,8 @@ def close_hours(pipeline: Pipeline, now: Reckoning) -> Closed:
         return closed
     waits = timedelta(seconds=closes_after_s(settings, clustered=pipeline.clustered))
     found = uncounted(store, settings.hour.length_s)
+    # Before the hours: a tick that no hour can take would keep the watermark where it is, and nothing would ever be
+    # tidied.
     _count_set_back(store, found.set_back, now.label)
     for item in found.hours:
         # An hour that the store has left and that is still to come was labelled by a clock that has gone back since.
@@ -143,6 +145,7 @@ def _close(pipeline: Pipeline, item: OpenHour, now: datetime, closed: Closed) ->
     left = sum(1 for row in measured if row.samples) - sum(1 for row in aggregates if row.samples)
     last_tick = stored[-1].number
     record = ClosedHour(hour, revision, now, last_tick, len(material.ticks))
+    # All that takes time is done before the transaction: it holds the write lock, and the daemon has a tick to store.
     batches = pipeline.batches(hour, revision, aggregates, now, under=consent) if consent is not None else []
     with pipeline.store.transaction() as connection:
         put_hour(connection, record, aggregates)
@@ -150,7 +153,9 @@ def _close(pipeline: Pipeline, item: OpenHour, now: datetime, closed: Closed) ->
         put_threshold_statuses(pipeline.store, connection, threshold_statuses_of(aggregates, pipeline.catalog))
         for batch in batches:
             outbox.put(connection, batch)
+        # After the new batches, which count as well; the oldest go, each a loss by name.
         outbox.enforce_limit(connection, pipeline.settings.delivery.outbox_limit_bytes, now)
+        # An hour that is closed once more leaves the same rows to the same node: they were counted the first time.
         if revision == 0:
             count_loss(connection, "counted-by-another-node", left, now)
     closed.hours.append(record)
@@ -286,6 +291,8 @@ def tidy(pipeline: Pipeline, now: datetime) -> None:
             outbox.forget_settled(connection, horizon(connection, hours_stored))
             # Their rows stay twice as long as the hours: an hour whose batch is not known would be sealed again.
             outbox.remove_settled(connection, horizon(connection, 2 * hours_stored))
+        # Outside the transaction, and 8 MiB a run: to give back a week's backlog at once would hold the lock for as
+        # long.
         pipeline.store.connection.execute("PRAGMA incremental_vacuum(2000)").fetchall()
     except StoreError as error:
         log(LOG, logging.WARNING, "store.not_tidied", why=error.why, do=error.do)
