@@ -245,11 +245,11 @@ def test_no_act_is_lost_when_the_clock_was_set() -> None:
     assert [event.metric for event in second] == ["event.agent.unlinked", "event.agent.linked"]
     assert snapshot.audit == 3
     others = (row(1, 70, "bundle.written", file="planted"), row(2, 20, "link.made", consent="basic"))
-    told, _ = audit_events(Snapshot(audit=0), others, HOUR, at(75))
-    assert [event.metric for event in told] == ["event.agent.linked"], "what is no event holds up none"
+    noticed, _ = audit_events(Snapshot(audit=0), others, HOUR, at(75))
+    assert [event.metric for event in noticed] == ["event.agent.linked"], "what is no event holds up none"
     ahead = (row(1, 40 * 1440, "link.made", consent="basic"), row(2, 30, "link.removed"))
-    told, _ = audit_events(Snapshot(audit=0), ahead, HOUR, at(61))
-    assert [(event.metric, event.observed_from) for event in told] == [
+    noticed, _ = audit_events(Snapshot(audit=0), ahead, HOUR, at(61))
+    assert [(event.metric, event.observed_from) for event in noticed] == [
         ("event.agent.linked", HOUR.start),
         ("event.agent.unlinked", at(30)),
     ]

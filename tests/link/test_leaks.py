@@ -174,7 +174,7 @@ def test_debug_logs_and_tracebacks_hold_no_key(
     """With every library at DEBUG, and the full traceback with its locals, linking and its errors show no key."""
     folder = make_link_folder(tmp_path)
     key = check_shape(PLANTED.reveal())
-    told = ""
+    said = ""
     with caplog.at_level(logging.DEBUG):
         for name in ("h11", "agent"):
             logging.getLogger(name).setLevel(logging.DEBUG)
@@ -185,9 +185,9 @@ def test_debug_logs_and_tracebacks_hold_no_key(
                 with cloud.client() as client:
                     prove_key(folder, client, request_for, "https://localhost", NOW)
             except AgentError as error:
-                told += "".join(traceback.format_exception(error))
+                said += "".join(traceback.format_exception(error))
     assert finds(caplog.text.encode()) == []
-    assert finds(told.encode()) == []
+    assert finds(said.encode()) == []
 
 
 def test_secret_does_not_print() -> None:

@@ -169,23 +169,23 @@ def test_four_ways_to_fail_have_four_codes(tmp_path: Path) -> None:
     """Wrong key, missing key, tampered blob, blob of another host: four codes, each with a command that goes on."""
     here, there = make_link_folder(tmp_path / "here"), make_link_folder(tmp_path / "there", "instance-there")
     make_link(here), make_link(there)
-    told: dict[str, str] = {}
+    said: dict[str, str] = {}
 
     edit(here, lambda document: document["current"].update(sealedKey=flipped(document["current"]["sealedKey"])))
-    told[refusal(here).code] = refusal(here).do
+    said[refusal(here).code] = refusal(here).do
     make_link(here)
     shutil.copy2(link_path(there.link_dir), link_path(here.link_dir))
-    told[refusal(here).code] = refusal(here).do
+    said[refusal(here).code] = refusal(here).do
     make_link(here)
     kept = master_path(here.link_dir).read_bytes()
     master_path(here.link_dir).unlink()
-    told[refusal(here).code] = refusal(here).do
+    said[refusal(here).code] = refusal(here).do
     shutil.copy2(master_path(there.link_dir), master_path(here.link_dir))
-    told[refusal(here).code] = refusal(here).do
+    said[refusal(here).code] = refusal(here).do
 
-    assert set(told) == {"authentication-failed", "other-instance", "key-missing", "wrong-key"}
-    assert len(set(told.values())) == 4
-    assert all("portfolio-agent link" in do for do in told.values())
+    assert set(said) == {"authentication-failed", "other-instance", "key-missing", "wrong-key"}
+    assert len(set(said.values())) == 4
+    assert all("portfolio-agent link" in do for do in said.values())
     master_path(here.link_dir).unlink()
     master_path(here.link_dir).write_bytes(kept)
     master_path(here.link_dir).chmod(0o400)

@@ -166,23 +166,25 @@ def log_some(place: LinkFolder, number: int) -> None:
 
 def planted_manager(server: AppManagerServer, plants: Plants) -> None:
     """Let the app manager say a planted text in every text of its answers, and once more in place of everything."""
-    told = {**_told({**APPS[1], "key": ""}, "app", plants), "key": APPS[1]["key"], "name": APPS[1]["name"]}
-    everywhere = _told(APPS[0], "app", plants, all_of_it=True)
-    server.apps = (*(_told(app, "app", plants) for app in APPS), everywhere, told)
+    known_app = {**_with_plants({**APPS[1], "key": ""}, "app", plants), "key": APPS[1]["key"], "name": APPS[1]["name"]}
+    everywhere = _with_plants(APPS[0], "app", plants, all_of_it=True)
+    server.apps = (*(_with_plants(app, "app", plants) for app in APPS), everywhere, known_app)
     keys = [app["key"] for app in server.apps]
     (licence,) = LICENCES.values()
     server.licences = {
-        key: _told(licence, "licence", plants, all_of_it=number % 2 == 0) for number, key in enumerate(keys)
+        key: _with_plants(licence, "licence", plants, all_of_it=number % 2 == 0) for number, key in enumerate(keys)
     }
     server.sen = f"SEN-{plants.name('host licence.supportEntitlementNumber')}"
 
 
-def _told(value: Any, place: str, plants: Plants, *, all_of_it: bool = False) -> Any:
+def _with_plants(value: Any, place: str, plants: Plants, *, all_of_it: bool = False) -> Any:
     """The same with a planted text in each text; `all_of_it`: in each number and truth value as well."""
     if isinstance(value, dict):
-        told = {key: _told(item, f"{place}.{key}", plants, all_of_it=all_of_it) for key, item in value.items()}
+        known_app = {
+            key: _with_plants(item, f"{place}.{key}", plants, all_of_it=all_of_it) for key, item in value.items()
+        }
         more = plants.name(f"{place}, a key")
-        return {**told, more: plants.name(f"{place}, of a key that nobody knows"), "key of ours": more}
+        return {**known_app, more: plants.name(f"{place}, of a key that nobody knows"), "key of ours": more}
     if isinstance(value, str) or all_of_it:
         return f"{plants.name(place)} {FAMILY}"
     return value
@@ -227,7 +229,7 @@ def planted(
     config = folder / "agent.toml"
 
     def place(port: int | None) -> LinkFolder:
-        told = f'host = "127.0.0.1"\nport = {port}\n{more_jmx}' if port else "enabled = false\n"
+        known_app = f'host = "127.0.0.1"\nport = {port}\n{more_jmx}' if port else "enabled = false\n"
         config.write_text(f"{text}[jmx]\n{told}")
         settings = load_settings(config)
         ensure_instance(settings.link_dir)

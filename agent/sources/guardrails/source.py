@@ -110,7 +110,7 @@ class Guardrails:
             return Reading((), once_each(done.failures))
         try:
             with self._gate.connected(deadline_s, self._open_engine) as connection:
-                waiting = self._present(connection, waiting, done)
+                waiting = self._with_tables(connection, waiting, done)
                 while waiting:
                     self._work(connection, waiting[0], done)
                     waiting.pop(0)
@@ -151,7 +151,7 @@ class Guardrails:
                     done.failures += self._all(query, *missed)
         return sorted(jobs, key=lambda job: (job.takes_s, job.query.name))
 
-    def _present(self, connection: Connection, jobs: list[_Job], done: _Round) -> list[_Job]:
+    def _with_tables(self, connection: Connection, jobs: list[_Job], done: _Round) -> list[_Job]:
         """The jobs whose tables exist, as far as that can be known beforehand; only new ones are looked up."""
         if connection.dialect.name != LISTED_BY:
             return jobs

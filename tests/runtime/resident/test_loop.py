@@ -86,7 +86,7 @@ class Running:
         loop.run(stopping)
         sampler.close()
 
-    def told(self) -> list[str]:
+    def notified(self) -> list[str]:
         """Every line that the service manager got."""
         found = []
         self.manager.setblocking(False)
@@ -129,7 +129,7 @@ def test_a_value_that_json_refuses_costs_one_tick(running: Running) -> None:
 def test_ready_comes_with_the_first_stored_tick(running: Running) -> None:
     """Once."""
     running.ticks(3)
-    assert running.told().count("READY=1") == 1
+    assert running.notified().count("READY=1") == 1
     assert running.child.times == 1
 
 
@@ -160,6 +160,6 @@ def test_a_start_on_a_full_disk_drains_first_and_is_ready(tmp_path: Path) -> Non
         assert reserve.spent(state)
         running = Running(settings, HandClock(HALF_PAST), store, manager, str(tmp_path / "notify"))
         running.ticks(2)
-        assert running.told().count("READY=1") == 1
+        assert running.notified().count("READY=1") == 1
         assert running.child.times == 1
         assert store.execute("SELECT count(*) FROM tick")[0][0] == 0, "room that is kept for deliveries is not theirs"

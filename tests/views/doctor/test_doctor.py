@@ -161,7 +161,7 @@ def test_login_wrong_missing_or_without_permission(tmp_path: Path, jvm_of: Start
     """J12: a wrong password, none at all, and a user without rights are three things."""
     jvm, powerless = jvm_of(JmxOptions(auth=True)), jvm_of(JmxOptions(auth=True, access=""))
     wrong = write_secret(tmp_path / "wrong", "not-" + PASSWORD + "\n")
-    told = [
+    refusals = [
         only_failure(checks_of(settings_of(tmp_path, jmx), Area.JMX))
         for jmx in (
             jmx_of(jvm, tmp_path, password_file=wrong),
@@ -169,9 +169,9 @@ def test_login_wrong_missing_or_without_permission(tmp_path: Path, jvm_of: Start
             jmx_of(powerless, tmp_path),
         )
     ]
-    assert [check.code for check in told] == ["login-refused", "login-required", "permission-denied"]
-    assert len({check.do for check in told}) == 3
-    assert PASSWORD not in repr(told)
+    assert [check.code for check in refusals] == ["login-refused", "login-required", "permission-denied"]
+    assert len({check.do for check in refusals}) == 3
+    assert PASSWORD not in repr(refusals)
 
 
 def test_password_file_that_others_may_read(tmp_path: Path, jvm_of: StartJvm) -> None:
