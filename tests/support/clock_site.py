@@ -75,7 +75,7 @@ class Cloud:
 
 
 @dataclass(frozen=True)
-class Account:
+class Tally:
     """What became of everything, at the end."""
 
     stored: int
@@ -188,7 +188,7 @@ class Site:
         """The state of every batch in the outbox."""
         return [row["state"] for row in self._store.execute("SELECT state FROM batch")]
 
-    def account(self) -> Account:
+    def account(self) -> Tally:
         """Count everything there is, once nothing is open any more but the hour that goes on."""
         store = self._store
         rows = store.execute(
@@ -215,7 +215,7 @@ class Site:
         )
         doubled = [*(key for key, count in per_window.items() if count > 1)]
         sent = [key for key, ids in self.cloud.windows.items() if len(ids) > 1]
-        return Account(
+        return Tally(
             stored=self._ticks - uncounted,
             counted=counted,
             lost={loss.reason: loss.count for loss in losses(store)},
