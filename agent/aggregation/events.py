@@ -150,6 +150,7 @@ def events_between(snapshot: Snapshot, ticks: Iterable[Tick]) -> tuple[tuple[Eve
             failure.metric for report in tick.reports for failure in report.failures if failure.reason == ELSEWHERE
         }
         for watched in LISTS:
+            # Forgotten, not kept: when the turn comes back, what changed meanwhile was another node's to tell.
             if {watched.metric, watched.count} & elsewhere:
                 _forget(lists, watched.metric)
                 continue
@@ -280,5 +281,6 @@ def with_events(ticks: Sequence[Tick], events: Iterable[Event]) -> list[Tick]:
     samples = tuple(event.sample() for event in events)
     if not samples or not ticks:
         return list(ticks)
+    # In the last tick, where everything that the hour noticed has happened already.
     last = max(ticks, key=lambda item: item.number)
     return [replace(tick, samples=tick.samples + samples) if tick is last else tick for tick in ticks]

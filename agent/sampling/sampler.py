@@ -97,6 +97,7 @@ class Sampler:
             if call is not None:
                 _wait(call, ends, stopping)
             report, reading = _judge(worker.source.name, call, deadline_s)
+            # A tick that is cut short is not stored, so nothing of it may have been learnt.
             if reading is not None and not _is_set(stopping):
                 report, reading = _accepted(report, reading)
             reports.append(report)

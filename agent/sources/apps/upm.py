@@ -98,6 +98,7 @@ def read_apps(manager: AppManager, deadline_s: float) -> AppList:
         HttpClient,  # brings h11 and ssl: only where an admin asks for apps, at the first question
     )
 
+    # Read for each question and dropped with it: a password changed in its file holds at the next one.
     user, secret = manager.login()
     headers = {
         "Authorization": _authorization(user, secret),
@@ -258,6 +259,7 @@ def _source_error(error: NetError | SourceError) -> SourceError:
 
 def parse(body: bytes) -> dict[str, Any]:
     """The document, only with the keys in `WANTED`. Raises SourceError for anything else, however deep or long."""
+    # Before parsing, which is what costs: three bytes of text become an object of their own.
     if body.count(b",") > MOST_COMMAS:
         raise SourceError("reply-too-large", "The list of apps is larger than the agent takes.", do="Check rest_url.")
     try:
@@ -271,6 +273,8 @@ def parse(body: bytes) -> dict[str, Any]:
 
 
 def _wanted(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    # While parsing and not after it: what is not wanted (licence texts, organisations, addresses) never becomes a
+    # value.
     return {key: value for key, value in pairs if key in WANTED}
 
 
