@@ -164,7 +164,7 @@ class Guardrails:
                 tables[job.query.name] = tables_of(sql)
         if not tables:
             return jobs
-        # A missing table is an error line in that server's own log, so what is not known to be there is looked up first.
+        # A missing table is an error line in that server's log, so what is not known to be there is looked up first.
         missing = missing_tables(connection, (name for names in tables.values() for name in names))
         left = []
         for job in jobs:
