@@ -320,3 +320,20 @@ def _moment_of(row: sqlite3.Row) -> Moment | None:
     if _before_schema_4(row) or row["steady_ms"] is None:
         return None
     return Moment(from_ms(row["taken_ms"]), row["steady_ms"] / 1000, row["boot_id"])
+
+
+def numbers_of(store: Store, hour: Hour, first: int, last: int) -> list[int]:
+    """The numbers of the ticks of `hour` from `first` to `last`."""
+    rows = store.execute(
+        "SELECT number FROM tick WHERE hour_s = ? AND number BETWEEN ? AND ?",
+        (int(hour.start.timestamp()), first, last),
+    )
+    return [row["number"] for row in rows]
+
+
+def numbers_beyond(connection: sqlite3.Connection, most: int) -> list[int]:
+    """The oldest ticks above the watermark, where there are more than `most` of them."""
+    rows = connection.execute(
+        "SELECT number FROM tick WHERE number > ? ORDER BY number DESC LIMIT -1 OFFSET ?", (watermark(connection), most)
+    )
+    return [row["number"] for row in rows]

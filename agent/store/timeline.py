@@ -150,7 +150,9 @@ def place(anchor: Anchor | None, moment: Moment) -> Placement:
         doubt = None if wall_ms >= FLOOR_MS else Doubt(Cause.BOOT, 0, steady_ms, steady_ms)
         return Placement(wall_ms, Anchor(wall_ms, steady_ms, moment.boot_id, doubt))
     # Of kernels that tell no boot id the seconds do: in a new boot they begin again.
-    same_boot = anchor.boot_id == moment.boot_id and steady_ms >= anchor.steady_ms
+    same_boot = steady_ms >= anchor.steady_ms and (
+        anchor.boot_id == moment.boot_id or _began_together(anchor, wall_ms, steady_ms)
+    )
     if same_boot:
         line_ms = anchor.label_ms + steady_ms - anchor.steady_ms
         doubt, elapsed_ms = anchor.doubt, steady_ms - anchor.steady_ms
@@ -177,6 +179,20 @@ def place(anchor: Anchor | None, moment: Moment) -> Placement:
         return Placement(line_ms, Anchor(line_ms, steady_ms, moment.boot_id, doubt))
     label_ms = max(wall_ms, anchor.label_ms) if settled.ending is Ending.RETURNED else wall_ms
     return Placement(label_ms, Anchor(label_ms, steady_ms, moment.boot_id), settled)
+
+
+def _began_together(anchor: Anchor, wall_ms: int, steady_ms: int) -> bool:
+    """Whether the anchor's boot began when this one did, by the clocks of both.
+
+    The id alone will not do: a container may show one process an id of its own and the next the host's (systemd-nspawn
+    lays one over /proc, and a unit with ProtectKernelTunables looks below it). A machine that was off begins later.
+    """
+    if anchor.boot_id == NOT_KNOWN:
+        return False
+    began_ms = anchor.label_ms - anchor.steady_ms
+    apart_ms = (0,) if anchor.doubt is None else (0, anchor.doubt.apart_ms)
+    tolerance_ms = TOLERANCE_S * 1000 + DRIFT * (steady_ms - anchor.steady_ms)
+    return any(abs(wall_ms - steady_ms - began_ms - apart) <= tolerance_ms for apart in apart_ms)
 
 
 def _settled(

@@ -18,8 +18,8 @@ from agent.link.flow import link_folder_of, set_consent
 from agent.link.record import LinkRecord, remove_link, with_consent
 from agent.model import Consent, ConsentLevel, Hour, Tick
 from agent.product.instance.identity import read_instance
+from agent.runtime.hourly.bundle import bundle_now
 from agent.runtime.hourly.close import close_hours
-from agent.runtime.hourly.run import bundle_now
 from agent.runtime.pipeline import open_pipeline
 from agent.store import open_store, outbox
 from agent.views.preview import read_preview

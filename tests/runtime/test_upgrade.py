@@ -23,7 +23,8 @@ from typing import Any
 import pytest
 
 from agent.errors import StoreError
-from agent.runtime.hourly.run import bundle_now, run_hourly
+from agent.runtime.hourly.bundle import bundle_now
+from agent.runtime.hourly.run import run_hourly
 from agent.runtime.pipeline import open_pipeline
 from agent.settings.load import load_settings
 from agent.store import open_store

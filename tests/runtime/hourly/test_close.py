@@ -10,7 +10,9 @@ import pytest
 
 from agent.errors import AlreadyRunning, StoreError
 from agent.model import Consent, ConsentLevel
-from agent.runtime.hourly.close import Closed, close_hours, run_lock
+from agent.runtime.hourly.close import close_hours
+from agent.runtime.hourly.lock import run_lock
+from agent.runtime.hourly.report import Closed
 from agent.runtime.pipeline import open_pipeline
 from agent.store import open_store
 from agent.store.losses import losses

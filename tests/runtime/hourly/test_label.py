@@ -12,8 +12,9 @@ import pytest
 from agent.batching import open_document, seal
 from agent.catalog import load_catalog
 from agent.model import Consent, ConsentLevel
+from agent.runtime.hourly.bundle import bundle_now
 from agent.runtime.hourly.close import close_hours
-from agent.runtime.hourly.run import bundle_now, run_hourly
+from agent.runtime.hourly.run import run_hourly
 from agent.runtime.pipeline import open_pipeline
 from agent.store import outbox
 from agent.store.hours import aggregates_of, closed_hours

@@ -13,8 +13,9 @@ import pytest
 
 from agent.errors import AlreadyRunning
 from agent.model import Tick
-from agent.runtime.hourly.close import close_hours, run_lock
-from agent.runtime.hourly.run import bundle_now, write_bundle_by_hand
+from agent.runtime.hourly.bundle import bundle_now, write_bundle_by_hand
+from agent.runtime.hourly.close import close_hours
+from agent.runtime.hourly.lock import run_lock
 from agent.runtime.pipeline import open_pipeline
 from agent.store import Store, ledger, open_store
 from agent.store.ticks import TickWriter
