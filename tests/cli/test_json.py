@@ -31,9 +31,8 @@ from scripts.json_schemas import FOLDER, VIEWS, schema_of, schemas
 from tests.cli.test_main import commands
 from tests.support.batches import batch
 from tests.support.cloud import KEY, Receiver, receiver
-from tests.support.command import run_here
+from tests.support.command import Finished, run_here
 from tests.support.homes import write_home
-from tests.support.linking import Finished
 from tests.support.site import Agent, link_as, make_site
 
 NO_ANSWER = {"run"}  # becomes the resident process and prints nothing
@@ -63,9 +62,8 @@ def asked(agent: Agent, *arguments: str) -> Finished:
 
 
 def ran(agent: Agent, *arguments: str, key: str = "") -> Finished:
-    """A command as a process of its own, under --json."""
-    done = agent.run(*arguments, "--json", key=key)
-    return Finished(done.returncode, done.stdout, done.stderr)
+    """A command that acts, under --json."""
+    return agent.run(*arguments, "--json", key=key)
 
 
 @pytest.fixture(scope="module")

@@ -82,7 +82,7 @@ def test_nothing_planted_is_stored_shown_or_sent_under_basic(tmp_path: Path, pro
     ):
         log = run_daemon(site)
         left = left_behind(site, log)
-        seen = site.plants.where(site.agent.run("sample", "--json").stdout.encode())
+        seen = site.plants.where(site.agent.process("sample", "--json").out.encode())
         # The texts were near: an admin who looks sees those that are read.
         assert any(item.startswith("bean tag pluginKey of") for item in seen) == (product in ("jira", "confluence"))
         assert "app.key" in seen

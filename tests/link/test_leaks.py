@@ -22,7 +22,8 @@ from agent.settings import Secret
 from tests.link.test_flow import BASIC, NOW, request_for
 from tests.link.test_record import make_link_folder
 from tests.support.cloud import KEY, ROOT, Receiver, receiver
-from tests.support.linking import Finished, Installation
+from tests.support.command import Finished
+from tests.support.linking import Installation
 
 # Characters that percent-encoding and both base64 alphabets treat differently, so that every form is distinct.
 PLANTED = Secret("PLANTED+canary/key~00==._-" + "q7w8e9r0" * 4)

@@ -132,6 +132,6 @@ def test_token_in_no_output(agent: Agent, server: AppManagerServer) -> None:
             server.always(401)
         for command in ("sample", "doctor", "status", "config show"):
             done = agent.run(*command.split())
-            assert TOKEN not in done.stdout + done.stderr
-            assert [word for word in PERSONAL if word in done.stdout + done.stderr] == []
-    assert "instance.sen" in agent.run("catalog", "show").stdout
+            assert TOKEN not in done.out + done.err
+            assert [word for word in PERSONAL if word in done.out + done.err] == []
+    assert "instance.sen" in agent.run("catalog", "show").out

@@ -160,7 +160,7 @@ def test_planted_names_stay_here_under_basic(agent: Agent) -> None:
     everything = stored(agent)
     assert "com.onresolve.jira.groovy.groovyrunner" in everything, "the search looks where the data is"
     assert [word for word in (*NAMES, *IDS) if word in everything] == []
-    shown = agent.run("preview", "--json").stdout
+    shown = agent.run("preview", "--json").out
     assert "event.feature_flag" in shown
     assert [word for word in (*NAMES, *IDS) if word in shown] == []
     # a folder of its own: the daily bundle of the run above may be of the same second, and none is overwritten

@@ -88,7 +88,7 @@ def test_readers_understand_the_old_store_before_it_is_migrated(agent: Agent) ->
     """`status`, `preview` and `consent show` open it as it is: what waits and what was last sealed is told."""
     assert rows(agent, "PRAGMA user_version") == [(1,)]
     sealed = rows(agent, "SELECT id, sha256 FROM batch WHERE state = 'waiting' ORDER BY hour_s")
-    status = json.loads(agent.run("status", "--json").stdout)
+    status = agent.run("status", "--json").json
     assert status["waiting"]["batches"] == 2
     shown = agent.json("preview")
     assert [(item["batchId"], item["sha256"], item["state"]) for item in shown["batches"]] == [(*sealed[-1], "waiting")]
@@ -184,5 +184,5 @@ def test_going_back_is_refused_and_changes_nothing(agent: Agent) -> None:
         with pytest.raises(StoreError, match="written by a newer agent") as caught:
             open_store(state, read_only=read_only)
         assert "Install the newer agent again" in caught.value.do
-    assert agent.run("status").returncode == 12
+    assert agent.run("status").code == 12
     assert (state / "agent.sqlite3").read_bytes() == before

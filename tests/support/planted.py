@@ -313,7 +313,7 @@ SHOWN = (["status", "--json"], ["status"], ["preview", "--json"], ["bundle", "--
 
 def left_behind(site: PlantedSite, log: bytes) -> dict[str, bytes]:
     """Everything that is stored, shown or would be sent, by where it is."""
-    shown = {" ".join(command): site.agent.run(*command).stdout.encode() for command in SHOWN}
+    shown = {" ".join(command): site.agent.process(*command).out.encode() for command in SHOWN}
     assert b'"entries"' in shown["preview --json"], "nothing was closed"
     return {"state folder": b"\n".join(stored_bytes(site.agent.settings.agent.state_dir)), "log": log, **shown}
 

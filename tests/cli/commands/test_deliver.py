@@ -1,4 +1,4 @@
-"""deliver, preview and bundle as processes, with a real store and a real receiver."""
+"""deliver, preview and bundle with a real store and a real receiver."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def linked(folder: Path, cloud: Receiver, level: str = "basic") -> Agent:
     text = f'endpoint = "{cloud.settings.endpoint}"\nca_file = "{cloud.settings.ca_file}"\nlocation = "eu"'
     agent = make_site(folder, cloud=text, hour="2s")
     done = agent.run("link", "--consent", level, "--yes", key=KEY.reveal() + "\n")
-    assert done.returncode == 0, done.stderr
+    assert done.code == 0, done.err
     return agent
 
 
@@ -54,8 +54,8 @@ def test_linked_hour_arrives(tmp_path: Path, cloud: Receiver) -> None:
     (batch_id,) = cloud.stored()
     arrived = gzip.decompress(cloud.body(batch_id)).decode()
     preview = agent.run("preview")
-    assert preview.stdout == arrived
-    assert f"batch {batch_id}: acknowledged" in preview.stderr
+    assert preview.out == arrived
+    assert f"batch {batch_id}: acknowledged" in preview.err
     assert agent.json("deliver")["batchesAcknowledged"] == 0
     assert len([line for line in cloud.log() if line["call"] == "batches"]) == 1
 
@@ -65,7 +65,7 @@ def test_preview_before_linking_is_what_is_sent_after(tmp_path: Path, cloud: Rec
     text = f'endpoint = "{cloud.settings.endpoint}"\nca_file = "{cloud.settings.ca_file}"'
     agent = make_site(tmp_path, cloud=text, hour="2s")
     one_hour(agent)
-    assert agent.run("deliver").returncode == 4, "not linked"
+    assert agent.run("deliver").code == 4, "not linked"
     shown = agent.json("preview", "--level", "basic")
     assert shown["batches"][0]["state"] == "would be sent"
     entries = shown["batches"][0]["document"]["entries"]
@@ -84,9 +84,9 @@ def test_diff_shows_what_extended_adds(tmp_path: Path) -> None:
     lines = agent.json("preview", "--diff")["diff"]
     assert [line for line in lines if line.startswith("+{") and '"context":"/jira"' in line]
     assert not [line for line in lines if line.startswith("-{") and '"context":"/jira"' in line]
-    assert '"context":"/jira"' in agent.run("preview", "--level", "extended").stdout
-    assert '"context":"/jira"' not in agent.run("preview", "--level", "basic").stdout
-    assert agent.run("preview", "--level", "everything").returncode == 2
+    assert '"context":"/jira"' in agent.run("preview", "--level", "extended").out
+    assert '"context":"/jira"' not in agent.run("preview", "--level", "basic").out
+    assert agent.run("preview", "--level", "everything").code == 2
 
 
 def test_diff_cannot_show_a_name_that_basic_has_hashed(tmp_path: Path) -> None:
@@ -95,7 +95,7 @@ def test_diff_cannot_show_a_name_that_basic_has_hashed(tmp_path: Path) -> None:
     agent.tick(at=datetime.now(UTC) - timedelta(hours=2))
     agent.run("deliver", "--no-push")
     assert "/jira" not in json.dumps(agent.json("preview", "--diff")["diff"])
-    assert '"context":"/jira"' not in agent.run("preview", "--level", "extended").stdout
+    assert '"context":"/jira"' not in agent.run("preview", "--level", "extended").out
 
 
 def test_nothing_to_show_yet(tmp_path: Path) -> None:
@@ -104,8 +104,8 @@ def test_nothing_to_show_yet(tmp_path: Path) -> None:
     agent.tick()
     for command in ("preview", "bundle"):
         done = agent.run(command)
-        assert done.returncode == 1
-        assert "no hour" in done.stderr.lower()
+        assert done.code == 1
+        assert "no hour" in done.err.lower()
 
 
 def test_offline_makes_no_connection_and_bundles(tmp_path: Path) -> None:
@@ -150,8 +150,8 @@ def test_cloud_down_keeps_everything(tmp_path: Path, cloud: Receiver) -> None:
     for number in range(2):
         one_hour(agent, 1000 + number)
         done = agent.run("deliver")
-        assert done.returncode == 3, done.stderr
-        assert "connection refused" in done.stdout + done.stderr
+        assert done.code == 3, done.err
+        assert "connection refused" in done.out + done.err
     cloud.start()
     assert agent.json("deliver")["batchesAcknowledged"] == 2
     windows = [
@@ -185,7 +185,7 @@ def test_lowered_consent_is_kept_before_the_next_push(tmp_path: Path, cloud: Rec
     one_hour(agent)
     agent.json("deliver", "--no-push")
     done = agent.run("consent", "set", "basic", "--yes")
-    assert done.returncode == 0, done.stderr
+    assert done.code == 0, done.err
     report = agent.json("deliver")
     assert report["batchesAcknowledged"] == 1
     (batch_id,) = cloud.stored()
@@ -198,6 +198,6 @@ def test_lowered_consent_is_kept_before_the_next_push(tmp_path: Path, cloud: Rec
 def test_help_ends_with_codes_and_an_example(command: str, tmp_path: Path) -> None:
     """Help names the exit codes and an example."""
     done = make_site(tmp_path).run(command, "--help")
-    assert done.returncode == 0
-    assert "Exit codes: 0" in done.stdout
-    assert f"Example: portfolio-agent {command}" in done.stdout
+    assert done.code == 0
+    assert "Exit codes: 0" in done.out
+    assert f"Example: portfolio-agent {command}" in done.out

@@ -1,12 +1,8 @@
-"""doctor as a process and as a function, against real faults: each names its stage, its cause and what mends it."""
+"""doctor as a command and as a function, against real faults: each names its stage, its cause and what mends it."""
 
 from __future__ import annotations
 
-import json
-import os
 import socket
-import subprocess
-import sys
 import threading
 import uuid
 from collections.abc import Iterator
@@ -38,7 +34,7 @@ from agent.views.doctor.jmx import find_java
 from agent.views.render_json import render_json
 from tests.jmx.conftest import free_port
 from tests.support.badjmx import BadJmx
-from tests.support.cloud import KEY, ROOT, Receiver, receiver
+from tests.support.cloud import KEY, Receiver, receiver
 from tests.support.homes import write_home
 from tests.support.jmx_fixtures import StartJvm, java, jvm_of
 from tests.support.jolokia import JolokiaFixture, missing_for_jolokia
@@ -376,7 +372,7 @@ def linked_agent(folder: Path, cloud: Receiver) -> Settings:
     text = f'endpoint = "{cloud.settings.endpoint}"\nca_file = "{cloud.settings.ca_file}"\nlocation = "eu"'
     agent = make_site(folder, cloud=text)
     done = agent.run("link", "--consent", "basic", "--yes", key=KEY.reveal() + "\n")
-    assert done.returncode == 0, done.stderr
+    assert done.code == 0, done.err
     return agent.settings
 
 
@@ -471,21 +467,15 @@ def test_offline_never_asks_the_cloud(tmp_path: Path, cloud: Receiver) -> None:
 # the command
 
 
-def run_doctor(config: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "agent.cli", "doctor", "--config", str(config), *arguments]
-    environment = {**os.environ, "PYTHONWARNINGS": "error"}
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=90)
-
-
 def test_command_tells_what_failed_and_exits_1(tmp_path: Path) -> None:
     """Text for a person at 3 a.m. and JSON for a script: stage, cause, what to do; exit 1."""
     agent = make_site(tmp_path, mode="offline")
-    done = run_doctor(agent.config)
-    assert done.returncode == 1
-    assert "stages failed:" in done.stdout
-    assert "Do:  " in done.stdout
-    assert "cloud" not in done.stdout
-    answer = json.loads(run_doctor(agent.config, "--json").stdout)
+    done = agent.run("doctor")
+    assert done.code == 1
+    assert "stages failed:" in done.out
+    assert "Do:  " in done.out
+    assert "cloud" not in done.out
+    answer = agent.json("doctor", code=1)
     assert answer["exitCode"] == 1
     assert {check["area"] for check in answer["checks"]} == {"jmx", "database", "apps", "host", "store", "link"}
     assert all(check["do"] for check in answer["checks"] if check["state"] == "failed" and check["area"] != "host")

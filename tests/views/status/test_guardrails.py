@@ -101,7 +101,7 @@ def test_status_of_a_closed_hour(tmp_path: Path) -> None:
     with store.transaction() as connection:
         save_costs(connection, [COST])
     store.close()
-    assert agent.run("deliver").returncode == 0
+    assert agent.run("deliver").code == 0
     answer = agent.json("status", code=1)
     assert [(item["metric"], item["level"], item["value"]) for item in answer["guardrails"]] == [
         ("jira.guardrail.epics", "exceeding", 100_001),
@@ -109,6 +109,6 @@ def test_status_of_a_closed_hour(tmp_path: Path) -> None:
     ]
     assert answer["guardrails"][1]["source"].startswith("https://")
     assert [(item["metric"], item["everyS"]) for item in answer["slowQueries"]] == [("jira.guardrail.comments", 2400.0)]
-    text = agent.run("status").stdout
+    text = agent.run("status").out
     assert "jira.guardrail.users approaching: 80,000, warning at 75,000, limit 100,000" in text
     assert "jira.guardrail.comments: every 40 min, last run took 24 s" in text

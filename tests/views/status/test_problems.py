@@ -35,7 +35,7 @@ def linked(tmp_path: Path, cloud: Receiver) -> Iterator[Agent]:
     text = f'endpoint = "{cloud.settings.endpoint}"\nca_file = "{cloud.settings.ca_file}"'
     agent = make_site(tmp_path, cloud=text)
     done = agent.run("link", "--consent", "basic", "--yes", key=KEY.reveal() + "\n")
-    assert done.returncode == 0, done.stderr
+    assert done.code == 0, done.err
     agent.tick()
     lock = InstanceLock(agent.settings.agent.state_dir)
     yield agent
