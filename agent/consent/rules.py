@@ -174,9 +174,9 @@ class Rules:
             # A tag tells series apart: what may not be seen is hashed whole, never cut, or two would become one.
             text = str(value)
             if treatment is TagTreatment.KEEP and rule.data_type is not DataType.HASH:
-                plain = _text(text, rule.data_type, rule.shape, cut=False)
-                if isinstance(plain, Leaves):
-                    return plain
+                kept = _text(text, rule.data_type, rule.shape, cut=False)
+                if isinstance(kept, Leaves):
+                    return kept
             return Leaves(self.pseudonyms.tag(name, text), hashed=True)
         if treatment is TagTreatment.HASH:
             return Leaves(self.pseudonyms.of(f"attribute:{name}", str(value)), hashed=True)

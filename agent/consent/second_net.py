@@ -66,12 +66,12 @@ def search(text: str, data_type: DataType) -> Found | None:
 
 def _cut(text: str, spans: list[Span]) -> str:
     """`text` with one mark for each stretch of `spans`, which are sorted and may overlap."""
-    rest, at = "", 0
+    kept, at = "", 0
     for first, behind in spans:
-        if first > at or not rest:
-            rest += text[at:first] + REMOVED
+        if first > at or not kept:
+            kept += text[at:first] + REMOVED
         at = max(at, behind)
-    return rest + text[at:]
+    return kept + text[at:]
 
 
 def _finds(plain: str, data_type: DataType, depth: int = 0) -> Iterator[tuple[Span, str]]:
