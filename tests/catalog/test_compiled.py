@@ -108,7 +108,7 @@ def test_the_first_start_after_a_change_may_be_any_command(tree: Path) -> None:
     """The product of a configuration, a word of an enum, compiles as well as the word itself does."""
     program = (
         "from agent.catalog import load_catalog\nfrom agent.settings import ProductType\n"
-        "print(load_catalog(ProductType.CROWD).metrics['jvm.uptime'].unit, type(load_catalog('crowd').product).__name__)"
+        "made = load_catalog(ProductType.CROWD)\nprint(made.metrics['jvm.uptime'].unit, type(made.product).__name__)"
     )
     assert python(tree, program).stdout == "ms str\n"
     change(tree)
