@@ -21,7 +21,7 @@ from agent.runtime.resident.daemon import CostKeeper, Loop
 from agent.runtime.resident.notify import Notifier
 from agent.sampling import Sampler
 from agent.settings import Settings
-from agent.sources import CostGovernor
+from agent.sources.governor import CostGovernor
 from agent.store import Store, open_store, reserve
 from agent.store.losses import losses
 from tests.support.clock import HandClock
