@@ -51,6 +51,7 @@ def load_catalog(product: str, root: Traversable | Path | None = None) -> Catalo
     With `root` the catalog files below it are read, as the build does. Raises CatalogError for a product that is not
     there, for faults of the files in a checkout, and for a compiled form that cannot be used.
     """
+    product = str(product)  # a setting is a word of an enum, which is a text too but is not packed as one
     if product not in products(root):
         raise CatalogError(
             f"There is no catalog for '{product}'.",

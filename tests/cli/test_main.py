@@ -87,6 +87,26 @@ def test_readme_names_only_options_that_exist() -> None:
             assert set(re.findall(r"(?<=\s)--[a-z-]+", line.split("#")[0])) <= options | {"--purge"}, line
 
 
+@pytest.mark.parametrize("words", ["", *sorted({words.split()[0] for words in commands() if " " in words})])
+def test_a_list_of_commands_is_whole_at_80_columns(words: str) -> None:
+    """No line of a list is cut short, and no option's value is called by the name of a Python type."""
+    command = get_command(command_line())
+    for word in words.split():
+        command = command.commands[word]  # type: ignore[attr-defined]  # typer's group
+    text = command.get_help(typer.Context(command, info_name="x", terminal_width=80))
+    assert "Commands:" in text
+    assert "..." not in text.partition("Commands:")[2]
+    assert all(len(line) <= 80 for line in text.splitlines())
+
+
+@pytest.mark.parametrize("words", list(commands()))
+def test_values_are_named_for_people(words: str) -> None:
+    """An option's value has a word (LEVEL, FILE), never the name of a Python type."""
+    command = commands()[words]
+    text = command.get_help(typer.Context(command, info_name="x"))  # type: ignore[attr-defined]  # typer's command
+    assert not re.findall(r"<(?:str|int|path)>", text)
+
+
 @pytest.mark.parametrize("words", list(commands()))
 def test_each_command_has_help_with_exit_codes_and_an_example(words: str) -> None:
     """`--help` of each command tells what it does, its exit codes, and one example that names it."""
