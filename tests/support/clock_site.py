@@ -23,6 +23,7 @@ from agent.errors import StoreError
 from agent.model import ConsentLevel, Reading, Sample, hour_of
 from agent.net.answer import HttpAnswer
 from agent.runtime.hourly.run import run_hourly
+from agent.runtime.linking import give_consent, link_folder_for
 from agent.sampling import Sampler
 from agent.settings import Secret
 from agent.settings.load import load_settings
@@ -91,13 +92,14 @@ class Account:
 class Site:
     """One agent, one JVM, one machine, one cloud."""
 
-    def __init__(self, folder: Path, start: datetime) -> None:
+    def __init__(self, folder: Path, start: datetime, *, linked: bool = True) -> None:
         made = standing(folder)
         text = made.config.read_text().replace('interval = "1s"', f'interval = "{TICK_S:.0f}s"')
         text = text.replace('close_after = "0s"', f'close_after = "{CLOSE_AFTER_S:.0f}s"')
         made.config.write_text(text)
         self.agent = Agent(made.config, load_settings(made.config))
-        link_as(self.agent, ConsentLevel.BASIC)
+        if linked:
+            link_as(self.agent, ConsentLevel.BASIC)
         self.clock = HandClock(start)
         self.cloud = Cloud()
         self.in_read: Happening = nothing
@@ -119,6 +121,27 @@ class Site:
         """Its counters begin at zero."""
         self._jvm, self._value = self._jvm + 1, 0
         self.restarts += 1
+
+    def link(self) -> None:
+        """Somebody links it now, as the command does; no cloud is asked."""
+        given = give_consent(
+            link_folder_for(self.agent.settings), self._store, self.clock, ConsentLevel.BASIC, "fields"
+        )
+        assert given.granted_at is not None
+        link_as(self.agent, ConsentLevel.BASIC, given.granted_at)
+
+    def last_number(self) -> int:
+        """The number of the tick that was stored last."""
+        return int(self._store.execute("SELECT max(number) FROM tick")[0][0])
+
+    def sealed_numbers(self) -> list[int]:
+        """Of the last value of each sealed hour, the tick it came from: the heap counts ticks."""
+        found = []
+        for row in self._store.execute("SELECT body FROM batch WHERE body IS NOT NULL"):
+            for entry in open_document(row["body"])["entries"]:
+                if entry["metricName"] == HEAP.metric and entry["attributes"]["samples"]:
+                    found += [entry["attributes"]["min"], entry["attributes"]["max"]]
+        return found
 
     def reboot(self, off_s: float = 300.0) -> None:
         """The machine goes down and comes up, agent and JVM with it."""

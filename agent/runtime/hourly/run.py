@@ -17,19 +17,19 @@ from pathlib import Path
 
 from agent import __version__
 from agent.batching import document_bytes, render_entry, reseal, split
-from agent.consent.periods import consent_throughout
 from agent.delivery.bundle import BundleContents, remove_old, write_bundle
 from agent.errors import AgentError, ConsentChanged, Degraded, NotLinked, StoreError
 from agent.link.clone import check_clone, read_machine_id
 from agent.link.record import read_link, reveal_key
 from agent.log import log, logger
-from agent.model import Batch, BatchId, Category, Consent, ConsentedRecord, ConsentLevel
+from agent.model import Batch, BatchId, Category, Consent, ConsentedRecord, ConsentLevel, Moment
 from agent.runtime.hourly.close import HourlyReport, close_hours, run_lock, tidy
 from agent.runtime.hourly.forget import forget_names
 from agent.runtime.pipeline import Pipeline, basic_consent, open_pipeline
 from agent.runtime.resident.child import DAEMON
 from agent.settings import Mode, Settings
 from agent.store import Store, audit, delivery_state, ledger, outbox
+from agent.store.consents import consent_marks, note_seen
 from agent.store.hours import aggregates_of, closed_hours
 from agent.store.ledger import Carried
 from agent.store.meta import meta, set_meta
@@ -78,8 +78,10 @@ def run_hourly(settings: Settings, clock: Clock, *, push: bool, stopping: thread
 def _run_once(settings: Settings, clock: Clock, *, push: bool, stopping: threading.Event) -> HourlyReport:
     with open_pipeline(settings) as pipeline, run_lock(settings.agent.state_dir):
         report = HourlyReport()
-        now = reckon(pipeline.store, clock.now())
+        moment = clock.now()
+        now = reckon(pipeline.store, moment)
         _tell_doubt(now)
+        pipeline = _with_marks(pipeline, now, moment)
         unclosed: StoreError | None = None
         try:
             report.closed = close_hours(pipeline, now)
@@ -107,6 +109,15 @@ def _run_once(settings: Settings, clock: Clock, *, push: bool, stopping: threadi
         forget_names(pipeline, now.label)
         tidy(pipeline, now.label)
     return report
+
+
+def _with_marks(pipeline: Pipeline, now: Reckoning, moment: Moment) -> Pipeline:
+    """The pipeline with marks of all consents that were given elsewhere under a clock that was ahead."""
+    try:
+        note_seen(pipeline.store, pipeline.consents, now.label, moment)
+    except StoreError:  # a full disk: their hours stay here until it takes a write
+        return pipeline
+    return pipeline.with_marks(consent_marks(pipeline.store))
 
 
 def _tell_doubt(now: Reckoning) -> None:
@@ -255,7 +266,7 @@ def _bundled(pipeline: Pipeline, since: datetime, consent: Consent, now: datetim
     for item in closed_hours(pipeline.store, since):
         if (item.hour.start, item.revision) not in sealed:
             aggregates = aggregates_of(pipeline.store, item.hour, item.revision)
-            under = consent_throughout(pipeline.consents, item.hour) or _by_hand(pipeline, consent)
+            under = pipeline.consent_throughout(item) or _by_hand(pipeline, consent)
             yield from pipeline.batches(item.hour, item.revision, aggregates, item.closed_at, under=under)
 
 

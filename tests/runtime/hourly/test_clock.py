@@ -294,3 +294,27 @@ def checked_without_events(site: Site) -> Account:
     """The account; a restart before the first tick is none that can be seen."""
     site.restarts = 0
     return checked(site, row="1970 at the first start, set after three hours")
+
+
+@pytest.mark.fault(34)
+@pytest.mark.parametrize("step", LARGE, ids=map(words, LARGE))
+@pytest.mark.parametrize("believed", [False, True], ids=["in doubt", "believed"])
+def test_consent_given_while_the_clock_is_away(tmp_path: Path, step: timedelta, believed: bool) -> None:
+    """What is measured after consent leaves, what was measured before does not: by the store's order, not by a label.
+
+    Given while the clock is in doubt, or hours after it was believed; then the clock is set right.
+    """
+    site = Site(tmp_path, START, linked=False)
+    site.go_on(3)
+    site.clock.set(step)
+    site.go_on(5 if believed else 0.5)
+    before = site.last_number()
+    site.link()
+    site.go_on(1.5)
+    site.clock.set(ZERO)
+    site.go_on(8)
+    sealed = site.sealed_numbers()
+    site.close()
+    assert sealed, "nothing left since consent was given"
+    assert min(sealed) > before, "what was measured before consent left"
+    assert max(sealed) >= before + 60, "hours after consent stay here"
