@@ -33,7 +33,7 @@ from agent.settings import Settings
 from agent.settings.schedule import closes_after_s
 from agent.store import Store, audit, outbox
 from agent.store.cluster import cluster_state, counts_for
-from agent.store.database import explain
+from agent.store.database import check_folder, explain
 from agent.store.hours import (
     RUN_KEPT,
     ClosedHour,
@@ -71,6 +71,7 @@ class Closed:
 @contextmanager
 def run_lock(folder: Path, wait_s: float = 0.0) -> Iterator[None]:
     """One hourly run or bundle at a time on one state folder; waits up to `wait_s` for it. Raises AlreadyRunning."""
+    check_folder(folder, create=True)
     try:
         handle = os.open(folder / RUN_LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     except OSError as error:
