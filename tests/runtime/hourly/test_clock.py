@@ -220,6 +220,31 @@ def test_a_closing_that_dies_and_goes_on_under_another_clock(site: Site, step: t
     checked(site, row=f"{words(step)}, after a closing that died, for half an hour")
 
 
+# Statements of one run with hours to close: it reads, then 13 to 20 are the hour's transaction, tidying has its own.
+KILLS = (3, 13, 17, 20, 21, 16, 20, 21, 18, 21, 24)
+
+
+@pytest.mark.fault(1)
+@pytest.mark.parametrize("step", [FORTY, -HOUR], ids=words)
+def test_kill_9_in_the_middle_of_closing(site: Site, step: timedelta) -> None:
+    """A real process, killed before, in and after the transaction of each of three hours, the clock away in between:
+    each hour is closed whole or not at all, and once."""
+    site.runs = False
+    site.go_on(3)
+    site.runs = True
+    open_hours = site.open_hours()
+    for number, at in enumerate(KILLS):
+        assert site.is_killed_in_a_run(at), at
+        assert site.integrity() == "ok"
+        if number % 4 == 0:
+            site.clock.set(step)
+            assert not site.is_killed_in_a_run(1000)
+            site.clock.set(ZERO)
+    assert open_hours - site.open_hours() == 3
+    site.go_on(2)
+    checked(site, row=f"{words(step)}, between {len(KILLS)} kills in the middle of closing")
+
+
 def waiting(site: Site) -> int:
     """How many batches wait."""
     return len([1 for state in site.batch_states() if state == BatchState.WAITING.value])
