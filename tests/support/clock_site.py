@@ -53,7 +53,8 @@ from datetime import datetime
 from pathlib import Path
 from agent.model import Moment
 from agent.runtime.hourly.close import close_hours
-from agent.runtime.hourly.lock import run_lock, tidy
+from agent.runtime.hourly.lock import run_lock
+from agent.runtime.hourly.tidy import tidy
 from agent.runtime.pipeline import open_pipeline
 from agent.settings.load import load_settings
 from agent.store.timeline import reckon

@@ -113,7 +113,9 @@ def _run_once(settings: Settings, clock: Clock, *, push: bool, stopping: threadi
 def _with_marks(pipeline: Pipeline, now: Reckoning, moment: Moment) -> Pipeline:
     """The pipeline with marks of all consents that were given elsewhere under a clock that was ahead."""
     try:
-        note_seen(pipeline.store, pipeline.consents, now.label, moment)
+        # Not while this clock is in doubt: then it may be the one that is wrong (1970), and no consent lies ahead.
+        if now.doubt is None:
+            note_seen(pipeline.store, pipeline.consents, now.label, moment)
     except StoreError:  # a full disk: their hours stay here until it takes a write
         return pipeline
     return pipeline.with_marks(consent_marks(pipeline.store))
