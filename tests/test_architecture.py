@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -133,6 +134,28 @@ TIME_CALLS = {
     *(f"time.{name}" for name in ("time", "time_ns", "monotonic", "monotonic_ns", "perf_counter", "clock_gettime")),
     *("datetime.now", "datetime.utcnow", "datetime.today", "date.today"),
 }
+
+
+def test_a_class_name_has_one_meaning() -> None:
+    """No two classes have the same name, whether or not one of them is private to its file."""
+    found: dict[str, list[str]] = {}
+    for path in modules():
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ClassDef):
+                found.setdefault(node.name.lstrip("_"), []).append(str(path.relative_to(ROOT)))
+    assert {name: files for name, files in found.items() if len(files) > 1} == {}
+
+
+def test_the_glossary_knows_what_the_code_speaks_of() -> None:
+    """The words of the source, the clock, consent and delivery stand in the glossary, one line each."""
+    glossary = (ast.get_docstring(ast.parse((AGENT / "model.py").read_text())) or "").splitlines()
+    words = [word for line in glossary if line.startswith("*") for word in re.findall(r"\*([a-z ]+)\*", line)]
+    assert len(words) == len(set(words))
+    assert set(words) >= {
+        *("source folder", "declaration", "binding", "compiled catalog", "twin", "threshold status"),
+        *("moment", "label", "line", "doubt", "number", "watermark", "turn", "hold"),
+        *("rules", "leaves", "stays", "second net", "door", "view"),
+    }
 
 
 def test_only_the_system_is_asked_for_the_time() -> None:

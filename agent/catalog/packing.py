@@ -18,6 +18,7 @@ from dataclasses import fields, is_dataclass
 from typing import Any
 
 # Where a class of a catalog may stand: the words of the catalog, of the agent, and each source's own binding.
+# Names in a file decide what is imported: nothing but these, or the file could make this process run any code it has.
 MODULES = re.compile(r"agent\.model|agent\.catalog\.(?:binding|model)|agent\.sources\.[a-z_]+\.binding")
 PLAIN = (str, int, float, bool, type(None))
 

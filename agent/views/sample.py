@@ -96,6 +96,8 @@ def read_sample(settings: Settings) -> SampleView:
     pseudonyms = Pseudonyms(read_instance(settings.link_dir).pseudonym_key.reveal())
     sampler = Sampler(open_sources(settings, catalog, ConsentInForce(settings), _with_known_costs(settings, catalog)))
     with contextlib.closing(sampler):
+        # Without concealing: the person who asks is on the machine already, and wants to see what the product really
+        # says.
         tick = sampler.take(utc_now(), settings.sampling.deadline_s)
     rules = Rules(catalog, level, pseudonyms)
     rows = tuple(_row(sample, rules) for sample in tick.samples)

@@ -13,7 +13,7 @@ from typer.main import get_command
 
 from agent import errors
 from agent.cli.main import EXIT_CODES, asked_for, command_line, command_names
-from tests.support.standing import standing
+from tests.support.site import make_site
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 OPTIONAL_CONFIG = {"catalog check"}  # checks the catalog that is installed; no configuration has a say in it
@@ -128,7 +128,7 @@ def test_no_command_takes_a_secret_as_an_option(words: str) -> None:
 
 def test_status_imports_nothing_heavy(tmp_path: Path) -> None:
     """`status` answers within its budget only without these libraries."""
-    agent = standing(tmp_path)
+    agent = make_site(tmp_path)
     done = subprocess.run(
         [sys.executable, "-X", "importtime", "-m", "agent.cli", "status", "--config", str(agent.config)],
         capture_output=True,
@@ -152,7 +152,7 @@ def test_error_is_three_facts_and_an_exit_code(tmp_path: Path) -> None:
 
 def test_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
     """`portfolio-agent catalog show | head -1` ends quietly (fault 9)."""
-    agent = standing(tmp_path)
+    agent = make_site(tmp_path)
     command = f"{sys.executable} -m agent.cli catalog show --config {agent.config} | head -1"
     done = subprocess.run(["bash", "-c", f"set -o pipefail; {command}"], capture_output=True, text=True, check=False)
     assert "Traceback" not in done.stderr

@@ -34,7 +34,7 @@ class Tree:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         ignored = shutil.ignore_patterns("__pycache__")
-        for name in ("agent", "scripts", "docs"):
+        for name in ("agent", "scripts", "docs", "config", "requirements"):
             shutil.copytree(CHECKOUT / name, folder / name, ignore=ignored)
         (folder / ".venv").symlink_to(CHECKOUT / ".venv")
 

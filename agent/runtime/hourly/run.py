@@ -1,8 +1,8 @@
 """One delivery run: close hours, keep the outbox within consent, push what waits or write a bundle, tidy up.
 
-Started each hour by the daemon and by hand with `portfolio-agent deliver`; `bundle` uses the second half alone, under
-the same lock. What the cloud or the network does is the report's `problem`; only what makes the run impossible is
-raised. This process has clocks of its own and makes of them what the daemon does: `agent.store.timeline.reckon`.
+Started each hour by the daemon and by hand with `portfolio-agent deliver`; `bundle` (bundle.py) takes the same lock.
+What the cloud or the network does is the report's `problem`; only what makes the run impossible is raised. This process
+has clocks of its own and makes of them what the daemon does: `agent.store.timeline.reckon`.
 """
 
 from __future__ import annotations
@@ -10,30 +10,26 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from datetime import datetime, timedelta
-from pathlib import Path
+from datetime import datetime
 
-from agent import __version__
-from agent.batching import document_bytes, render_entry, reseal, split
-from agent.consent.periods import consent_throughout
-from agent.delivery.bundle import BundleContents, remove_old, write_bundle
-from agent.errors import AgentError, ConsentChanged, Degraded, NotLinked, StoreError
+from agent.batching import reseal, split
+from agent.errors import AgentError, ConsentChanged, NotLinked, StoreError
 from agent.link.clone import check_clone, read_machine_id
 from agent.link.record import read_link, reveal_key
 from agent.log import log, logger
-from agent.model import Batch, BatchId, Category, Consent, ConsentedRecord, ConsentLevel
-from agent.runtime.hourly.close import HourlyReport, close_hours, run_lock, tidy
+from agent.model import Batch, ConsentLevel
+from agent.runtime.hourly.bundle import bundle_if_due
+from agent.runtime.hourly.close import close_hours
 from agent.runtime.hourly.forget import forget_names
-from agent.runtime.pipeline import Pipeline, basic_consent, open_pipeline
+from agent.runtime.hourly.lock import run_lock
+from agent.runtime.hourly.report import HourlyReport
+from agent.runtime.hourly.tidy import tidy
+from agent.runtime.pipeline import Pipeline, open_pipeline
 from agent.runtime.resident.child import DAEMON
 from agent.settings import Mode, Settings
-from agent.store import Store, audit, delivery_state, ledger, outbox
-from agent.store.hours import aggregates_of, closed_hours
-from agent.store.ledger import Carried
-from agent.store.meta import meta, set_meta
-from agent.store.outbox import BatchState
+from agent.store import Store, delivery_state, outbox
+from agent.store.hours import aggregates_of
 from agent.store.timeline import Reckoning, reckon
 from agent.system.clock import Clock
 from agent.system.private_file import trusted_owners
@@ -41,8 +37,6 @@ from agent.system.process import die_with_parent, refuse_dumps
 from agent.system.stopping import on_stop
 
 LOG = logger("deliver")
-LAST_BUNDLE = "last-bundle"
-WAIT_FOR_RUN_S = 10.0  # a bundle by hand waits as long for the hourly run; most take less
 
 
 def run_scheduled(settings: Settings, clock: Clock, stopping: threading.Event) -> int:
@@ -77,6 +71,9 @@ def run_hourly(settings: Settings, clock: Clock, *, push: bool, stopping: thread
 
 def _run_once(settings: Settings, clock: Clock, *, push: bool, stopping: threading.Event) -> HourlyReport:
     with open_pipeline(settings) as pipeline, run_lock(settings.agent.state_dir):
+        # The order of a run. Close, so that what is due can leave; bring what waits within consent, so that nothing
+        # leaves above it; push or bundle; and only then forget and tidy, which delete, so that nothing goes that was
+        # not accounted for.
         report = HourlyReport()
         now = reckon(pipeline.store, clock.now())
         _tell_doubt(now)
@@ -149,7 +146,9 @@ def _push(pipeline: Pipeline, clock: Clock, stopping: threading.Event, report: H
     settings, record = pipeline.settings, pipeline.record
     if record is None or record.consent.level is ConsentLevel.NONE:
         return
+    # Before the key is opened: a copied machine must not even log in with it.
     check_clone(pipeline.store, read_machine_id())
+    # From the next line on the key is in this process's memory.
     refuse_dumps()
     key = reveal_key(
         record,
@@ -159,6 +158,7 @@ def _push(pipeline: Pipeline, clock: Clock, stopping: threading.Event, report: H
     )
 
     def permits(batch: Batch) -> bool:
+        # Read anew each time: `consent set` may have run beside this process, and holds from that moment.
         present = read_link(settings.link_dir, owners=trusted_owners(settings.agent.state_dir))
         return present is not None and present.consent.level.allows(batch.consent.level)
 
@@ -176,100 +176,3 @@ def _push(pipeline: Pipeline, clock: Clock, stopping: threading.Event, report: H
             pace=pace,
         )
     report.pushed, report.problem = done.acknowledged, done.problem
-
-
-def bundle_if_due(pipeline: Pipeline, now: datetime) -> Path | None:
-    """A bundle, when the last one is older than the configured interval."""
-    last = meta(pipeline.store, LAST_BUNDLE)
-    every = timedelta(seconds=pipeline.settings.bundle.every_s)
-    if last is not None and timedelta(0) <= now - datetime.fromisoformat(last) < every:
-        return None
-    if not closed_hours(pipeline.store):
-        return None  # nothing to tell yet; the next run tries again
-    return bundle_now(pipeline, pipeline.settings.bundle_folder, now, actor="schedule")
-
-
-def bundle_now(pipeline: Pipeline, folder: Path, now: datetime, *, actor: str) -> Path:
-    """Write one bundle of the last days under the present consent (Basic without a link); durable on return.
-
-    Raises Degraded when no hour is closed yet: there would be nothing in it.
-    """
-    since = now - timedelta(days=pipeline.settings.bundle.days)
-    if not closed_hours(pipeline.store, since):
-        raise Degraded(
-            "There is nothing to bundle yet.",
-            why="No hour has been closed; the first one closes a minute after its end.",
-            do="Let the agent run, then see: portfolio-agent status",
-        )
-    consent = pipeline.consent_or_basic()
-    contents = BundleContents(pipeline.identity, pipeline.labelled(consent), __version__, *_descriptions(pipeline))
-    sizes = [row.size_bytes for row in outbox.rows(pipeline.store, since=since)]
-    carried: list[Carried] = []
-    path = write_bundle(
-        folder,
-        _noted(_bundled(pipeline, since, consent, now), carried),
-        contents,
-        expected_bytes=sum(sizes) + 65_536,
-        unpack=document_bytes,
-        render=render_entry,
-        now=now,
-    )
-    # Only what the zip holds, and nothing is filtered or sealed in here: the daemon waits for this transaction.
-    with pipeline.store.transaction() as connection:
-        set_meta(connection, LAST_BUNDLE, now.isoformat())
-        for item in carried:
-            ledger.record(connection, item, way="bundle", destination=path.name, at=now, answer="written")
-    audit.record(pipeline.store, now, actor, "bundle.written", {"file": path.name, "level": consent.level.value})
-    remove_old(folder, pipeline.settings.bundle.keep, now)
-    return path
-
-
-def write_bundle_by_hand(settings: Settings, folder: Path, clock: Clock, *, wait_s: float = WAIT_FOR_RUN_S) -> Path:
-    """One bundle now, for whoever asked on the command line.
-
-    Under the lock of the hourly run, which changes what the bundle reads; waits up to `wait_s` for it, then raises
-    AlreadyRunning.
-    """
-    with open_pipeline(settings) as pipeline, run_lock(settings.agent.state_dir, wait_s):
-        now = reckon(pipeline.store, clock.now()).label
-        return bundle_now(pipeline, folder, now, actor=audit.current_actor())
-
-
-def _noted(batches: Iterable[Batch], carried: list[Carried]) -> Iterator[Batch]:
-    """The same batches; what the ledger needs of each is added to `carried` as it passes."""
-    for batch in batches:
-        yield batch
-        carried.append(Carried.of(batch))
-
-
-def _bundled(pipeline: Pipeline, since: datetime, consent: Consent, now: datetime) -> Iterator[Batch]:
-    """The batches of a bundle, oldest first: the sealed ones as they are, and hours that were never sealed."""
-    rows = outbox.rows(
-        pipeline.store, since=since, states=(BatchState.WAITING, BatchState.ACKNOWLEDGED, BatchState.SET_ASIDE)
-    )
-    for row in rows:
-        batch = outbox.load(pipeline.store, BatchId(row.id))
-        if batch is not None and consent.level.allows(batch.consent.level):
-            yield batch
-    sealed = {(row.hour.start, row.revision) for row in rows}
-    for item in closed_hours(pipeline.store, since):
-        if (item.hour.start, item.revision) not in sealed:
-            aggregates = aggregates_of(pipeline.store, item.hour, item.revision)
-            under = consent_throughout(pipeline.consents, item.hour) or _by_hand(pipeline, consent)
-            yield from pipeline.batches(item.hour, item.revision, aggregates, item.closed_at, under=under)
-
-
-def _by_hand(pipeline: Pipeline, consent: Consent) -> Consent:
-    """For an hour from before consent was given, which a person may carry all the same: what holds without a link."""
-    return basic_consent(pipeline.catalog) if consent.level.allows(ConsentLevel.BASIC) else consent
-
-
-def _descriptions(pipeline: Pipeline) -> tuple[list[ConsentedRecord], list[ConsentedRecord]]:
-    """The consented records about the product and about the host, of the newest closed hour."""
-    newest = closed_hours(pipeline.store)[-1]
-    rows = aggregates_of(pipeline.store, newest.hour, newest.revision)
-    records = list(pipeline.door().records(row.row for row in rows))
-    metrics = pipeline.catalog.metrics
-    product = [item for item in records if metrics[item.metric_name].category is Category.INSTANCE]
-    host = [item for item in records if metrics[item.metric_name].source == "host"]
-    return product, host
