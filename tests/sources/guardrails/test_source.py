@@ -306,6 +306,8 @@ def test_restricted_text_stands_in_for_a_forbidden_column(postgres: PostgresServ
         f"revoke select on jiraaction from {reader}",
         f"grant select (id, issueid, actiontype) on jiraaction to {reader}",
     )
+    refused = "permission denied for table jiraaction"
+    before = postgres.log().count(refused)  # the server is one for all files: others are refused there too
     source = Guardrails(catalog(), lambda: postgres_engine(postgres, name, user=reader, password=password))
     lacking = reasons(accepted(source))
     assert lacking == {"jira.guardrail.comments.per_author.max": "permission-denied"}, "not that the view is missing"
@@ -317,7 +319,7 @@ def test_restricted_text_stands_in_for_a_forbidden_column(postgres: PostgresServ
     reading = accepted(source)
     assert reasons(reading) == {}
     assert counts(reading)["jira.guardrail.comments.per_author.max"] == 1100
-    assert postgres.log().count("permission denied for table jiraaction") == 2
+    assert postgres.log().count(refused) - before == 2
 
 
 def estimating(costly: str) -> Catalog:
