@@ -270,7 +270,7 @@ def test_resident_process_imports_nothing_heavy() -> None:
 
 
 def test_status_knows_no_catalog() -> None:
-    """It reads what was measured and judged already; the catalog's classes would be a fifth of its start."""
+    """It reads what was measured and judged already; the catalog's classes would be a seventh of its imports."""
     program = (
         "import sys, agent.views.status\nprint(*(name for name in sys.modules if name.startswith('agent.catalog')))"
     )
