@@ -60,5 +60,5 @@ def _allowed(sealed_under: ConsentLevel, present: ConsentLevel) -> bool:
 
 
 def _with_body(store: Store) -> list[BatchRow]:
-    with_body = {row["id"] for row in store.execute("SELECT id FROM batch WHERE body IS NOT NULL")}
-    return [row for row in outbox.rows(store) if row.id in with_body]
+    kept = outbox.with_body(store)
+    return [row for row in outbox.rows(store) if row.id in kept]

@@ -94,11 +94,16 @@ def _is_random(text: str, _data_type: DataType) -> bool:
     changes = sum(1 for one, other in pairwise(kinds) if one != other)
     if len(signs) < 14 or changes < 3:
         return False
+    if sum(map(len, _WORDS.findall(text))) > 0.8 * len(signs):
+        return False  # "JiraTaskExecutionThread-12"
     share, digits = changes / len(signs), kinds.count("d")
     # "10.11.6-MariaDB-0+deb12u1-log" is made of short pieces, and changes less often than a key does.
     if share < 0.5 and max(map(len, re.split(r"[+/_-]", text.rstrip("=")))) < 10:
         return False
     return share >= 0.18 if digits >= 2 else share >= 0.45 and len(signs) >= 20 - 5 * digits
+
+
+_WORDS = re.compile(r"[A-Z]?[a-z]{2,}")
 
 
 def _is_ip4(text: str, data_type: DataType) -> bool:
@@ -135,6 +140,10 @@ def _is_no_date(text: str, _data_type: DataType) -> bool:
     return re.match(r"(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])", text) is None or len(text) > 17
 
 
+def _is_no_version(_text: str, data_type: DataType) -> bool:
+    return data_type is not DataType.VERSION
+
+
 def _is_card(text: str, data_type: DataType) -> bool:
     """By its check digit (Luhn)."""
     digits = [int(sign) for sign in text if sign.isdigit()]
@@ -144,7 +153,7 @@ def _is_card(text: str, data_type: DataType) -> bool:
 
 def _is_iban(text: str, _data_type: DataType) -> bool:
     """By its check digits (modulo 97)."""
-    signs = text.replace(" ", "").upper()
+    signs = re.sub(r"[ -]", "", text).upper()
     number = "".join(str(int(sign, 36)) for sign in signs[4:] + signs[:4])
     return int(number) % 97 == 1
 
@@ -178,7 +187,7 @@ _EMAILS: tuple[tuple[str, str, Check], ...] = (
 
 _KEYS = (
     r"p[a4@][s5$]{2}[ _-]?w[o0]r[dt]s?|pass(?:wd|[ _-]?phrase|[ _-]?code)s?|pass?wd|pwd|psw"
-    r"|secrets?|tokens?|credentials?|authori[sz]ation|session[ _.-]?id|jsessionid|set-cookie"
+    r"|secrets?|tokens?|credentials?|authori[sz]ation|sess(?:ion)?[ _.-]?id|connect\.sid|set-cookie"
     r"|(?:api|access|private|account|shared|encryption|master|licen[sc]e)[ _.-]?keys?|client[ _.-]?id"
     r"|kennw[oö]rt|mot de passe|contrase(?:ñ|n)a|senha|wachtwoord|l[öo]senord|salasana|parola|has[lł]o|heslo|parool"
     r"|пароль|密码|密碼|パスワード|비밀번호|暗証番号"
@@ -197,6 +206,7 @@ _CREDENTIALS: tuple[tuple[str, str, Check], ...] = (
     (CREDENTIAL, rf"{_PART}(?:{_KEYS})[\w.-]*{_IS}\S.*", _always),
     (CREDENTIAL, rf"{_WHOLE}(?:{_SHORT_KEYS}){_IS}\S.*", _always),
     (CREDENTIAL, rf"{_PART}(?:pass|pw|key|user|usr|uid|login|account|benutzer)[\w.-]*[\"']?\s*=>?\s*\S.*", _always),
+    (CREDENTIAL, r"(?<!\w)(?:user|usr|uid|login|account):(?=\S).*", _always),  # a title has a space behind it
     (CREDENTIAL, r"(?:user[ _.-]?(?:name|id)|login[ _.-]?name|benutzername)[\"']?\s*:\s*\S.*", _always),
     (CREDENTIAL, rf"{_WHOLE}(?:{_KEYS}|pass|pw)\s*{_QUOTES}.*", _always),
     # Without a sign between: only what no title has, a word with a digit in it.
@@ -209,13 +219,17 @@ _CREDENTIALS: tuple[tuple[str, str, Check], ...] = (
 )
 
 # Makers who give their tokens a beginning: Amazon, GitHub, GitLab, Slack, Atlassian, Stripe, Google, OpenAI, npm, PyPI,
-# SendGrid, DigitalOcean, Hugging Face, Vault, Databricks, Shopify, Telegram, Linear.
+# SendGrid, DigitalOcean, Hugging Face, Vault, Databricks, Shopify, Telegram, Linear, New Relic, age, Postman, Docker,
+# Figma, Typeform, Square, PlanetScale, Grafana, Sentry, Facebook; Discord by its three parts.
 _BEGINNINGS = (
     r"A(?:KIA|SIA|BIA|CCA|GPA|IDA|ROA|IPA|NPA|NVA)[A-Z0-9]{12,}|gh[pousr]_\w{10,}|github_pat_\w{10,}"
     r"|gl(?:pat|ptt|rt|dt|ft|soat|agent|cbt|imt|ffct)-[\w.-]{16,}|xox[a-z]-[\w-]{6,}|xapp-\d[\w-]{6,}"
     r"|AT(?:ATT|CTT|BB|STT|OA)[\w=-]{6,}|[sr]k_(?:live|test)_\w{6,}|AIza[\w-]{20,}|ya29\.[\w.-]{6,}"
     r"|sk-(?=\S*\d)[\w-]{12,}|npm_\w{10,}|pypi-(?=\S*\d)[\w-]{16,}|SG\.[\w-]{16,}\.[\w-]{16,}|do[opr]_v1_\w{10,}"
     r"|hf_\w{10,}|hv[sbr]\.[\w-]{16,}|dapi[0-9a-f]{10,}|shp(?:at|ca|pa|ss)_\w{6,}|\d{8,10}:[\w-]{30,}|lin_api_\w{6,}"
+    r"|NRAK-\w{10,}|AGE-SECRET-KEY-\w{10,}|PMAK-[\w-]{10,}|whsec_\w{6,}|dckr_pat_[\w-]{6,}|figd_[\w-]{10,}|tfp_\w{10,}"
+    r"|sq0[a-z]{3}-[\w-]{10,}|pscale_[a-z]+_[\w-]{6,}|gls?a_\w{10,}|sntry[su]_[\w=+/.-]{10,}|EAA[A-Z]\w{20,}"
+    r"|[\w-]{23,28}\.[\w-]{6}\.[\w-]{27,}"
 )
 _TOKENS: tuple[tuple[str, str, Check], ...] = (
     (TOKEN, r"-----\s*BEGIN[ A-Z0-9]*-----.*?(?:-----\s*END[ A-Z0-9]*-----|$)", _always),
@@ -223,6 +237,10 @@ _TOKENS: tuple[tuple[str, str, Check], ...] = (
     (TOKEN, r"\b(?:ssh-(?:rsa|ed25519|dss)|ecdsa-sha2-\S+)\s+\S+", _always),
     (TOKEN, r"\beyJ[\w-]{5,}(?:\.[\w=-]*)+", _always),
     (TOKEN, rf"{_BEFORE_WORD}(?:{_BEGINNINGS})", _always),
+    # Stored passwords: crypt, LDAP, Crowd, Jasypt.
+    (TOKEN, r"\$(?:\d|2[abxy]|y|gy|apr1|argon2\w*|scrypt|pbkdf2[\w-]*)\$\S+", _always),
+    (TOKEN, r"\{(?:s?sha\d*|s?md5|pkcs5s2|crypt|bcrypt|pbkdf2\w*|cipher|enc\w*|atlassian-security)\}\S+", _always),
+    (TOKEN, r"\benc\([^)\s]+\)?", _always),
     # Runs: a UUID, hexadecimal, a fingerprint, and whatever changes between letters and digits as only a key does.
     (TOKEN, rf"{_BEFORE_WORD}[0-9a-f]{{8}}-(?:[0-9a-f]{{4}}-){{3}}[0-9a-f]{{12}}{_BEHIND_WORD}", _always),
     (TOKEN, rf"{_BEFORE_WORD}(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{{16,}}{_BEHIND_WORD}", _always),
@@ -244,6 +262,7 @@ _PLACES: tuple[tuple[str, str, Check], ...] = (
         _is_host,
     ),
     (FOLDER, r"(?<![\w.])(?:/home/|/users/|/root\b|[a-z]:[\\/]+users[\\/]+|\\\\[\w.-]+\\)\S*", _always),
+    (FOLDER, r"(?<![\w~/])~[^\W\d][\w.-]+", _always),  # also a person's space: "~erika.mustermann"
     (CREDENTIAL, r"(?<![\w\\])[\w.-]{2,15}\\[\w.-]{2,}", _always),  # DOMAIN\user
 )
 
@@ -252,8 +271,9 @@ _NUMBERS: tuple[tuple[str, str, Check], ...] = (
     # Nine digits or more: "01-02-2024" is a day.
     (NUMBER, r"(?<![\w.])\(?0\d{1,5}\)?(?:[ /-]{1,3}\d+){1,5}(?![\w.])", _has_nine_digits),
     (NUMBER, r"(?<![\w.-])(?:\(\d{3}\) ?|\d{3}[ -])\d{3}[ -]\d{4}(?![\w.-])", _always),
+    (NUMBER, r"(?<![\w.-])\d{3}\.\d{3}\.\d{4}(?![\w.-])", _is_no_version),
     (NUMBER, r"(?<![\w.-])\d{3}-\d{2}-\d{4}(?![\w.-])", _always),
     (NUMBER, r"(?<![\w.])\d{11,}(?![\w.])", _is_no_date),
     (NUMBER, r"(?<![\w.])\d(?:[ -]?\d){12,18}(?!\w)", _is_card),
-    (NUMBER, rf"{_BEFORE_WORD}[A-Z]{{2}}\d{{2}}(?: ?[A-Z0-9]){{11,30}}{_BEHIND_WORD}", _is_iban),
+    (NUMBER, rf"{_BEFORE_WORD}[A-Z]{{2}}\d{{2}}(?:[ -]?[A-Z0-9]){{11,30}}{_BEHIND_WORD}", _is_iban),
 )

@@ -84,12 +84,15 @@ def write_bundle(
     unpack: Unpack,
     render: Render,
     now: datetime,
+    note: Callable[[Path], None] = lambda _: None,
 ) -> Path:
     """Write one bundle into `folder` and return its path; `batches` is read once, one body in memory at a time.
 
     `expected_bytes` is the size of all bodies, for the check of free room. A batch sealed above the present consent
-    is left out and listed. Raises UsageError when the path exists or the folder is a link, StoreError when there is
-    no room or what was written does not read back as it should.
+    is left out and listed. `note` is called with the path when all is written and read back, right before the file gets
+    its name: what it raises leaves no file.
+    Raises UsageError when the path exists or the folder is a link, StoreError when there is no room or what was written
+    does not read back as it should.
     """
     _check_folder(folder)
     path = folder / bundle_name(contents.identity, now)
@@ -97,11 +100,16 @@ def write_bundle(
         raise UsageError(f"{path} exists already.", why="A bundle is never overwritten.", do="Try again in a second.")
     _check_room(folder, expected_bytes)
     members: list[Member] = []
+
+    def check(beside: Path) -> None:
+        _verify(beside, members)
+        note(path)
+
     try:
         with whole_file(
             path,
             replace=False,  # a bundle is never written over, not even one that came meanwhile
-            check=lambda beside: _verify(beside, members),
+            check=check,
             leftovers=_is_bundle,
         ) as file:
             _write(file, members, batches, contents, unpack, render)
@@ -114,16 +122,19 @@ def write_bundle(
     return path
 
 
-def remove_old(folder: Path, keep: int, now: datetime) -> list[Path]:
+def remove_old(folder: Path, keep: int, now: datetime, written: Sequence[str] = ()) -> list[Path]:
     """Keep the `keep` newest bundles of ours in `folder`; returns what was removed. Other files are never touched.
 
+    `written` are the names of bundles in the order they were written, which decides: the instant in a name is a label,
+    and one written under a clock that was ahead would outlive all that follow. Those not in it are older, by name.
     What a crash left half written is removed too, once it is an hour old.
     """
     remove_leftovers(folder, _is_bundle, now.timestamp())
+    order = {name: number for number, name in enumerate(written)}
     ours = sorted(
         (path for path in folder.iterdir() if NAME_PATTERN.fullmatch(path.name) and path.is_file()),
-        # By the time in the name: a folder that was copied has other times on its files.
-        key=lambda path: path.name.rsplit("-", 1)[1],
+        # By the order they were written in, then by the time in the name: a folder that was copied has other times.
+        key=lambda path: (order.get(path.name, -1), path.name.rsplit("-", 1)[1]),
         reverse=True,
     )
     ours = [path for path in ours if not path.is_symlink()]

@@ -25,7 +25,7 @@ from agent.link.record import (
     save_record,
     with_consent,
 )
-from agent.model import Consent, ConsentLevel
+from agent.model import Consent
 from agent.net.cloud import CloudClient
 from agent.settings import Secret
 from agent.system.account import Account, owner_of
@@ -176,12 +176,10 @@ def linked_record(folder: LinkFolder) -> LinkRecord:
     return record
 
 
-def set_consent(
-    folder: LinkFolder, level: ConsentLevel, field_list_version: str, now: datetime
-) -> tuple[Consent, Consent]:
+def set_consent(folder: LinkFolder, given: Consent) -> tuple[Consent, Consent]:
     """Store another consent for the link in force; the old one and the new one. Nothing is transmitted."""
     record = linked_record(folder)
-    changed = with_consent(record, Consent(level, field_list_version, now))
+    changed = with_consent(record, given)
     save_record(folder.link_dir, changed, owner=folder.owner, owners=folder.owners)
     return record.consent, changed.consent
 

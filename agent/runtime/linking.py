@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from agent import __version__
@@ -29,16 +29,18 @@ from agent.link.flow import (
     stage_key,
 )
 from agent.link.handshake import LinkAnswer, LinkRequest, look_at_link
-from agent.link.record import LinkRecord, fingerprint_of, remove_link
+from agent.link.record import LinkRecord, fingerprint_of, read_link, remove_link
 from agent.model import Consent, ConsentLevel, Scalar
 from agent.net.cloud import CloudClient
 from agent.product.instance.identity import read_instance
 from agent.runtime.pipeline import product_version
 from agent.settings import Mode, Secret, Settings
 from agent.store import Store, audit
+from agent.store.consents import note_given
 from agent.store.database import open_store
+from agent.store.timeline import reckon
+from agent.system.clock import Clock
 
-Clock = Callable[[], datetime]
 AgreeToLevel = Callable[[str], ConsentLevel]  # shown what leaves, says the level that was agreed to
 GiveKey = Callable[[], Secret]
 
@@ -73,8 +75,8 @@ def link(settings: Settings, agree: AgreeToLevel, give_key: GiveKey, clock: Cloc
         catalog = load_catalog(settings.instance.product)
         screen = consent_text(field_counts(catalog), endpoint=_endpoint(settings), location=settings.cloud.location)
         # Consent before the key: nobody pastes one, which the cloud shows once, before knowing what it is for.
-        consent = Consent(agree(screen), catalog.field_list_version, clock())
-        stage_key(folder, give_key(), consent, clock())
+        consent = give_consent(folder, store, clock, agree(screen), catalog.field_list_version)
+        stage_key(folder, give_key(), consent, clock.now().wall)
         return _prove(settings, folder, store, client, clock)
 
 
@@ -121,7 +123,8 @@ def change_consent(settings: Settings, level: ConsentLevel, agree: AgreeToLevel,
     with _audit(settings) as store:
         if not record.consent.level.allows(level) and level is not ConsentLevel.NONE:
             agree(consent_text(field_counts(catalog), endpoint=record.endpoint, location=record.location or None))
-        old, new = set_consent(folder, level, catalog.field_list_version, clock())
+        given = give_consent(folder, store, clock, level, catalog.field_list_version)
+        old, new = set_consent(folder, given)
         _note(
             store,
             clock,
@@ -169,7 +172,7 @@ def _audit(settings: Settings) -> Iterator[Store]:
 def _prove(settings: Settings, folder: LinkFolder, store: Store, client: CloudClient, clock: Clock) -> LinkRecord:
     request_for = _request_for(settings, folder.instance_id, load_catalog(settings.instance.product))
     try:
-        record = prove_key(folder, client, request_for, _endpoint(settings), clock())
+        record = prove_key(folder, client, request_for, _endpoint(settings), clock.now().wall)
     except AgentError as error:
         _note(store, clock, "link.failed", endpoint=_endpoint(settings), reason=type(error).__name__)
         raise
@@ -188,6 +191,25 @@ def _prove(settings: Settings, folder: LinkFolder, store: Store, client: CloudCl
         field_list_version=record.consent.field_list_version,
     )
     return record
+
+
+def give_consent(
+    folder: LinkFolder, store: Store, clock: Clock, level: ConsentLevel, field_list_version: str
+) -> Consent:
+    """The consent given now. Since which tick it holds is noted before it can take effect anywhere."""
+    moment = clock.now()
+    record = read_link(folder.link_dir, owners=folder.owners)
+    instant = reckon(store, moment).label
+    if record is not None and record.consent.granted_at is not None:
+        # Each consent of a stretch is named by an instant of its own, also where the clock was set back.
+        instant = max(record.consent.granted_at + timedelta(milliseconds=1), instant)
+    note_given(store, instant, moment)
+    return Consent(level, field_list_version, instant)
+
+
+def _label(store: Store, clock: Clock) -> datetime:
+    """The present instant as a tick would be labelled, so that acts and hours agree."""
+    return reckon(store, clock.now()).label
 
 
 def _request_for(settings: Settings, instance_id: str, catalog: Catalog) -> Callable[[Consent], LinkRequest]:
@@ -216,4 +238,4 @@ def _endpoint(settings: Settings) -> str:
 
 def _note(store: Store, clock: Clock, event: str, **detail: Scalar) -> None:
     """Write who did what into the audit table; never a secret."""
-    audit.record(store, clock(), audit.current_actor(), event, detail)
+    audit.record(store, _label(store, clock), audit.current_actor(), event, detail)

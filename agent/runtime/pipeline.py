@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from agent import __version__
 from agent.batching import seal
 from agent.catalog import Catalog, load_catalog
 from agent.consent import Door, Leaves, NoPseudonyms, Part, Pseudonyms, Rules
+from agent.consent.periods import MeasuredHour, consent_throughout
 from agent.link.record import LinkRecord, read_link
 from agent.model import Batch, Consent, ConsentLevel, Hour, HourlyAggregate, Identity, NodeId, Value
 from agent.product.instance.facts import read_product_facts
 from agent.product.instance.identity import InstanceFacts, read_instance
 from agent.settings import Mode, Settings
 from agent.store import Store, open_store
-from agent.store.hours import aggregates_of, closed_hours
+from agent.store.consents import Marks, consent_marks
+from agent.store.hours import ClosedHour, aggregates_of, closed_hours, tick_before_hour
 from agent.store.ticks import newest_tick
 from agent.system.private_file import trusted_owners
 
@@ -29,7 +31,7 @@ class Pipeline:
     """What an hour needs on its way from ticks to batches; opened once a run.
 
     `consent` is None as long as nothing may be sealed: linked mode without a link. `earlier` are the consents that led
-    to it without a break.
+    to it without a break, `marks` since which tick each holds.
     """
 
     settings: Settings
@@ -42,11 +44,22 @@ class Pipeline:
     consent: Consent | None
     clustered: bool = False
     earlier: tuple[Consent, ...] = ()
+    marks: Marks = field(default_factory=dict)
 
     @property
     def consents(self) -> tuple[Consent, ...]:
         """All of the unbroken stretch that the consent in force belongs to, oldest first; none without consent."""
         return () if self.consent is None else (*self.earlier, self.consent)
+
+    def with_marks(self, marks: Marks) -> Pipeline:
+        """The same with other marks of its consents."""
+        return replace(self, marks=marks)
+
+    def consent_throughout(self, item: ClosedHour) -> Consent | None:
+        """The consent that all of a closed hour may leave under; None when it stays here."""
+        # Without marks nothing asks for numbers, and a store of an older schema has none to tell.
+        after = tick_before_hour(self.store, item) if self.marks else 0
+        return consent_throughout(self.consents, MeasuredHour(item.hour, after, item.last_tick), self.marks)
 
     def door(self, level: ConsentLevel | None = None) -> Door:
         """The way out under the consent in force, Basic without a link; under another level only for a preview."""
@@ -107,8 +120,9 @@ def open_pipeline(settings: Settings, *, read_only: bool = False) -> Iterator[Pi
             product_version(store, catalog),
         )
         earlier = record.earlier if record is not None else ()
+        clustered, marks = product.clustered, consent_marks(store)
         yield Pipeline(
-            settings, catalog, store, facts, identity, pseudonyms, record, consent, product.clustered, earlier
+            settings, catalog, store, facts, identity, pseudonyms, record, consent, clustered, earlier, marks
         )
     finally:
         store.close()

@@ -201,6 +201,12 @@ def hour_before(store: Store, hour: Hour, first_tick: int) -> ClosedHour | None:
     return before[-1] if before and before[-1].hour.end == hour.start else None
 
 
+def tick_before_hour(store: Store, item: ClosedHour) -> int:
+    """A number that all ticks of `item` come after: the last tick of the hour closed before it by the store's order."""
+    found = store.execute("SELECT max(last_tick) AS number FROM closed WHERE last_tick < ?", (item.last_tick,))
+    return int(found[0]["number"] or 0)
+
+
 def horizon(connection: sqlite3.Connection, stored: int) -> int:
     """The last tick of the newest closed hour that is not among the `kept` newest; -1 when so many were not closed."""
     row = connection.execute(

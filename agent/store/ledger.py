@@ -1,7 +1,8 @@
 """What left, byte by byte accountable: one row for each request or bundle that carried data.
 
-A row is written before its request, so that a crash between sending and the answer still leaves a trace: until the
-answer is known it reads `sent, no answer seen`. A request that failed before its first byte left has no row.
+A row is written before its request, and before a bundle gets its name, so that a crash in between still leaves a trace:
+until the answer is known it reads `NO_ANSWER`, until the name is given `NOT_NAMED`. A request that failed before its
+first byte left has no row.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from agent.model import Batch, BatchId, ConsentLevel
 from agent.store.database import Store, from_ms, to_ms
 
 NO_ANSWER = "sent, no answer seen"
+NOT_NAMED = "in a bundle that may not have got its name"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +63,21 @@ def record(
 def complete(connection: sqlite3.Connection, number: int, answer: str) -> None:
     """Add the answer to a row that has none yet; a row that has one never changes."""
     # Only while there is none: a row that could be changed afterwards would prove nothing.
-    connection.execute("UPDATE ledger SET answer = ? WHERE number = ? AND answer = ?", (answer, number, NO_ANSWER))
+    connection.execute(
+        "UPDATE ledger SET answer = ? WHERE number = ? AND answer IN (?, ?)", (answer, number, NO_ANSWER, NOT_NAMED)
+    )
 
 
 def withdraw(connection: sqlite3.Connection, number: int) -> None:
-    """Remove the row of a request that failed before any of it left."""
+    """Remove the row of a request that failed before any of it left, or of a bundle that was not written."""
     # The one way out for a row: nothing left, so nothing is to be accounted for.
-    connection.execute("DELETE FROM ledger WHERE number = ? AND answer = ?", (number, NO_ANSWER))
+    connection.execute("DELETE FROM ledger WHERE number = ? AND answer IN (?, ?)", (number, NO_ANSWER, NOT_NAMED))
+
+
+def not_named(store: Store) -> list[tuple[int, str]]:
+    """Number and file name of each row of a bundle that a crash left open."""
+    found = store.execute("SELECT number, destination FROM ledger WHERE answer = ? ORDER BY number", (NOT_NAMED,))
+    return [(row["number"], row["destination"]) for row in found]
 
 
 def rows(store: Store, *, limit: int = 1000) -> list[LedgerRow]:

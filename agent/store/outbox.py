@@ -136,6 +136,11 @@ def rows(store: Store, *, since: datetime | None = None, states: tuple[BatchStat
     return [_row(row) for row in found if not states or row["state"] in states]
 
 
+def with_body(store: Store) -> frozenset[str]:
+    """The ids of the batches whose bytes are still here."""
+    return frozenset(row["id"] for row in store.execute("SELECT id FROM batch WHERE body IS NOT NULL"))
+
+
 def is_sealed(store: Store, hour: Hour, revision: int) -> bool:
     """Whether this revision of this hour was sealed, whatever became of its batches."""
     start_s = int(hour.start.timestamp())

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from agent.batching import document_bytes
-from agent.consent.periods import consent_throughout
 from agent.errors import Degraded
 from agent.model import Batch, ConsentLevel, Withheld
 from agent.runtime.pipeline import Pipeline, open_pipeline
@@ -103,7 +102,7 @@ def _preview(pipeline: Pipeline, closed: ClosedHour, now: datetime, level: Conse
     shown = _stored(pipeline, closed) if level in (None, in_force) else ()
     if not shown:
         linked = pipeline.consent is not None and level in (None, in_force)
-        stays = linked and consent_throughout(pipeline.consents, closed.hour) is None
+        stays = linked and pipeline.consent_throughout(closed) is None
         built = _build(pipeline, closed, now, level)
         shown = tuple(_batch(batch, STAYS if stays else WOULD_BE) for batch in built)
     aggregates = aggregates_of(pipeline.store, closed.hour, closed.revision)

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.batching import open_document
-from agent.consent.periods import consent_of, consent_throughout, covered
+from agent.consent.periods import MeasuredHour, consent_of, consent_throughout, covered
 from agent.link.flow import link_folder_of, set_consent
 from agent.link.record import LinkRecord, remove_link, with_consent
 from agent.model import Consent, ConsentLevel, Hour, Tick
@@ -43,7 +43,7 @@ def consent(agent: Agent, level: ConsentLevel, at: datetime) -> None:
     """`consent set` at this moment."""
     settings = agent.settings
     place = link_folder_of(settings.link_dir, settings.agent.state_dir, read_instance(settings.link_dir).instance_id)
-    set_consent(place, level, "fields", at)
+    set_consent(place, Consent(level, "fields", at))
 
 
 def close(agent: Agent, now: datetime) -> int:
@@ -242,7 +242,7 @@ def test_consent_covers_exactly_what_it_was_given_for(
         assert len(counted) == 60
         assert found is not None
         assert found.level is min((level for level in levels_of(held, closing)), key=ORDER.index)
-    whole = consent_throughout(consents, Hour(NINE))
+    whole = consent_throughout(consents, MeasuredHour(Hour(NINE)))
     assert whole is None or (found is not None and ORDER.index(whole.level) <= ORDER.index(found.level))
 
 

@@ -13,13 +13,15 @@ from agent.consent import second_net
 from agent.consent.second_net import REMEMBERED_TEXTS, REMOVED, search
 from agent.sources.jmx.binding import JmxBinding
 from tests.support.coverage import PRODUCTS
-from tests.support.planted_secrets import CREDENTIALS, EMAILS, HARMLESS, PLACES, SECRETS, TOKENS, Secret
+from tests.support.planted_secrets import CREDENTIALS, EMAILS, HARMLESS, MORE, PLACES, SECRETS, TOKENS, Secret
 
 TEXTS = sorted(set(DataType) - {DataType.COUNT, DataType.MEASUREMENT, DataType.URL, DataType.INSTANT})
 
 
 @pytest.mark.parametrize(
-    "kind", [EMAILS, CREDENTIALS, TOKENS, PLACES], ids=["emails", "credentials", "tokens", "places"]
+    "kind",
+    [EMAILS, CREDENTIALS, TOKENS, PLACES, MORE],
+    ids=["emails", "credentials", "tokens", "places", "more"],
 )
 def test_what_must_not_leave_is_cut_out_of_a_name(kind: tuple[Secret, ...]) -> None:
     """Of a name nothing is left that was planted; a mark stands in its place."""
@@ -87,6 +89,12 @@ def test_a_key_that_ends_like_a_private_host_is_none(text: str) -> None:
     """Keys of apps and classes begin with the end of a domain; a host begins with its own name."""
     assert search(text, DataType.TECHNICAL_ID) is None
     assert search("db01.corp.internal", DataType.TECHNICAL_ID) is not None
+
+
+def test_a_telephone_number_with_dots_may_be_a_version() -> None:
+    """In a name it is cut out, where a version stands it is one."""
+    assert (search("202.555.0143", DataType.NAME) or search("", DataType.NAME)) is not None
+    assert search("202.555.0143", DataType.VERSION) is None
 
 
 def test_a_processors_speed_is_no_mail_address() -> None:

@@ -173,7 +173,7 @@ def test_revoking_without_cloud_removes_nothing(folder: LinkFolder, cloud: Recei
 def test_another_consent_keeps_the_ones_before_it(folder: LinkFolder, cloud: Receiver) -> None:
     """Set or given with a new key for the same place, it follows the consent before it: no gap, and each is known."""
     link(folder, cloud, KEY)
-    set_consent(folder, ConsentLevel.EXTENDED, "fields-1", NOW + timedelta(minutes=1))
+    set_consent(folder, Consent(ConsentLevel.EXTENDED, "fields-1", NOW + timedelta(minutes=1)))
     later = Consent(ConsentLevel.BASIC, "fields-2", NOW + timedelta(minutes=2))
     linked = link(folder, cloud, SECOND_KEY, later)
     first, second = linked.earlier
@@ -185,10 +185,10 @@ def test_another_consent_keeps_the_ones_before_it(folder: LinkFolder, cloud: Rec
 def test_a_consent_that_begins_anew_has_none_before_it(folder: LinkFolder, cloud: Receiver, way: str) -> None:
     """After `consent set none`, or for another organisation, what was agreed before covers nothing."""
     record = link(folder, cloud, KEY)
-    set_consent(folder, ConsentLevel.EXTENDED, "fields-1", NOW)
+    set_consent(folder, Consent(ConsentLevel.EXTENDED, "fields-1", NOW))
     if way == "none":
-        set_consent(folder, ConsentLevel.NONE, "fields-1", NOW)
-        set_consent(folder, ConsentLevel.BASIC, "fields-1", NOW)
+        set_consent(folder, Consent(ConsentLevel.NONE, "fields-1", NOW))
+        set_consent(folder, Consent(ConsentLevel.BASIC, "fields-1", NOW))
     else:
         kept = read_link(folder.link_dir) or record
         save_record(folder.link_dir, replace(kept, organisation="Another"), owner=folder.owner, owners=folder.owners)
@@ -199,11 +199,11 @@ def test_a_consent_that_begins_anew_has_none_before_it(folder: LinkFolder, cloud
 def test_changed_consent_is_stored_and_told_to_nobody(folder: LinkFolder, cloud: Receiver) -> None:
     """Changing consent writes link.json and makes no request; it needs a link."""
     with pytest.raises(NotLinked):
-        set_consent(folder, ConsentLevel.BASIC, "fields-3", NOW)
+        set_consent(folder, Consent(ConsentLevel.BASIC, "fields-3", NOW))
     link(folder, cloud, KEY, EXTENDED)
     requests = len(cloud.log())
     for level in (ConsentLevel.BASIC, ConsentLevel.NONE):
-        old, new = set_consent(folder, level, "fields-3", NOW)
+        old, new = set_consent(folder, Consent(level, "fields-3", NOW))
         assert old.level is not new.level
         record = read_link(folder.link_dir)
         assert record is not None

@@ -11,10 +11,11 @@ import pytest
 
 from agent.errors import ConfigError, KeyRejected, NotLinked, PushDeferred, UsageError
 from agent.link.record import read_record
-from agent.model import ConsentLevel
+from agent.model import ConsentLevel, Moment
 from agent.runtime import linking
 from agent.settings import Secret
 from agent.store import audit, open_store
+from tests.support.clock import moment_at
 from tests.support.cloud import KEY, Receiver, receiver
 from tests.support.site import Agent, make_site
 
@@ -52,12 +53,13 @@ class Person:
         self.asked.append("key")
         return self._key
 
-    def clock(self) -> datetime:
-        return BEGAN + timedelta(seconds=next(self._seconds))
+    def now(self) -> Moment:
+        """A second later each time it is asked."""
+        return moment_at(BEGAN + timedelta(seconds=next(self._seconds)))
 
 
 def link(agent: Agent, person: Person) -> None:
-    linking.link(agent.settings, person.agree, person.give_key, person.clock)
+    linking.link(agent.settings, person.agree, person.give_key, person)
 
 
 def audited(agent: Agent) -> list[str]:
@@ -99,7 +101,7 @@ def test_who_does_not_agree_gives_no_key(agent: Agent) -> None:
         raise UsageError("Nothing was changed.")
 
     with pytest.raises(UsageError):
-        linking.link(agent.settings, refuse, person.give_key, person.clock)
+        linking.link(agent.settings, refuse, person.give_key, person)
     assert (person.asked, read_record(agent.settings.link_dir), audited(agent)) == ([], None, [])
 
 
@@ -116,7 +118,7 @@ def test_a_cloud_that_is_away_keeps_the_key_for_later(agent: Agent, cloud: Recei
     person = Person(ConsentLevel.EXTENDED)
     with pytest.raises(PushDeferred):
         link(agent, person)
-    assert linking.resume_link(agent.settings, person.clock).consent.level is ConsentLevel.EXTENDED
+    assert linking.resume_link(agent.settings, person).consent.level is ConsentLevel.EXTENDED
     assert person.asked == ["consent", "key"]
     assert audited(agent) == ["link.failed", "link.made"]
 
@@ -125,10 +127,10 @@ def test_only_more_is_asked_for(agent: Agent) -> None:
     """Less consent needs no agreement, more needs it; each change has its row."""
     link(agent, Person(ConsentLevel.EXTENDED))
     person = Person()
-    change = linking.change_consent(agent.settings, ConsentLevel.BASIC, person.agree, person.clock)
+    change = linking.change_consent(agent.settings, ConsentLevel.BASIC, person.agree, person)
     assert (change.before.level, change.now.level, person.asked) == (ConsentLevel.EXTENDED, ConsentLevel.BASIC, [])
-    linking.change_consent(agent.settings, ConsentLevel.EXTENDED, person.agree, person.clock)
-    linking.change_consent(agent.settings, ConsentLevel.NONE, person.agree, person.clock)
+    linking.change_consent(agent.settings, ConsentLevel.EXTENDED, person.agree, person)
+    linking.change_consent(agent.settings, ConsentLevel.NONE, person.agree, person)
     assert person.asked == ["consent"]
     assert audited(agent) == ["link.made", "consent.set", "consent.set", "consent.set"]
 
@@ -141,14 +143,14 @@ def test_unlinking_is_confirmed_first(agent: Agent) -> None:
         raise UsageError("Nothing was changed.")
 
     with pytest.raises(UsageError):
-        linking.unlink(agent.settings, refuse, Person().clock, local=False)
+        linking.unlink(agent.settings, refuse, Person(), local=False)
     assert read_record(agent.settings.link_dir) is not None
-    done = linking.unlink(agent.settings, lambda: None, Person().clock, local=True)
+    done = linking.unlink(agent.settings, lambda: None, Person(), local=True)
     assert done.known_to_cloud is None
     assert done.removed
     assert read_record(agent.settings.link_dir) is None
     with pytest.raises(NotLinked):
-        linking.unlink(agent.settings, lambda: None, Person().clock, local=False)
+        linking.unlink(agent.settings, lambda: None, Person(), local=False)
 
 
 def test_looking_at_a_key_stores_nothing(agent: Agent) -> None:

@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import signal
 import sqlite3
+import subprocess
+import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -23,15 +26,17 @@ from agent.errors import StoreError
 from agent.model import ConsentLevel, Reading, Sample, hour_of
 from agent.net.answer import HttpAnswer
 from agent.runtime.hourly.run import run_hourly
+from agent.runtime.linking import give_consent, link_folder_for
 from agent.sampling import Sampler
 from agent.settings import Secret
 from agent.settings.load import load_settings
 from agent.store import open_store
 from agent.store.database import FILE_NAME
-from agent.store.hours import aggregates_of, closed_hours
+from agent.store.hours import aggregates_of, closed_hours, uncounted
 from agent.store.losses import losses
 from agent.store.ticks import TickWriter
 from tests.support.clock import HandClock
+from tests.support.cloud import ROOT
 from tests.support.site import HEAP, REJECTED, Agent, link_as, make_site
 from tests.support.ticks import FunctionSource
 
@@ -41,6 +46,32 @@ PACE = PushPace(retry_for_s=0.0, first_wait_s=0.01, longest_wait_s=0.01, pace_s=
 KEY = Secret("planted-link-key-0123456789abcdef")
 EVENT = "event.jvm.restarted"
 Happening = Callable[[], None]
+# Closes and tidies as the hourly run does, in a process of its own, until the store is asked for its Nth statement.
+KILLED_AT = """
+import os, signal, sys
+from datetime import datetime
+from pathlib import Path
+from agent.model import Moment
+from agent.runtime.hourly.close import close_hours
+from agent.runtime.hourly.lock import run_lock, tidy
+from agent.runtime.pipeline import open_pipeline
+from agent.settings.load import load_settings
+from agent.store.timeline import reckon
+
+config, left, wall, steady_s, boot_id = sys.argv[1:]
+left = int(left)
+def count(statement):
+    global left
+    left -= 1
+    if left == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+settings = load_settings(Path(config))
+with run_lock(settings.agent.state_dir), open_pipeline(settings) as pipeline:
+    now = reckon(pipeline.store, Moment(datetime.fromisoformat(wall), float(steady_s), boot_id))
+    pipeline.store.connection.set_trace_callback(count)
+    close_hours(pipeline, now)
+    tidy(pipeline, now.label)
+"""
 
 
 def nothing() -> None:
@@ -91,13 +122,14 @@ class Tally:
 class Site:
     """One agent, one JVM, one machine, one cloud."""
 
-    def __init__(self, folder: Path, start: datetime) -> None:
+    def __init__(self, folder: Path, start: datetime, *, linked: bool = True) -> None:
         made = make_site(folder)
         text = made.config.read_text().replace('interval = "1s"', f'interval = "{TICK_S:.0f}s"')
         text = text.replace('close_after = "0s"', f'close_after = "{CLOSE_AFTER_S:.0f}s"')
         made.config.write_text(text)
         self.agent = Agent(made.config, load_settings(made.config))
-        link_as(self.agent, ConsentLevel.BASIC)
+        if linked:
+            link_as(self.agent, ConsentLevel.BASIC)
         self.clock = HandClock(start)
         self.cloud = Cloud()
         self.in_read: Happening = nothing
@@ -110,6 +142,7 @@ class Site:
         self._value = self._jvm = self._ticks = 0
         self._total: list[int] = []
         self.restarts = 0
+        self.runs = True
 
     def _read(self) -> Reading:
         self.in_read()
@@ -119,6 +152,27 @@ class Site:
         """Its counters begin at zero."""
         self._jvm, self._value = self._jvm + 1, 0
         self.restarts += 1
+
+    def link(self) -> None:
+        """Somebody links it now, as the command does; no cloud is asked."""
+        given = give_consent(
+            link_folder_for(self.agent.settings), self._store, self.clock, ConsentLevel.BASIC, "fields"
+        )
+        assert given.granted_at is not None
+        link_as(self.agent, ConsentLevel.BASIC, given.granted_at)
+
+    def last_number(self) -> int:
+        """The number of the tick that was stored last."""
+        return int(self._store.execute("SELECT max(number) FROM tick")[0][0])
+
+    def sealed_numbers(self) -> list[int]:
+        """Of the last value of each sealed hour, the tick it came from: the heap counts ticks."""
+        found = []
+        for row in self._store.execute("SELECT body FROM batch WHERE body IS NOT NULL"):
+            for entry in open_document(row["body"])["entries"]:
+                if entry["metricName"] == HEAP.metric and entry["attributes"]["samples"]:
+                    found += [entry["attributes"]["min"], entry["attributes"]["max"]]
+        return found
 
     def reboot(self, off_s: float = 300.0) -> None:
         """The machine goes down and comes up, agent and JVM with it."""
@@ -144,7 +198,7 @@ class Site:
             self._writer.append(replace(taken, moment=moment))
         label = self._writer.label_of(self.clock.now())
         due = hour_of(datetime.fromtimestamp(label.timestamp() - CLOSE_AFTER_S, UTC)).start
-        if due != self._hour_done:
+        if self.runs and due != self._hour_done:
             self._hour_done = due
             self.run_hourly()
 
@@ -167,6 +221,15 @@ class Site:
         )
         store.close()
 
+    def is_killed_in_a_run(self, at: int) -> bool:
+        """An hourly run as a process that gets kill -9 at its statement number `at`; False when it ended before."""
+        moment = self.clock.now()
+        arguments = [str(self.agent.config), str(at), moment.wall.isoformat(), str(moment.steady_s), moment.boot_id]
+        command = [sys.executable, "-c", KILLED_AT, *arguments]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, check=False, timeout=60)
+        assert done.returncode in (0, -signal.SIGKILL), done.stderr
+        return done.returncode != 0
+
     def go_on(self, hours: float) -> None:
         """Ticks for so long."""
         for _ in range(round(hours * 3600 / TICK_S)):
@@ -183,6 +246,14 @@ class Site:
     def stored_ticks(self) -> int:
         """How many ticks lie in the store."""
         return int(self._store.execute("SELECT count(*) FROM tick")[0][0])
+
+    def open_hours(self) -> int:
+        """How many hours hold ticks that none has counted."""
+        return len(uncounted(self._store, 3600).hours)
+
+    def integrity(self) -> str:
+        """What SQLite says of the file."""
+        return str(self._store.execute("PRAGMA integrity_check")[0][0])
 
     def batch_states(self) -> list[str]:
         """The state of every batch in the outbox."""

@@ -211,8 +211,36 @@ PLACES: tuple[Secret, ...] = (
     ("4111 1111 1111 1111", ("4111", "1111 1111")),
     ("4111-1111-1111-1111", ("4111", "1111-1111")),
     ("078-05-1120", ("078-05-1120",)),
+    ("~erika.mustermann", ("erika", "mustermann")),
+    ("space ~erika", ("erika",)),
+    ("DE89-3704-0044-0532-0130-00", ("DE89", "3704", "0130")),
 )
-SECRETS = (*EMAILS, *CREDENTIALS, *TOKENS, *PLACES)
+# Kinds that the first table did not have: other makers' tokens, stored passwords, other sessions, bare logins.
+MORE = (
+    ("NRAK-ABCDEFGHIJKLMNOPQRSTUVWXYZ1", ("ABCDEFGH", "XYZ1")),
+    ("AGE-SECRET-KEY-1QQQQQQQQQQQQQQQQQQQQQQQQQQQQQQ", ("QQQQ",)),
+    ("PMAK-abcdefghijklmnop-qrstuvwx", ("abcdefgh", "qrstuvwx")),
+    ("whsec_abcdefghijkl", ("abcdefgh",)),
+    ("dckr_pat_abcdefghijkl", ("abcdefgh",)),
+    ("tfp_abcdefghijklmnop", ("abcdefgh",)),
+    ("sq0atp-abcdefghijklmnopqrstuv", ("abcdefgh", "qrstuv")),
+    ("pscale_tkn_abcdefgh", ("abcdefgh",)),
+    ("glsa_abcdefghijklmnop_12345678", ("abcdefgh", "5678")),
+    ("NjAxMjM0NTY3ODkwMTIzNDU2.XyZ12A.abcdefghijklmnopqrstuvwxyz1", ("NjAx", "XyZ12A", "qrstuv")),
+    ("$6$rounds=5000$abc$defghijk", ("abc", "defghijk")),
+    ("$2b$10$abcdefghijklmnopqrstuv", ("abcdefgh",)),
+    ("$argon2id$v=19$m=65536$abc$def", ("abc", "def")),
+    ("{PKCS5S2}abcdefghijkl", ("abcdefgh",)),
+    ("{SSHA}abcdefghijkl", ("abcdefgh",)),
+    ("ENC(abcdefghijkl)", ("abcdefgh",)),
+    ("{ENCRYPTED}abcdefghijkl", ("abcdefgh",)),
+    ("PHPSESSID=abcdef", ("abcdef",)),
+    ("ASP.NET_SessionId=abcdef", ("abcdef",)),
+    ("connect.sid=s%3Aabcdef", ("abcdef",)),
+    ("user:erika", ("erika",)),
+    ("pool login:erika", ("erika",)),
+)
+SECRETS = (*MORE, *EMAILS, *CREDENTIALS, *TOKENS, *PLACES)
 
 # As people and vendors name their apps; and ours: product words with a number, a sign or a key word in them.
 HARMLESS = tuple((Path(__file__).parents[1] / "consent/data/harmless_names.txt").read_text("utf-8").splitlines())

@@ -9,7 +9,7 @@ import typer
 from agent.cli.asking import agree_to_level, parse_level
 from agent.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, print_view
 from agent.model import ConsentLevel
-from agent.system.clock import utc_now
+from agent.system.clock import SystemClock
 
 commands = typer.Typer(
     name="consent", help="Show or change what may leave this host.", no_args_is_help=True, rich_markup_mode=None
@@ -50,7 +50,7 @@ def set_level(
 
     wanted = parse_level(level, tuple(ConsentLevel))
     change = linking.change_consent(
-        load_settings(config), wanted, lambda screen: agree_to_level(screen, wanted, yes=yes), utc_now
+        load_settings(config), wanted, lambda screen: agree_to_level(screen, wanted, yes=yes), SystemClock()
     )
     print_view(consent_set_view(change), render_consent_set, as_json=as_json)
 

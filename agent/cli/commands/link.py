@@ -9,7 +9,7 @@ import typer
 from agent.cli.asking import agree_to_level, parse_level, read_key
 from agent.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, print_view
 from agent.model import ConsentLevel
-from agent.system.clock import utc_now
+from agent.system.clock import SystemClock
 
 
 def link(
@@ -53,7 +53,11 @@ def link(
         chosen = None if consent is None else parse_level(consent)
         return agree_to_level(screen, chosen, yes=yes)
 
-    record = linking.resume_link(settings, utc_now) if resume else linking.link(settings, agree, read_key, utc_now)
+    record = (
+        linking.resume_link(settings, SystemClock())
+        if resume
+        else linking.link(settings, agree, read_key, SystemClock())
+    )
     print_view(link_view(record), render_link, as_json=as_json)
 
 

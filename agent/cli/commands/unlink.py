@@ -8,7 +8,7 @@ import typer
 
 from agent.cli.asking import agree
 from agent.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, print_view
-from agent.system.clock import utc_now
+from agent.system.clock import SystemClock
 
 
 def unlink(
@@ -36,7 +36,7 @@ def unlink(
     def confirm() -> None:
         agree("End the link? A new key from the cloud is needed to link again.", yes=yes)
 
-    done = linking.unlink(load_settings(config), confirm, utc_now, local=local)
+    done = linking.unlink(load_settings(config), confirm, SystemClock(), local=local)
     print_view(unlink_view(done, local=local), render_unlink, as_json=as_json)
 
 

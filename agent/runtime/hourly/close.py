@@ -17,7 +17,7 @@ from agent.aggregation.cluster_rows import without_cluster_rows
 from agent.aggregation.thresholds import threshold_statuses_of
 from agent.catalog import Catalog, Every
 from agent.consent import Material, align_names
-from agent.consent.periods import consent_of, consent_throughout, covered, is_covered
+from agent.consent.periods import consent_of, covered, is_covered
 from agent.log import log, logger
 from agent.model import Consent, Hour, HourlyAggregate, Tick
 from agent.runtime.hourly.report import Closed
@@ -83,7 +83,7 @@ def late_for(settings: Settings) -> timedelta:
 def _close(pipeline: Pipeline, item: OpenHour, now: datetime, closed: Closed) -> int:
     hour, revision = item.hour, item.revision
     stored = ticks_of(pipeline.store, hour)
-    consent = consent_of(pipeline.consents, stored)
+    consent = consent_of(pipeline.consents, stored, pipeline.marks)
     material = _material(pipeline, hour, stored, consent)
     changed, snapshot = events_between(material.snapshot, material.ticks)
     done, snapshot = audit_events(snapshot, audit.entries(pipeline.store), hour, now)
@@ -150,10 +150,20 @@ def _material(pipeline: Pipeline, hour: Hour, ticks: list[Tick], consent: Consen
 def _counted(pipeline: Pipeline, material: Material, events: Iterable[Event]) -> tuple[Material, tuple[Event, ...]]:
     """What of the hour was measured since consent was given: the rest is counted in nothing that leaves."""
     consents = pipeline.consents
-    before = material.before if material.before is not None and is_covered(consents, material.before.taken_at) else None
+    measured = [*([] if material.before is None else [material.before]), *material.ticks]
+    inside = covered(consents, measured, pipeline.marks)
+    before = material.before if material.before in inside[:1] else None
     known = [] if before is not material.before else material.known  # not even that a series was there before
-    counted = replace(material, ticks=covered(consents, material.ticks), before=before, known=known)
-    return counted, tuple(event for event in events if is_covered(consents, event.observed_from))
+    counted = replace(material, ticks=inside if before is None else inside[1:], before=before, known=known)
+    begun = {tick.taken_at for tick in inside}
+    outside = {tick.taken_at for tick in measured} - begun
+
+    def is_counted(event: Event) -> bool:
+        """Begun with a tick that counts, or else, by its label, since consent was given."""
+        at = event.observed_from
+        return at in begun or (at not in outside and is_covered(consents, at))
+
+    return counted, tuple(event for event in events if is_counted(event))
 
 
 def _aggregate(pipeline: Pipeline, hour: Hour, material: Material, events: tuple[Event, ...]) -> list[HourlyAggregate]:
@@ -181,7 +191,7 @@ def _seal_earlier(pipeline: Pipeline, now: datetime) -> int:
     """Seal hours that were closed while nothing could be sealed (the link's files were out of reach)."""
     sealed = 0
     for item in closed_hours(pipeline.store):
-        consent = consent_throughout(pipeline.consents, item.hour)
+        consent = pipeline.consent_throughout(item)
         if consent is None or outbox.is_sealed(pipeline.store, item.hour, item.revision):
             continue
         batches = pipeline.batches(

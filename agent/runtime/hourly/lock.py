@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from agent.errors import AlreadyRunning
-from agent.store.database import explain
+from agent.store.database import check_folder, explain
 from agent.system.clock import monotonic_s
 
 RUN_LOCK = "hourly.lock"
@@ -23,6 +23,7 @@ LOCK_TRY_S = 0.1
 @contextmanager
 def run_lock(folder: Path, wait_s: float = 0.0) -> Iterator[None]:
     """One hourly run or bundle at a time on one state folder; waits up to `wait_s` for it. Raises AlreadyRunning."""
+    check_folder(folder, create=True)
     try:
         handle = os.open(folder / RUN_LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     except OSError as error:

@@ -13,23 +13,24 @@ import threading
 from contextlib import suppress
 from datetime import datetime
 
-from agent.batching import reseal, split
+from agent.batching import split
 from agent.errors import AgentError, ConsentChanged, NotLinked, StoreError
 from agent.link.clone import check_clone, read_machine_id
 from agent.link.record import read_link, reveal_key
 from agent.log import log, logger
-from agent.model import Batch, ConsentLevel
+from agent.model import Batch, ConsentLevel, Moment
 from agent.runtime.hourly.bundle import bundle_if_due
 from agent.runtime.hourly.close import close_hours
 from agent.runtime.hourly.forget import forget_names
 from agent.runtime.hourly.lock import run_lock
 from agent.runtime.hourly.report import HourlyReport
 from agent.runtime.hourly.tidy import tidy
+from agent.runtime.hourly.within_consent import keep_within_consent
 from agent.runtime.pipeline import Pipeline, open_pipeline
 from agent.runtime.resident.child import DAEMON
 from agent.settings import Mode, Settings
 from agent.store import Store, delivery_state, outbox
-from agent.store.hours import aggregates_of
+from agent.store.consents import consent_marks, note_seen
 from agent.store.timeline import Reckoning, reckon
 from agent.system.clock import Clock
 from agent.system.private_file import trusted_owners
@@ -70,19 +71,22 @@ def run_hourly(settings: Settings, clock: Clock, *, push: bool, stopping: thread
 
 
 def _run_once(settings: Settings, clock: Clock, *, push: bool, stopping: threading.Event) -> HourlyReport:
-    with open_pipeline(settings) as pipeline, run_lock(settings.agent.state_dir):
+    # The lock first: what the pipeline reads (consent, marks) must not be older than the run.
+    with run_lock(settings.agent.state_dir), open_pipeline(settings) as pipeline:
         # The order of a run. Close, so that what is due can leave; bring what waits within consent, so that nothing
         # leaves above it; push or bundle; and only then forget and tidy, which delete, so that nothing goes that was
         # not accounted for.
         report = HourlyReport()
-        now = reckon(pipeline.store, clock.now())
+        moment = clock.now()
+        now = reckon(pipeline.store, moment)
         _tell_doubt(now)
+        pipeline = _with_marks(pipeline, now, moment)
         unclosed: StoreError | None = None
         try:
             report.closed = close_hours(pipeline, now)
         except StoreError as error:
             unclosed = error
-        _keep_within_consent(pipeline, now.label, report)
+        report.resealed, report.purged = keep_within_consent(pipeline, now.label)
         try:
             if settings.agent.mode is Mode.OFFLINE:
                 report.bundle = bundle_if_due(pipeline, now.label)
@@ -106,6 +110,15 @@ def _run_once(settings: Settings, clock: Clock, *, push: bool, stopping: threadi
     return report
 
 
+def _with_marks(pipeline: Pipeline, now: Reckoning, moment: Moment) -> Pipeline:
+    """The pipeline with marks of all consents that were given elsewhere under a clock that was ahead."""
+    try:
+        note_seen(pipeline.store, pipeline.consents, now.label, moment)
+    except StoreError:  # a full disk: their hours stay here until it takes a write
+        return pipeline
+    return pipeline.with_marks(consent_marks(pipeline.store))
+
+
 def _tell_doubt(now: Reckoning) -> None:
     if now.doubt is not None:
         log(
@@ -122,20 +135,6 @@ def _remember(store: Store, error: AgentError, now: datetime) -> None:
     """Let `status` tell why nothing could be pushed (an unreadable key, a copied state folder)."""
     with suppress(StoreError):  # a full disk may refuse this too; `status` looks at the disk itself
         delivery_state.note_problem(store, f"{error.what} {error.why}".strip(), error.do, now)
-
-
-def _keep_within_consent(pipeline: Pipeline, now: datetime, report: HourlyReport) -> None:
-    """Before anything leaves: what was sealed above the present consent is filtered again or purged."""
-    consent = pipeline.consent
-    if consent is None:
-        return
-    done = reseal(
-        pipeline.store,
-        lambda hour, revision: pipeline.batches(hour, revision, aggregates_of(pipeline.store, hour, revision), now),
-        consent,
-        now,
-    )
-    report.resealed, report.purged = done.sealed, done.purged
 
 
 def _push(pipeline: Pipeline, clock: Clock, stopping: threading.Event, report: HourlyReport) -> None:

@@ -14,11 +14,13 @@ import json
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from agent.catalog import Catalog
 from agent.errors import SourceError, StoreError
-from agent.model import Failure, Kind, Reading, Sample, Series
+from agent.model import Failure, Kind, Moment, Reading, Sample, Series
 from agent.reasons import NOT_DUE, NOT_PRESENT, NOT_SUPPORTED, OTHER, PERMISSION_DENIED, TOO_FEW
 from agent.settings import ProductType
 from agent.sources.base import once_each
@@ -32,7 +34,7 @@ from agent.sources.opening import Opening
 from agent.store import open_store
 from agent.store.database import FILE_NAME as STORE_NAME
 from agent.store.ticks import checkpoint_of
-from agent.system.clock import monotonic_s, unix_s
+from agent.system.clock import Clock, SystemClock, monotonic_s
 
 NAME = "clientside"
 FORMAT = 2  # of the checkpoint
@@ -208,15 +210,15 @@ class ClientSide:
         catalog: Catalog,
         open_logs: Callable[[], Mapping[str, AccessLog | ApdexLog]],
         load_checkpoint: Callable[[], str],
-        clock: Callable[[], float] = unix_s,
+        clock: Clock | None = None,
     ) -> None:
         self._metrics = {metric.name: metric for metric in catalog.of_source(NAME)}
         self._open_logs = open_logs
         self._logs = open_logs()
         self._load_checkpoint = load_checkpoint
-        self._clock = clock
+        self._clock = clock or SystemClock()
         self._epoch = ""
-        self._seen_s = 0.0
+        self._seen: Moment | None = None
         # Where the logs stood before the last reading, as long as that one is not accepted.
         self._before: dict[str, Mark] = {}
 
@@ -230,8 +232,8 @@ class ClientSide:
         for part, mark in self._before.items():
             self._logs[part].go_back(mark)
         self._before = {part: log.mark() for part, log in self._logs.items()}
-        now_s = self._clock()
-        stale = bool(self._seen_s) and now_s - self._seen_s > STALE_S
+        now = self._clock.now()
+        stale = self._seen is not None and _seconds_between(self._seen, now) > STALE_S
         found: list[Found] = []
         failures: list[Failure] = []
         errors = []
@@ -252,9 +254,9 @@ class ClientSide:
         failures += self._missing(samples, failures)
 
         def commit() -> None:
-            self._before, self._seen_s = {}, now_s
+            self._before, self._seen = {}, now
 
-        return Reading(samples, once_each(failures), epoch=self._epoch, checkpoint=self._dump(now_s), commit=commit)
+        return Reading(samples, once_each(failures), epoch=self._epoch, checkpoint=self._dump(now), commit=commit)
 
     def close(self) -> None:
         """Nothing is held open between two reads."""
@@ -271,9 +273,9 @@ class ClientSide:
                 continue
             yield Failure(name, TOO_FEW if name in read and metric.kind is Kind.GAUGE else NOT_PRESENT)
 
-    def _dump(self, seen_s: float) -> str:
+    def _dump(self, seen: Moment) -> str:
         logs = {part: log.dump() for part, log in self._logs.items()}
-        document = {"format": FORMAT, "epoch": self._epoch, "seen": seen_s, "logs": logs}
+        document = {"format": FORMAT, "epoch": self._epoch, "seen": _as_list(seen), "logs": logs}
         return json.dumps(document, separators=(",", ":"))
 
     def _resume(self) -> None:
@@ -291,11 +293,31 @@ class ClientSide:
                     for part, log in self._logs.items():
                         if part in document["logs"]:
                             log.load(document["logs"][part])
-                    self._seen_s, self._epoch = float(document["seen"]), str(document["epoch"])
-            except (ValueError, TypeError, KeyError, AttributeError):
-                self._seen_s, self._logs = 0.0, self._open_logs()  # not ours: begin anew, and with nothing of it
+                    self._seen, self._epoch = _moment_of(document["seen"]), str(document["epoch"])
+            except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
+                self._seen, self._logs = None, self._open_logs()  # not ours: begin anew, and with nothing of it
         # New counters have a new epoch: an hour that holds old and new ones sees a restart and no fall.
         self._epoch = self._epoch or secrets.token_hex(8)
+
+
+def _seconds_between(seen: Moment, now: Moment) -> float:
+    """How long a pause was: by the seconds since the boot, which no clock that is set can make longer.
+
+    Over a boot only the wall clock tells.
+    """
+    if seen.boot_id and seen.boot_id == now.boot_id:
+        return now.steady_s - seen.steady_s
+    return (now.wall - seen.wall).total_seconds()
+
+
+def _as_list(moment: Moment) -> list[object]:
+    return [moment.wall.timestamp(), moment.steady_s, moment.boot_id]
+
+
+def _moment_of(seen: Any) -> Moment:
+    """The moment of a checkpoint; an older agent wrote the wall clock's seconds alone."""
+    wall_s, steady_s, boot = seen if isinstance(seen, list) else (seen, 0.0, "")
+    return Moment(datetime.fromtimestamp(float(wall_s), UTC), float(steady_s), str(boot))
 
 
 def open_source(opening: Opening) -> ClientSide:

@@ -220,6 +220,31 @@ def test_a_closing_that_dies_and_goes_on_under_another_clock(site: Site, step: t
     checked(site, row=f"{words(step)}, after a closing that died, for half an hour")
 
 
+# Statements of one run with hours to close: it reads, then 13 to 20 are the hour's transaction, tidying has its own.
+KILLS = (3, 13, 17, 20, 21, 16, 20, 21, 18, 21, 24)
+
+
+@pytest.mark.fault(1)
+@pytest.mark.parametrize("step", [FORTY, -HOUR], ids=words)
+def test_kill_9_in_the_middle_of_closing(site: Site, step: timedelta) -> None:
+    """A real process, killed before, in and after the transaction of each of three hours, the clock away in between:
+    each hour is closed whole or not at all, and once."""
+    site.runs = False
+    site.go_on(3)
+    site.runs = True
+    open_hours = site.open_hours()
+    for number, at in enumerate(KILLS):
+        assert site.is_killed_in_a_run(at), at
+        assert site.integrity() == "ok"
+        if number % 4 == 0:
+            site.clock.set(step)
+            assert not site.is_killed_in_a_run(1000)
+            site.clock.set(ZERO)
+    assert open_hours - site.open_hours() == 3
+    site.go_on(2)
+    checked(site, row=f"{words(step)}, between {len(KILLS)} kills in the middle of closing")
+
+
 def waiting(site: Site) -> int:
     """How many batches wait."""
     return len([1 for state in site.batch_states() if state == BatchState.WAITING.value])
@@ -294,3 +319,27 @@ def checked_without_events(site: Site) -> Tally:
     """The account; a restart before the first tick is none that can be seen."""
     site.restarts = 0
     return checked(site, row="1970 at the first start, set after three hours")
+
+
+@pytest.mark.fault(34)
+@pytest.mark.parametrize("step", LARGE, ids=map(words, LARGE))
+@pytest.mark.parametrize("believed", [False, True], ids=["in doubt", "believed"])
+def test_consent_given_while_the_clock_is_away(tmp_path: Path, step: timedelta, believed: bool) -> None:
+    """What is measured after consent leaves, what was measured before does not: by the store's order, not by a label.
+
+    Given while the clock is in doubt, or hours after it was believed; then the clock is set right.
+    """
+    site = Site(tmp_path, START, linked=False)
+    site.go_on(3)
+    site.clock.set(step)
+    site.go_on(5 if believed else 0.5)
+    before = site.last_number()
+    site.link()
+    site.go_on(1.5)
+    site.clock.set(ZERO)
+    site.go_on(8)
+    sealed = site.sealed_numbers()
+    site.close()
+    assert sealed, "nothing left since consent was given"
+    assert min(sealed) > before, "what was measured before consent left"
+    assert max(sealed) >= before + 60, "hours after consent stay here"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 import zipfile
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -11,16 +12,18 @@ from pathlib import Path
 
 import pytest
 
-from agent.errors import AlreadyRunning
-from agent.model import Tick
+from agent.delivery.bundle import verify_bundle
+from agent.errors import AlreadyRunning, StoreError
+from agent.model import ConsentLevel, Tick
 from agent.runtime.hourly.bundle import bundle_now, write_bundle_by_hand
 from agent.runtime.hourly.close import close_hours
 from agent.runtime.hourly.lock import run_lock
 from agent.runtime.pipeline import open_pipeline
-from agent.store import Store, ledger, open_store
+from agent.store import Store, ledger, open_store, outbox
+from agent.store.database import FILE_NAME
 from agent.store.ticks import TickWriter
 from tests.support.clock import FixedClock, HandClock, reckoned
-from tests.support.site import Agent, make_site
+from tests.support.site import Agent, link_as, make_site
 
 NINE = datetime(2026, 11, 22, 9, tzinfo=UTC)
 NOW = NINE + timedelta(hours=3, minutes=1)
@@ -93,3 +96,94 @@ def test_a_clock_far_ahead_leaves_the_days_in_the_bundle(agent: Agent) -> None:
     store.close()
     clock.set(timedelta(days=40))
     assert write_bundle_by_hand(agent.settings, agent.settings.bundle_folder, clock).exists()
+
+
+def bundle(agent: Agent, now: datetime = NOW) -> Path:
+    """One bundle by hand."""
+    return write_bundle_by_hand(agent.settings, agent.settings.bundle_folder, FixedClock(now))
+
+
+def ledger_rows(agent: Agent) -> list[tuple[str, str]]:
+    """File name and answer of each row."""
+    store = open_store(agent.settings.agent.state_dir, read_only=True)
+    found = [(row.destination, row.answer) for row in ledger.rows(store)]
+    store.close()
+    return found
+
+
+def refuse(agent: Agent, when: str = "") -> None:
+    """Let the store refuse one statement from now on, as a process that dies there would leave it; "" for none."""
+    with sqlite3.connect(agent.settings.agent.state_dir / FILE_NAME) as connection:
+        connection.execute("DROP TRIGGER IF EXISTS refuse")
+        if when:
+            connection.execute(f"CREATE TRIGGER refuse BEFORE {when} BEGIN SELECT RAISE(ABORT, 'no'); END")
+    connection.close()
+
+
+def test_a_bundle_that_is_there_is_in_the_ledger(agent: Agent) -> None:
+    """Ended right after the file got its name: its rows are there, in doubt, and the next bundle settles them."""
+    refuse(agent, "UPDATE ON ledger")
+    with pytest.raises(StoreError):
+        bundle(agent)
+    (path,) = agent.settings.bundle_folder.glob("*.zip")
+    assert ledger_rows(agent) == [(path.name, ledger.NOT_NAMED)] * 3
+    refuse(agent)
+    later = bundle(agent, NOW + timedelta(minutes=1))
+    assert ledger_rows(agent) == [(path.name, "written")] * 3 + [(later.name, "written")] * 3
+
+
+def test_without_its_rows_no_bundle_is_there(agent: Agent) -> None:
+    """The ledger refuses: nothing that somebody could carry away gets its name."""
+    refuse(agent, "INSERT ON ledger")
+    with pytest.raises(StoreError):
+        bundle(agent)
+    assert list(agent.settings.bundle_folder.iterdir()) == []
+    assert ledger_rows(agent) == []
+
+
+def test_a_bundle_written_under_a_clock_ahead_does_not_outlive_the_next_ones(agent: Agent) -> None:
+    """Which bundle is old is told by the order they were written in, not by the instants in their names."""
+    keep = agent.settings.bundle.keep
+    first = bundle(agent, NOW + timedelta(days=1))
+    assert first.exists()
+    for number in range(keep):
+        assert bundle(agent, NOW + timedelta(minutes=number)).exists()
+    assert not first.exists()
+
+
+def test_consent_lowered_while_a_bundle_waits_holds_for_it(agent: Agent) -> None:
+    """The consent of a bundle is the one in force when its turn has come; what was sealed above it is sealed anew."""
+    link_as(agent, ConsentLevel.EXTENDED)
+    agent.tick(1, at=NINE + timedelta(hours=3))
+    now = NOW + timedelta(hours=1)
+    with open_pipeline(agent.settings) as pipeline:
+        assert close_hours(pipeline, reckoned(pipeline.store, now)).batches > 0
+    written: list[Path] = []
+    with run_lock(agent.settings.agent.state_dir):
+        thread = threading.Thread(target=lambda: written.append(_bundle_waiting(agent, now)))
+        thread.start()
+        time.sleep(0.5)  # it may have read what it likes by now; that is what is tried
+        link_as(agent, ConsentLevel.BASIC)
+    thread.join(60)
+    manifest = verify_bundle(written[0])
+    assert manifest["consent"]["level"] == "basic"
+    assert {item["batch"]["level"] for item in manifest["files"] if "batch" in item} == {"basic"}
+    assert len([item for item in manifest["files"] if "batch" in item]) == 4
+    assert manifest["leftOut"] == []
+
+
+def _bundle_waiting(agent: Agent, now: datetime) -> Path:
+    return write_bundle_by_hand(agent.settings, agent.settings.bundle_folder, FixedClock(now), wait_s=60)
+
+
+def test_what_was_delivered_and_is_not_kept_is_named(agent: Agent) -> None:
+    """After a full disk a delivered batch has no bytes any more: the manifest says so."""
+    link_as(agent, ConsentLevel.BASIC)
+    with open_pipeline(agent.settings) as pipeline:
+        close_hours(pipeline, reckoned(pipeline.store, NOW))
+        (one, *_) = outbox.rows(pipeline.store)
+        with pipeline.store.transaction() as connection:
+            outbox.acknowledge(connection, one.id, "ok", NOW)
+            outbox.forget_delivered(connection)
+    left_out = verify_bundle(bundle(agent))["leftOut"]
+    assert [item["what"] for item in left_out] == [f"batch {one.id}"]

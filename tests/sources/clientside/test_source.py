@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -27,6 +27,7 @@ from agent.sources.registry import open_source
 from agent.store import open_store
 from agent.store.ticks import TickWriter, ticks_of
 from tests.support.access_logs import PLANTED, jira_line, make_install
+from tests.support.clock import HandClock
 from tests.support.door import consented
 from tests.support.sources import accepted
 from tests.support.web_server import WebServer, web_server
@@ -213,18 +214,49 @@ def test_no_log_at_all_says_why(tmp_path: Path) -> None:
 
 def test_long_pause_is_passed_over(place: Path) -> None:
     """After three hours of standing still the backlog is not put into the present hour; its size is told."""
-    clock = [1000.0]
+    clock = HandClock(datetime(2026, 11, 22, 9, tzinfo=UTC))
     source = source_of(place)
-    source._clock = lambda: clock[0]
+    source._clock = clock
     accepted(source)
     lines = b"".join(jira_line(number) for number in range(50))
     append(access_log(place), lines)
-    clock[0] += 3 * 3600
+    clock.go_on(3 * 3600)
     found = values(accepted(source))
     assert found[("clientside.requests", "rest")] == 0
     assert found[("clientside.log.skipped",)] == len(lines)
     append(access_log(place), b"".join(jira_line(number) for number in range(7)))
     assert values(accepted(source))[("clientside.requests", "rest")] == 7
+
+
+@pytest.mark.parametrize("days", [40, -40])
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_clock_that_is_set_is_no_pause(place: Path, days: int, restarted: bool) -> None:
+    """What was written in the last two minutes is read, however far the wall clock went meanwhile."""
+    clock = HandClock(datetime(2026, 11, 22, 9, tzinfo=UTC))
+    source = source_of(place)
+    source._clock = clock
+    checkpoint = accepted(source).checkpoint
+    append(access_log(place), b"".join(jira_line(number) for number in range(50)))
+    clock.go_on(120)
+    clock.set(timedelta(days=days))
+    if restarted:
+        source = source_of(place)
+        source._clock, source._load_checkpoint = clock, lambda: checkpoint
+    found = values(accepted(source))
+    assert found[("clientside.requests", "rest")] == 50
+    assert found[("clientside.log.skipped",)] == 0
+
+
+@pytest.mark.parametrize("seen", [1_000.0, 4e9])
+def test_a_checkpoint_of_an_older_agent_names_the_wall_clock_alone(place: Path, seen: float) -> None:
+    """It goes on from it; an hour later than two it is a pause."""
+    clock = HandClock(datetime(2026, 11, 22, 9, tzinfo=UTC))
+    first = source_of(place)
+    document = json.loads(accepted(first).checkpoint)
+    append(access_log(place), b"".join(jira_line(number) for number in range(50)))
+    source = source_of(place)
+    source._clock, source._load_checkpoint = clock, lambda: json.dumps({**document, "seen": seen})
+    assert values(accepted(source))[("clientside.requests", "rest")] == (0 if seen == 1_000.0 else 50)
 
 
 def test_a_tick_that_was_not_stored_is_made_up(place: Path) -> None:
@@ -272,7 +304,7 @@ def test_damaged_checkpoint_begins_anew(place: Path) -> None:
 
 LOOP = """
 import sys, time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from agent.store import open_store
 from agent.store.ticks import TickWriter
