@@ -265,7 +265,7 @@ class Reading:
 class Source(Protocol):
     """One thing that is read on each tick; opened once, kept, mends its own connection at the next read.
 
-    Never called from two threads at once. Every reason of a Failure is a code of `agent.catalog.reasons`.
+    Never called from two threads at once. Every reason of a Failure is a code of `agent.reasons`.
     """
 
     name: str

@@ -130,7 +130,8 @@ def _sources(product: str) -> Iterator[tuple[str, str]]:
         yield from _files(f"{HERE}/{folder}", ("toml",))
         for below in sorted(entry.name for entry in os.scandir(f"{HERE}/{folder}") if entry.is_dir()):
             yield from _files(f"{HERE}/{folder}/{below}", ("sql",))
-    yield "model.py", f"{agent}/model.py"
+    for words in ("model.py", "reasons.py"):
+        yield words, f"{agent}/{words}"
     for source in sorted(entry.name for entry in os.scandir(f"{agent}/sources") if entry.is_dir()):
         if os.path.exists(binding := f"{agent}/sources/{source}/binding.py"):
             yield f"sources/{source}", binding

@@ -13,8 +13,8 @@ import json
 from collections.abc import Iterable, Mapping
 
 from agent.catalog.model import APP_KEY, Metric, TagRule
-from agent.catalog.reasons import REASONS
 from agent.model import Kind
+from agent.reasons import REASONS
 
 # Raise it with every change of `consent/rules.py` or `consent/second_net.py` that lets out more, less or something
 # else. 1: up to the second net; 2: the second net, and a shape for every text.

@@ -16,10 +16,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from agent.catalog import Catalog, Merge
-from agent.catalog.reasons import AMBIGUOUS, KEY_AWAY, NOT_DUE, UNEXPECTED_TEXT
 from agent.consent.rules import NEVER, NO_ENTRY, VALUE, VALUE_FIGURES, Rules, Stays, TreatedSeries, metric_stays
 from agent.model import ConsentLevel, Failure, HourlyAggregate, Outcome, Sample, Series, SourceReport, Tick
 from agent.pseudonym import KeyAway, NoPseudonyms, Pseudonyms
+from agent.reasons import AMBIGUOUS, KEY_AWAY, NOT_DUE, UNEXPECTED_TEXT
 
 NOT_SHOWN = "[not shown]"
 

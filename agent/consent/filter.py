@@ -13,9 +13,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from agent.catalog import Metric
-from agent.catalog.reasons import OTHER, REASONS
 from agent.consent.rules import Rules, Stays, TreatedSeries
 from agent.model import ConsentedRecord, Row, Scalar, Withheld
+from agent.reasons import OTHER, REASONS
 
 # Fields of the catalog are some hundreds; more can only come from names that somebody makes up as he goes.
 MOST_WITHHELD = 5_000

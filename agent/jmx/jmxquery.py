@@ -6,6 +6,7 @@ this module takes from it the jar and the form of a query, and does the rest: it
 A password is refused: the jar takes it only as an argument, where every user of the machine could read it.
 Not supported by the jar, and named as failures: attributes with `/` or `;` in their name, arrays, TabularData, dates,
 patterns that need an exclusion.
+The jar ends at a CompositeData that lacks one of its items: then the whole sample fails.
 """
 
 from __future__ import annotations

@@ -107,6 +107,14 @@ def _record(bean: str, attribute: str, key: str | None, type_name: str, raw: str
 
 def parse_error(text: str, where: str) -> JmxError:
     """What the jar says went wrong, as a JmxError. Its own sentences stay here: they may hold anything."""
+    if not text.strip():
+        # What the jar cannot print ends it with a stack trace on its standard error, which may hold anything.
+        return JmxError(
+            "protocol-error",
+            f"The JVM at {where} cannot be read.",
+            why="The jmxquery child ended without a word, as it does at a CompositeData that lacks one of its items.",
+            do="Set in agent.toml: [jmx] transport = 'rmi'",
+        )
     for words, code, why, do in CAUSES:
         if words in text:
             return JmxError(code, f"The JVM at {where} cannot be read.", why=why, do=do)

@@ -16,9 +16,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from agent.catalog.reasons import HARMLESS, NOT_FINITE, OTHER_NODE
 from agent.errors import SourceError
 from agent.model import Failure, Outcome, Reading, Sample, Source, SourceReport, Tick
+from agent.reasons import HARMLESS, NOT_FINITE, OTHER_NODE
 from agent.system.clock import monotonic_s
 
 # Of a tick's time: a source that used all of it would give what it has, and say why, just too late to be accepted.

@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from agent.catalog import Catalog, Metric
-from agent.catalog.reasons import OTHER_NODE
 from agent.model import ClusterTurn, Failure, Reading, Role, Source
+from agent.reasons import OTHER_NODE
 
 
 class OncePerCluster:

@@ -19,7 +19,7 @@ from __future__ import annotations
 import math
 from decimal import Decimal
 
-from agent.catalog.reasons import NOT_A_NUMBER, NOT_FINITE
+from agent.reasons import NOT_A_NUMBER, NOT_FINITE
 
 LARGEST = 2**63 - 1
 SMALLEST = -(2**63)

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from agent.catalog import SqlQuery
-from agent.catalog.reasons import NOT_PRESENT, PERMISSION_DENIED
 from agent.errors import SourceError
+from agent.reasons import NOT_PRESENT, PERMISSION_DENIED
 
 
 class RestrictedStatements:

@@ -11,8 +11,8 @@ from decimal import Decimal
 from typing import Any, Protocol
 
 from agent.catalog import Catalog, DataType, Metric
-from agent.catalog.reasons import AMBIGUOUS, NOT_PRESENT
 from agent.model import Failure, Value
+from agent.reasons import AMBIGUOUS, NOT_PRESENT
 from agent.sources.base import VERSION_TEXT, clean_text, clean_url, clean_version
 from agent.sources.numbers import NoNumberError, number_of
 

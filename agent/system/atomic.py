@@ -78,6 +78,17 @@ def whole_file(
     sync_folder(path.parent)
 
 
+def make_private_folder(folder: Path, owner: Account | None) -> None:
+    """The folder with mode 0700, durable on return; what has its name already stays as it is. Raises OSError."""
+    try:
+        folder.mkdir(mode=0o700)
+    except FileExistsError:
+        return  # whether it is fit is checked on each read and write below it
+    if owner is not None:
+        os.chown(folder, owner.uid, owner.gid, follow_symlinks=False)
+    sync_folder(folder.parent)
+
+
 def sync_folder(folder: Path) -> None:
     """Make the names in `folder` durable. Raises OSError."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from agent.errors import KeyUnreadable, UsageError
 from agent.system.account import Account, owner_of
-from agent.system.atomic import remove_leftovers, sync_folder, write_whole
+from agent.system.atomic import make_private_folder, remove_leftovers, sync_folder, write_whole
 from agent.system.careful import Flaw, Unfit, check_folder, read_checked
 from agent.system.deadline import DEADLINE_S, within_deadline
 
@@ -149,15 +149,7 @@ def _explained(path: Path, error: OSError) -> KeyUnreadable:
 def make_folder(folder: Path, owner: Account | None) -> None:
     """The folder with mode 0700, made when missing; its parent must exist. Raises UsageError when that fails."""
     try:
-        folder.mkdir(mode=0o700)
-    except FileExistsError:
-        return  # whether it is fit is checked on each read and write below it
-    except OSError as error:
-        raise _unwritable(folder, error) from error
-    try:
-        if owner is not None:
-            os.chown(folder, owner.uid, owner.gid, follow_symlinks=False)
-        sync_folder(folder.parent)
+        make_private_folder(folder, owner)
     except OSError as error:
         raise _unwritable(folder, error) from error
 

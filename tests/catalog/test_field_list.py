@@ -10,8 +10,8 @@ import pytest
 
 from agent.catalog import Catalog, DataType, Metric, TagRule, TagTreatment, load_catalog
 from agent.catalog.field_list import FIGURES, RULES_EDITION, field_list_version
-from agent.catalog.reasons import REASONS
 from agent.model import Category, ConsentLevel, EntryType, Kind
+from agent.reasons import REASONS
 
 JIRA = load_catalog("jira")
 Change = Callable[[Metric], Metric]

@@ -80,3 +80,11 @@ def test_cause_is_told_without_the_jars_text() -> None:
     error = parse_error('{ "message":"UnknownHostException: planted.internal"}', "127.0.0.1:1")
     assert error.code == "unknown-host"
     assert "planted" not in str(error)
+
+
+@pytest.mark.parametrize("text", ["", " \n"])
+def test_a_jar_that_ended_without_a_word_is_explained(text: str) -> None:
+    """It does so at a value it cannot print: what that is, and the transport that can read it."""
+    error = parse_error(text, "127.0.0.1:1")
+    assert "CompositeData" in error.why
+    assert "transport = 'rmi'" in error.do

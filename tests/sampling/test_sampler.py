@@ -10,9 +10,9 @@ from collections.abc import Iterator
 import pytest
 
 from agent.aggregation.aggregate import NOT_SEEN
-from agent.catalog.reasons import REASONS
 from agent.errors import SourceError
 from agent.model import Failure, Outcome, Reading, Sample, Series, SourceReport, Tick
+from agent.reasons import REASONS
 from agent.sampling import Sampler
 from agent.sampling.sampler import BROKEN, BUSY, TIMEOUT
 from tests.support.stopwatch import Stopwatch

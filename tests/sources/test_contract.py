@@ -11,10 +11,10 @@ import pytest
 from sqlalchemy import Engine
 
 from agent.catalog import declared_sources
-from agent.catalog.reasons import REASONS
 from agent.errors import SourceError
 from agent.jmx import TransportName
 from agent.model import Kind, Reading, Series, Source
+from agent.reasons import REASONS
 from agent.settings import InstanceSettings, ProductType, Settings
 from agent.sources.folders.source import Folders
 from agent.sources.host.source import Host

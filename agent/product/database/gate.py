@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from agent.catalog.reasons import DEADLINE
 from agent.errors import SourceError
+from agent.reasons import DEADLINE
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine

@@ -23,7 +23,7 @@ from agent.errors import ConfigError
 from agent.model import InstanceId
 from agent.settings import SecretBytes
 from agent.system.account import Account
-from agent.system.atomic import remove_leftovers, sync_folder, write_whole
+from agent.system.atomic import make_private_folder, remove_leftovers, write_whole
 from agent.system.careful import Flaw, Unfit, read_checked
 from agent.system.private_file import trusted_owners
 
@@ -94,14 +94,7 @@ def _key_file(link_dir: Path) -> Path:
 
 
 def _ensure_folder(folder: Path, owner: Account | None) -> None:
-    try:
-        folder.mkdir(mode=0o700)
-    except FileExistsError:
-        pass
-    else:
-        if owner is not None:
-            os.chown(folder, owner.uid, owner.gid, follow_symlinks=False)
-        sync_folder(folder.parent)
+    make_private_folder(folder, owner)
     facts = folder.lstat()
     if not stat.S_ISDIR(facts.st_mode):
         raise _damaged(folder, "It is not a folder of its own.")

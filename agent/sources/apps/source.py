@@ -17,9 +17,9 @@ from dataclasses import replace
 from datetime import datetime
 
 from agent.catalog import Catalog, Metric
-from agent.catalog.reasons import DEADLINE, NOT_DUE, NOT_PRESENT, ROWS_CUT
 from agent.errors import ConfigError, SourceError
 from agent.model import ConsentLevel, Failure, Hour, Reading, Sample, Series, Source, hour_of
+from agent.reasons import DEADLINE, NOT_DUE, NOT_PRESENT, ROWS_CUT
 from agent.settings import AppsSettings, Settings, read_secret
 from agent.sources.apps.backoff import LoginBackoff, stamp_of
 from agent.sources.apps.binding import RestBinding

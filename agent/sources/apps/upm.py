@@ -21,11 +21,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import agent
-from agent.catalog.reasons import RATE_LIMITED
 from agent.errors import SourceError
 from agent.net.deadline import Deadline
 from agent.net.error import Fault, NetError
 from agent.net.options import HttpLimits, OptionNames, TlsTrust
+from agent.reasons import RATE_LIMITED
 from agent.settings import Secret
 from agent.sources.base import clean_text
 

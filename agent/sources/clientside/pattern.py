@@ -12,8 +12,8 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from agent.catalog.reasons import NOT_SUPPORTED, UNIT_UNKNOWN
 from agent.errors import SourceError
+from agent.reasons import NOT_SUPPORTED, UNIT_UNKNOWN
 from agent.sources.clientside.classes import BEGINNINGS
 from agent.sources.clientside.tomcat import MICROSECONDS_FROM
 

@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from agent.catalog import Catalog
-from agent.catalog.reasons import NOT_DUE, NOT_PRESENT, NOT_SUPPORTED, OTHER, PERMISSION_DENIED, TOO_FEW
 from agent.errors import SourceError, StoreError
 from agent.model import Failure, Kind, Moment, Reading, Sample, Series
+from agent.reasons import NOT_DUE, NOT_PRESENT, NOT_SUPPORTED, OTHER, PERMISSION_DENIED, TOO_FEW
 from agent.settings import ProductType
 from agent.sources.base import once_each
 from agent.sources.clientside import apdex

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.parsers import expat
 
-from agent.catalog.reasons import NOT_PRESENT, NOT_SUPPORTED, PERMISSION_DENIED
 from agent.errors import SourceError
 from agent.product.homes.formats import Malformed, read_octets
+from agent.reasons import NOT_PRESENT, NOT_SUPPORTED, PERMISSION_DENIED
 from agent.system.files import open_regular
 
 VALVE = "org.apache.catalina.valves.AccessLogValve"

@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from agent.catalog import Catalog, Metric
-from agent.catalog.reasons import DEADLINE, NOT_DUE, NOT_PRESENT, PERMISSION_DENIED
 from agent.errors import SourceError
 from agent.model import Failure, Reading, Sample, Series
+from agent.reasons import DEADLINE, NOT_DUE, NOT_PRESENT, PERMISSION_DENIED
 from agent.sources.base import once_each
 from agent.sources.folders.binding import FolderBinding, FolderFigure
 from agent.sources.governor import CostGovernor

@@ -22,7 +22,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from agent.catalog import SqlQuery
-from agent.catalog.reasons import NOT_PRESENT
+from agent.reasons import NOT_PRESENT
 from agent.sources.governor import CostGovernor
 
 UNKNOWN = "unknown"

@@ -20,7 +20,11 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from agent.catalog import Catalog, DataType, Metric, NullMeans, SqlQuery
-from agent.catalog.reasons import (
+from agent.errors import SourceError
+from agent.model import Failure, Kind, Reading, Sample, Series, Value
+from agent.product.database.errors import DeadlinePassed, map_database_error
+from agent.product.database.gate import Gate
+from agent.reasons import (
     DEADLINE,
     NOT_A_NUMBER,
     NOT_DUE,
@@ -29,10 +33,6 @@ from agent.catalog.reasons import (
     PERMISSION_DENIED,
     TIMEOUT,
 )
-from agent.errors import SourceError
-from agent.model import Failure, Kind, Reading, Sample, Series, Value
-from agent.product.database.errors import DeadlinePassed, map_database_error
-from agent.product.database.gate import Gate
 from agent.sources.base import clean_text, clean_url, once_each
 from agent.sources.governor import CostGovernor
 from agent.sources.guardrails.estimates import Estimates

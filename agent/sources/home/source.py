@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from agent.catalog import Catalog, DataType, Metric
-from agent.catalog.reasons import DEADLINE, NOT_PRESENT
 from agent.errors import ConfigError, SourceError
 from agent.model import Failure, Reading, Sample, Series
 from agent.product.homes.dispatch import read_home
 from agent.product.homes.webapp import read_webapp_version
 from agent.product.model import HomeFacts
+from agent.reasons import DEADLINE, NOT_PRESENT
 from agent.sources.base import clean_text, clean_url
 from agent.sources.home.binding import HomeBinding, HomeFact
 from agent.sources.opening import Opening

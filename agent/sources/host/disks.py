@@ -13,8 +13,8 @@ import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from agent.catalog.reasons import HUNG, NOT_DUE, NOT_PRESENT, PERMISSION_DENIED
 from agent.model import Failure, Value
+from agent.reasons import HUNG, NOT_DUE, NOT_PRESENT, PERMISSION_DENIED
 from agent.sources.host.write_latency import write_latency_ms
 from agent.system.clock import monotonic_s
 

@@ -16,9 +16,9 @@ from pathlib import Path
 import psutil
 
 from agent.catalog import Catalog
-from agent.catalog.reasons import DEADLINE, NOT_PRESENT
 from agent.errors import SourceError
 from agent.model import Failure, Reading, Sample, Series
+from agent.reasons import DEADLINE, NOT_PRESENT
 from agent.sources.base import once_each
 from agent.sources.host.container import limits
 from agent.sources.host.disks import WAIT_S, Disks, Found

@@ -14,11 +14,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from agent.catalog import Catalog, Merge, Metric
-from agent.catalog.reasons import AMBIGUOUS, CUT, JMX_REASONS, NOT_A_NUMBER, NOT_FINITE, NOT_PRESENT, OTHER, QUARANTINED
 from agent.errors import SourceError
 from agent.jmx import BeanQuery, JmxError, JmxSample, JmxValue, ReadFailure, Transport
 from agent.jmx.names import ObjectName, key_properties, matches_name, parse_object_name
 from agent.model import Failure, Kind, Reading, Sample, Series, Value
+from agent.reasons import AMBIGUOUS, CUT, JMX_REASONS, NOT_A_NUMBER, NOT_FINITE, NOT_PRESENT, OTHER, QUARANTINED
 from agent.sources.base import Quoted, clean_text, once_each, quoting
 from agent.sources.jmx.binding import JmxBinding
 from agent.sources.numbers import LARGEST, SMALLEST, NoNumberError, number_of

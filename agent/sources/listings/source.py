@@ -18,11 +18,11 @@ from sqlalchemy import Connection, Engine, bindparam, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from agent.catalog import Catalog, Every, JoinedQuery, Metric, SqlBinding, SqlQuery
-from agent.catalog.reasons import DEADLINE, NOT_DUE, NOT_PRESENT, NOT_SUPPORTED, PERMISSION_DENIED, ROWS_CUT
 from agent.errors import SourceError
 from agent.model import ConsentLevel, Failure, Hour, Reading, Sample, Series, hour_of
 from agent.product.database.errors import DeadlinePassed, map_database_error
 from agent.product.database.gate import Gate
+from agent.reasons import DEADLINE, NOT_DUE, NOT_PRESENT, NOT_SUPPORTED, PERMISSION_DENIED, ROWS_CUT
 from agent.sources.base import once_each
 from agent.sources.governor import CostGovernor
 from agent.sources.listings.unpack import Unreadable, unpack

@@ -20,7 +20,7 @@ def examine_host(settings: Settings, _now: datetime, limit_s: float) -> Iterator
         yield Check(Area.HOST, "host", State.SKIPPED, "Switched off: [host] enabled = false.")
         return
     from agent.catalog import load_catalog
-    from agent.catalog.reasons import HARMLESS
+    from agent.reasons import HARMLESS
     from agent.sources.registry import open_source
 
     source = open_source("host", settings, load_catalog(settings.instance.product.value))

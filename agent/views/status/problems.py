@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
 
-from agent.catalog.reasons import HUNG, PERMISSION_DENIED
 from agent.errors import AgentError
 from agent.link.record import LinkRecord, key_warning
 from agent.model import ConsentLevel, Outcome, Role
+from agent.reasons import HUNG, PERMISSION_DENIED
 from agent.settings import Mode
 from agent.settings.schedule import closes_after_s
 from agent.store import reserve

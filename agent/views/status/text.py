@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from agent.catalog.reasons import CUT, HARMLESS, NOT_PRESENT, QUARANTINED
 from agent.log import printable
 from agent.model import Outcome, Role
+from agent.reasons import CUT, HARMLESS, NOT_PRESENT, QUARANTINED
 from agent.settings import DatabaseLogin, Mode
 from agent.views.status.guardrails import OPTIMAL, guardrail_rows
 from agent.views.status.view import LastHour, LinkPresent, SourceStatus, StatusView

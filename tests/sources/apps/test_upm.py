@@ -17,8 +17,8 @@ import pytest
 import trustme
 from starlette.responses import Response
 
-from agent.catalog.reasons import REASONS
 from agent.errors import SourceError
+from agent.reasons import REASONS
 from agent.settings import Secret
 from agent.sources.apps.binding import APP_COLUMNS
 from agent.sources.apps.upm import MOST_APPS, MOST_BYTES, AppList, AppManager, parse, read_apps

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from agent.catalog import Merge, load_catalog, products
-from agent.catalog.reasons import REASONS
 from agent.errors import SourceError
 from agent.jmx import BeanQuery, JmxError, JmxSample, JmxValue, ReadFailure
 from agent.jmx.names import matches
 from agent.model import Failure, Kind, Reading, Value
+from agent.reasons import REASONS
 from agent.sources.jmx.binding import JmxBinding
 from agent.sources.jmx.source import Jmx, bean_queries
 from tests.support.coverage import FORBIDDEN

@@ -19,7 +19,7 @@ UNEXPECTED_TEXT = "unexpected-text"  # a value that does not look like what the 
 KEY_AWAY = "key-away"  # a name would have to be hashed, and the key cannot be read
 OTHER = "other"
 
-# The codes of agent.jmx.errors.JmxError and of its ReadFailure, written out: the catalog imports no stage.
+# The codes of agent.jmx.errors.JmxError and of its ReadFailure, written out: words import nothing.
 JMX_REASONS = frozenset(
     {
         "refused",
