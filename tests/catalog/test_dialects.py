@@ -24,6 +24,8 @@ from tests.support.product_databases import UPPER_ON_MYSQL
 
 # Of the database itself, not of the product: `common/guardrails/database.DIALECT.sql` reads them.
 SYSTEM = {"dual", "product_component_version"}
+# Where the catalog takes the size of a table for its rows of one kind, as these make up nearly all of it.
+NEARLY_ALL = {"jira/comments": " where actiontype = 'comment'"}
 QUOTED = re.compile(r'"[^"]*"|`[^`]*`|\[[^\]]*\]')
 TEXT = re.compile(r"'[^']*'")
 OWN_WORDS = {"instance"}  # Confluence's has a file for each of the two databases, and says why
@@ -211,7 +213,7 @@ def tables_of(text: str, dialect: str) -> list[str]:
 
 @pytest.mark.parametrize("product", products())
 def test_mysql_names_have_their_case(product: str) -> None:
-    """MySQL on Linux tells `content` from `CONTENT`: upper case where the product makes them so, and apps' tables (AO_)."""
+    """MySQL on Linux tells `content` from `CONTENT`: upper case where the product or an app makes them so."""
     upper = product in UPPER_ON_MYSQL
     spelt = {
         table.lower(): table.upper() if upper and not table.startswith("cwd_") else table
@@ -244,12 +246,13 @@ def test_variants_say_the_same(product: str) -> None:
 
 @pytest.mark.parametrize("product", products())
 def test_estimated_tables_are_read_whole(product: str) -> None:
-    """The noted size of a table stands in only for the count of all rows of that very table."""
+    """The noted size of a table stands in only for the count of all, or nearly all, rows of that very table."""
     for query in load_catalog(product).queries.values():
         if query.estimate is not None:
             words = " ".join(query.texts[""].split())
             assert re.search(rf"\bcount\(\*\) as {query.estimate.column}\b", words), query.name
-            assert words.replace('"', "").endswith(f" from {query.estimate.table}"), query.name
+            rest = NEARLY_ALL.get(f"{product}/{query.name}", "")
+            assert words.replace('"', "").endswith(f" from {query.estimate.table}{rest}"), query.name
 
 
 def shape(text: str, dialect: str) -> tuple[tuple[str, ...], list[str]]:
