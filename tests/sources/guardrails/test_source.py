@@ -307,6 +307,7 @@ def test_restricted_text_stands_in_for_a_forbidden_column(postgres: PostgresServ
         f"grant select (id, issueid, actiontype) on jiraaction to {reader}",
     )
     source = Guardrails(catalog(), lambda: postgres_engine(postgres, name, user=reader, password=password))
+    before = len(postgres.log())
     lacking = reasons(accepted(source))
     assert lacking == {"jira.guardrail.comments.per_author.max": "permission-denied"}, "not that the view is missing"
     view = "select count(*) as n from jiraaction where actiontype = 'comment' group by author"
@@ -317,7 +318,7 @@ def test_restricted_text_stands_in_for_a_forbidden_column(postgres: PostgresServ
     reading = accepted(source)
     assert reasons(reading) == {}
     assert counts(reading)["jira.guardrail.comments.per_author.max"] == 1100
-    assert postgres.log().count("permission denied for table jiraaction") == 2
+    assert postgres.log()[before:].count("permission denied for table jiraaction") == 2
 
 
 def estimating(costly: str) -> Catalog:
