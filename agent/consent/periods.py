@@ -45,6 +45,8 @@ def _narrowest(consents: Sequence[Consent], first: datetime, last: datetime) -> 
     """The narrowest that held from `first` to `last`, or holds now; of equal ones the newest."""
     ends = [_from(later) for later in consents[1:]]
     held = [given for given, end in zip(consents, ends, strict=False) if _from(given) <= last and end > first]
+    # In doubt the narrower: who agreed to Extended at half past did not mean what was measured before. And never more
+    # than holds now, so that a lowered consent reaches hours that were measured before it.
     return min([consents[-1], *reversed(held)], key=lambda consent: NARROW_FIRST.index(consent.level))
 
 

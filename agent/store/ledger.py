@@ -60,11 +60,13 @@ def record(
 
 def complete(connection: sqlite3.Connection, number: int, answer: str) -> None:
     """Add the answer to a row that has none yet; a row that has one never changes."""
+    # Only while there is none: a row that could be changed afterwards would prove nothing.
     connection.execute("UPDATE ledger SET answer = ? WHERE number = ? AND answer = ?", (answer, number, NO_ANSWER))
 
 
 def withdraw(connection: sqlite3.Connection, number: int) -> None:
     """Remove the row of a request that failed before any of it left."""
+    # The one way out for a row: nothing left, so nothing is to be accounted for.
     connection.execute("DELETE FROM ledger WHERE number = ? AND answer = ?", (number, NO_ANSWER))
 
 

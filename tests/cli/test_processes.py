@@ -11,7 +11,7 @@ from pathlib import Path
 
 from agent.cli.main import command_names
 from tests.support.cloud import KEY, receiver, wait_until
-from tests.support.standing import Agent, standing
+from tests.support.site import Agent, make_site
 
 DAEMON = {"run"}
 # In the order of an agent's life: command, exit code, a word of what it prints.
@@ -42,7 +42,7 @@ def test_each_command_as_a_process(tmp_path: Path) -> None:
     """Exit code and words of every command but the daemon's, and what only reads says the same in a test's process."""
     with receiver(tmp_path / "receiver") as cloud:
         text = f'endpoint = "{cloud.settings.endpoint}"\nca_file = "{cloud.settings.ca_file}"'
-        agent = standing(tmp_path, cloud=text, hour="2s")
+        agent = make_site(tmp_path, cloud=text, hour="2s")
         other = replace(agent, config=tmp_path / "other.toml")
         made = other.process(
             "init", "--home", str(agent.settings.instance.home), "--offline", "--state-dir", str(tmp_path)

@@ -21,7 +21,7 @@ from agent.store.audit import record
 from agent.store.database import FILE_NAME
 from agent.store.ticks import TickWriter
 from tests.support.listings import LINK, change, jira_sqlite
-from tests.support.standing import Agent, link_as, standing
+from tests.support.site import Agent, link_as, make_site
 
 THIS_HOUR = hour_of(datetime.now(UTC)).start
 FIRST = THIS_HOUR - timedelta(hours=3)
@@ -46,7 +46,7 @@ def agent(tmp_path: Path) -> Agent:
     """An offline agent beside a Jira database in a file."""
     path = jira_sqlite(tmp_path / "jira.db")
     text = f'[database]\nlogin = "own"\ndialect = "sqlite"\nname = "{path}"\n[jmx]\nenabled = false\n'
-    return standing(tmp_path, mode="offline", cloud=text)
+    return make_site(tmp_path, mode="offline", cloud=text)
 
 
 def tick(agent: Agent, at: datetime, level: ConsentLevel = ConsentLevel.BASIC) -> None:

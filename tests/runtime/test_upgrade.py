@@ -32,7 +32,7 @@ from agent.store.schema import STEPS
 from tests.support.clock import FixedClock
 from tests.support.cloud import Receiver, receiver
 from tests.support.planting import stored_bytes
-from tests.support.standing import Agent, standing
+from tests.support.site import Agent, make_site
 
 RELEASED = Path(__file__).parent / "data" / "released.tar.gz"
 KEPT = {  # each table with the columns it had then
@@ -59,7 +59,7 @@ def cloud(tmp_path: Path) -> Iterator[Receiver]:
 def agent(tmp_path: Path, cloud: Receiver) -> Agent:
     """An agent of today over what the released one left."""
     settings = cloud.settings
-    made = standing(tmp_path, cloud=f'endpoint = "{settings.endpoint}"\nca_file = "{settings.ca_file}"')
+    made = make_site(tmp_path, cloud=f'endpoint = "{settings.endpoint}"\nca_file = "{settings.ca_file}"')
     with tarfile.open(RELEASED) as archive:
         archive.extractall(tmp_path / "released", filter="data")
     made.settings.agent.state_dir.mkdir(mode=0o700)

@@ -279,8 +279,8 @@ def test_accepting_moves_the_ticks_in_doubt_and_is_an_act(store: Store) -> None:
     ]
     assert store.execute("SELECT count(*) FROM tick WHERE vouched = 0")[0][0] == 0
     assert store.execute("SELECT count(*) FROM tick WHERE hour_s <> taken_ms / 1000 / 3600 * 3600")[0][0] == 0
-    (act,) = audit.entries(store)
-    assert (act.actor, act.event, dict(act.detail)) == ("agent", "clock.accepted", {"aheadS": 3600})
+    (entry,) = audit.entries(store)
+    assert (entry.actor, entry.event, dict(entry.detail)) == ("agent", "clock.accepted", {"aheadS": 3600})
 
 
 def test_ticks_know_how_long_after_each_other_they_were_taken(store: Store) -> None:

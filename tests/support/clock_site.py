@@ -32,7 +32,7 @@ from agent.store.hours import aggregates_of, closed_hours
 from agent.store.losses import losses
 from agent.store.ticks import TickWriter
 from tests.support.clock import HandClock
-from tests.support.standing import HEAP, REJECTED, Agent, link_as, standing
+from tests.support.site import HEAP, REJECTED, Agent, link_as, make_site
 from tests.support.ticks import FunctionSource
 
 TICK_S = 360.0
@@ -75,7 +75,7 @@ class Cloud:
 
 
 @dataclass(frozen=True)
-class Account:
+class Tally:
     """What became of everything, at the end."""
 
     stored: int
@@ -92,7 +92,7 @@ class Site:
     """One agent, one JVM, one machine, one cloud."""
 
     def __init__(self, folder: Path, start: datetime) -> None:
-        made = standing(folder)
+        made = make_site(folder)
         text = made.config.read_text().replace('interval = "1s"', f'interval = "{TICK_S:.0f}s"')
         text = text.replace('close_after = "0s"', f'close_after = "{CLOSE_AFTER_S:.0f}s"')
         made.config.write_text(text)
@@ -188,7 +188,7 @@ class Site:
         """The state of every batch in the outbox."""
         return [row["state"] for row in self._store.execute("SELECT state FROM batch")]
 
-    def account(self) -> Account:
+    def account(self) -> Tally:
         """Count everything there is, once nothing is open any more but the hour that goes on."""
         store = self._store
         rows = store.execute(
@@ -215,7 +215,7 @@ class Site:
         )
         doubled = [*(key for key, count in per_window.items() if count > 1)]
         sent = [key for key, ids in self.cloud.windows.items() if len(ids) > 1]
-        return Account(
+        return Tally(
             stored=self._ticks - uncounted,
             counted=counted,
             lost={loss.reason: loss.count for loss in losses(store)},

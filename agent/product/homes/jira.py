@@ -97,6 +97,8 @@ def _database(path: Path, mistakes: list[Mistake]) -> ProductDatabase | None:
     values = {key: text.strip() for key, text in found.items()}
     cipher = next((values[key] for key in _CIPHERS if values.get(key)), "")
     keys, login = (f"{_SOURCE}/username", f"{_SOURCE}/password"), {**values, f"{_SOURCE}/password": password}
+    # Never decrypted: the key is the product's, and what can be decrypted here can be decrypted by whoever takes this
+    # over.
     user, secret, encrypted = product_login(str(path), keys, login, cipher, mistakes)
     address = _address(str(path), values, mistakes)
     if not user and _JNDI not in values and (address is None or address.dialect is not Dialect.SQLITE):

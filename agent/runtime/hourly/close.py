@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from agent.aggregation import Event, aggregate, audit_events, list_of, watch, with_events
+from agent.aggregation import Event, aggregate, audit_events, events_between, list_of, with_events
 from agent.aggregation.cluster_rows import without_cluster_rows
 from agent.aggregation.thresholds import threshold_statuses_of
 from agent.catalog import Catalog, Every
@@ -59,6 +59,8 @@ def close_hours(pipeline: Pipeline, now: Reckoning) -> Closed:
         return closed
     waits = timedelta(seconds=closes_after_s(settings, clustered=pipeline.clustered))
     found = uncounted(store, settings.hour.length_s)
+    # Before the hours: a tick that no hour can take would keep the watermark where it is, and nothing would ever be
+    # tidied.
     _count_set_back(store, found.set_back, now.label)
     for item in found.hours:
         # An hour that the store has left and that is still to come was labelled by a clock that has gone back since.
@@ -83,7 +85,7 @@ def _close(pipeline: Pipeline, item: OpenHour, now: datetime, closed: Closed) ->
     stored = ticks_of(pipeline.store, hour)
     consent = consent_of(pipeline.consents, stored)
     material = _material(pipeline, hour, stored, consent)
-    changed, snapshot = watch(material.snapshot, material.ticks)
+    changed, snapshot = events_between(material.snapshot, material.ticks)
     done, snapshot = audit_events(snapshot, audit.entries(pipeline.store), hour, now)
     events = (*changed, *done)
     if consent is not None:
@@ -94,6 +96,7 @@ def _close(pipeline: Pipeline, item: OpenHour, now: datetime, closed: Closed) ->
     left = sum(1 for row in measured if row.samples) - sum(1 for row in aggregates if row.samples)
     last_tick = stored[-1].number
     record = ClosedHour(hour, revision, now, last_tick, len(material.ticks))
+    # All that takes time is done before the transaction: it holds the write lock, and the daemon has a tick to store.
     batches = pipeline.batches(hour, revision, aggregates, now, under=consent) if consent is not None else []
     with pipeline.store.transaction() as connection:
         put_hour(connection, record, aggregates)
@@ -101,7 +104,9 @@ def _close(pipeline: Pipeline, item: OpenHour, now: datetime, closed: Closed) ->
         put_threshold_statuses(pipeline.store, connection, threshold_statuses_of(aggregates, pipeline.catalog))
         for batch in batches:
             outbox.put(connection, batch)
+        # After the new batches, which count as well; the oldest go, each a loss by name.
         outbox.enforce_limit(connection, pipeline.settings.delivery.outbox_limit_bytes, now)
+        # An hour that is closed once more leaves the same rows to the same node: they were counted the first time.
         if revision == 0:
             count_loss(connection, "counted-by-another-node", left, now)
     closed.hours.append(record)
@@ -127,7 +132,7 @@ def _of_this_node(pipeline: Pipeline, hour: Hour, aggregates: list[HourlyAggrega
     if not pipeline.clustered:
         return aggregates
     state = cluster_state(pipeline.store)
-    if state is not None and counts_for(state.terms, hour):
+    if state is not None and counts_for(state.holds, hour):
         return aggregates
     return without_cluster_rows(aggregates, pipeline.catalog)
 

@@ -71,6 +71,9 @@ def run_hourly(settings: Settings, clock: Clock, *, push: bool, stopping: thread
 
 def _run_once(settings: Settings, clock: Clock, *, push: bool, stopping: threading.Event) -> HourlyReport:
     with open_pipeline(settings) as pipeline, run_lock(settings.agent.state_dir):
+        # The order of a run. Close, so that what is due can leave; bring what waits within consent, so that nothing
+        # leaves above it; push or bundle; and only then forget and tidy, which delete, so that nothing goes that was
+        # not accounted for.
         report = HourlyReport()
         now = reckon(pipeline.store, clock.now())
         _tell_doubt(now)
@@ -143,7 +146,9 @@ def _push(pipeline: Pipeline, clock: Clock, stopping: threading.Event, report: H
     settings, record = pipeline.settings, pipeline.record
     if record is None or record.consent.level is ConsentLevel.NONE:
         return
+    # Before the key is opened: a copied machine must not even log in with it.
     check_clone(pipeline.store, read_machine_id())
+    # From the next line on the key is in this process's memory.
     refuse_dumps()
     key = reveal_key(
         record,
@@ -153,6 +158,7 @@ def _push(pipeline: Pipeline, clock: Clock, stopping: threading.Event, report: H
     )
 
     def permits(batch: Batch) -> bool:
+        # Read anew each time: `consent set` may have run beside this process, and holds from that moment.
         present = read_link(settings.link_dir, owners=trusted_owners(settings.agent.state_dir))
         return present is not None and present.consent.level.allows(batch.consent.level)
 

@@ -29,17 +29,19 @@ def tidy(pipeline: Pipeline, now: datetime) -> None:
     than were measured. `now` only labels losses.
     """
     settings = pipeline.settings
-    kept = max(settings.bundle.days * 86400 // settings.hour.length_s, RUN_KEPT)
+    hours_stored = max(settings.bundle.days * 86400 // settings.hour.length_s, RUN_KEPT)
     try:
         with pipeline.store.transaction() as connection:
             _give_up(connection, settings, now)
             # Snapshots before hours: the newest of those that go is what a late tick's hour is compared with.
             remove_counted(connection, horizon(connection, RUN_KEPT))
             remove_snapshots(connection, horizon(connection, RUN_KEPT))
-            remove_hours(connection, horizon(connection, kept))
-            outbox.forget_settled(connection, horizon(connection, kept))
+            remove_hours(connection, horizon(connection, hours_stored))
+            outbox.forget_settled(connection, horizon(connection, hours_stored))
             # Their rows stay twice as long as the hours: an hour whose batch is not known would be sealed again.
-            outbox.remove_settled(connection, horizon(connection, 2 * kept))
+            outbox.remove_settled(connection, horizon(connection, 2 * hours_stored))
+        # Outside the transaction, and 8 MiB a run: to give back a week's backlog at once would hold the lock for as
+        # long.
         pipeline.store.connection.execute("PRAGMA incremental_vacuum(2000)").fetchall()
     except StoreError as error:
         log(LOG, logging.WARNING, "store.not_tidied", why=error.why, do=error.do)

@@ -20,7 +20,7 @@ from agent.store import outbox
 from agent.store.hours import aggregates_of, closed_hours
 from agent.views.preview import read_preview
 from tests.support.clock import FixedClock, reckoned
-from tests.support.standing import Agent, link_as, standing
+from tests.support.site import Agent, link_as, make_site
 from tests.support.ticks import START
 
 AGREED = "f-0123456789ab"  # of an agent that was upgraded since
@@ -31,7 +31,7 @@ BASIC, EXTENDED = ConsentLevel.BASIC, ConsentLevel.EXTENDED
 @pytest.fixture
 def agent(tmp_path: Path) -> Agent:
     """A linked agent whose owner agreed to an older field list, with one tick."""
-    made = standing(tmp_path)
+    made = make_site(tmp_path)
     link_as(made, EXTENDED, field_list=AGREED)
     made.tick(at=START)
     return made

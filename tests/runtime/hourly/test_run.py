@@ -20,7 +20,7 @@ from agent.runtime.pipeline import open_pipeline
 from agent.store import Store, ledger, open_store
 from agent.store.ticks import TickWriter
 from tests.support.clock import FixedClock, HandClock, reckoned
-from tests.support.standing import Agent, standing
+from tests.support.site import Agent, make_site
 
 NINE = datetime(2026, 11, 22, 9, tzinfo=UTC)
 NOW = NINE + timedelta(hours=3, minutes=1)
@@ -29,7 +29,7 @@ NOW = NINE + timedelta(hours=3, minutes=1)
 @pytest.fixture
 def agent(tmp_path: Path) -> Agent:
     """Three closed hours of an agent in linked mode without a link: none of them is sealed."""
-    made = standing(tmp_path)
+    made = make_site(tmp_path)
     for number in range(3):
         made.tick(1000 + number, at=NINE + timedelta(hours=number))
     with open_pipeline(made.settings) as pipeline:

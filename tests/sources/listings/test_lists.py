@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from agent.aggregation import watch
+from agent.aggregation import events_between
 from agent.catalog import load_catalog, products
 from agent.model import ConsentLevel, Reading, Tick
 from agent.sources.listings.source import REST_ONLY, Listing
@@ -200,7 +200,7 @@ def test_changes_are_events(tmp_path: Path, product: str) -> None:
         reading = read(product, name, sqlite_engine(path))
         ticks.append(Tick(START + timedelta(hours=number), reading.samples, (), number=number))
         change(path, statement)
-    events, _ = watch(Snapshot(), ticks)
+    events, _ = events_between(Snapshot(), ticks)
     assert {(event.metric, event.tags[0][1]) for event in events} == expected
 
 
@@ -216,7 +216,7 @@ def test_disabled_app_of_confluence_is_an_event(tmp_path: Path) -> None:
             "update bandana set bandanavalue = '<map><entry><string>com.quibble.other</string>"
             "<boolean>false</boolean></entry></map>' where bandanakey = 'plugin.manager.state.Map'",
         )
-    events, _ = watch(Snapshot(), ticks)
+    events, _ = events_between(Snapshot(), ticks)
     assert {(event.metric, event.tags[0][1]) for event in events} == {
         ("event.app.enabled", "com.atlassian.chart"),
         ("event.app.disabled", "com.quibble.other"),

@@ -155,8 +155,8 @@ def test_restricted_text_of_a_listing(tmp_path: Path) -> None:
     """A list may have a restricted text as a guardrail has; where both fail, the first failure is told."""
     path = jira_sqlite(tmp_path / "jira.db")
     full = catalog()
-    narrow = replace(full.queries["flags"], restricted={"": "select flag, 'stored' as state from site_flags"})
-    own = replace(full, queries={**full.queries, "flags": narrow})
+    viewed = replace(full.queries["flags"], restricted={"": "select flag, 'stored' as state from site_flags"})
+    own = replace(full, queries={**full.queries, "flags": viewed})
     change(path, "alter table feature rename to gone")
     source = Listing("flags", own, lambda: sqlite_engine(path), lambda: ConsentLevel.BASIC, now=lambda: START)
     assert reasons(accepted(source)) == {"feature_flag.site": "not-present", "feature_flag.site.count": "not-present"}

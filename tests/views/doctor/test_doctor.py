@@ -41,7 +41,7 @@ from tests.support.jolokia import JolokiaFixture, missing_for_jolokia
 from tests.support.jvm import PASSWORD, USER, JmxOptions, JvmFixture, authority, make_authority, write_secret
 from tests.support.needs import require_packages
 from tests.support.postgres import PostgresServer
-from tests.support.standing import standing
+from tests.support.site import make_site
 from tests.support.stopwatch import Stopwatch
 
 __all__ = ["java", "jvm_of"]
@@ -157,7 +157,7 @@ def test_login_wrong_missing_or_without_permission(tmp_path: Path, jvm_of: Start
     """J12: a wrong password, none at all, and a user without rights are three things."""
     jvm, powerless = jvm_of(JmxOptions(auth=True)), jvm_of(JmxOptions(auth=True, access=""))
     wrong = write_secret(tmp_path / "wrong", "not-" + PASSWORD + "\n")
-    told = [
+    refusals = [
         only_failure(checks_of(settings_of(tmp_path, jmx), Area.JMX))
         for jmx in (
             jmx_of(jvm, tmp_path, password_file=wrong),
@@ -165,9 +165,9 @@ def test_login_wrong_missing_or_without_permission(tmp_path: Path, jvm_of: Start
             jmx_of(powerless, tmp_path),
         )
     ]
-    assert [check.code for check in told] == ["login-refused", "login-required", "permission-denied"]
-    assert len({check.do for check in told}) == 3
-    assert PASSWORD not in repr(told)
+    assert [check.code for check in refusals] == ["login-refused", "login-required", "permission-denied"]
+    assert len({check.do for check in refusals}) == 3
+    assert PASSWORD not in repr(refusals)
 
 
 def test_password_file_that_others_may_read(tmp_path: Path, jvm_of: StartJvm) -> None:
@@ -340,7 +340,7 @@ def test_database_login_that_cannot_be_read(tmp_path: Path, postgres: PostgresSe
 
 def test_store_damaged_full_or_absent(tmp_path: Path) -> None:
     """A store that is damaged is named with what to do; one that does not exist yet is no failure."""
-    agent = standing(tmp_path)
+    agent = make_site(tmp_path)
     agent.settings.agent.state_dir.mkdir(mode=0o700, exist_ok=True)
     assert checks_of(agent.settings, Area.STORE)["integrity"].state is State.SKIPPED
     agent.tick()
@@ -370,7 +370,7 @@ def cloud(tmp_path: Path) -> Iterator[Receiver]:
 
 def linked_agent(folder: Path, cloud: Receiver) -> Settings:
     text = f'endpoint = "{cloud.settings.endpoint}"\nca_file = "{cloud.settings.ca_file}"\nlocation = "eu"'
-    agent = standing(folder, cloud=text)
+    agent = make_site(folder, cloud=text)
     done = agent.run("link", "--consent", "basic", "--yes", key=KEY.reveal() + "\n")
     assert done.code == 0, done.err
     return agent.settings
@@ -469,7 +469,7 @@ def test_offline_never_asks_the_cloud(tmp_path: Path, cloud: Receiver) -> None:
 
 def test_command_tells_what_failed_and_exits_1(tmp_path: Path) -> None:
     """Text for a person at 3 a.m. and JSON for a script: stage, cause, what to do; exit 1."""
-    agent = standing(tmp_path, mode="offline")
+    agent = make_site(tmp_path, mode="offline")
     done = agent.run("doctor")
     assert done.code == 1
     assert "stages failed:" in done.out

@@ -97,7 +97,7 @@ def link_as(agent: Agent, level: ConsentLevel, at: datetime = LONG_AGO, *, field
     save_record(place.link_dir, record, owner=place.owner, owners=place.owners)
 
 
-def standing(folder: Path, *, mode: str = "linked", cloud: str = "", hour: str = "1h") -> Agent:
+def make_site(folder: Path, *, mode: str = "linked", cloud: str = "", hour: str = "1h") -> Agent:
     """An agent beside a Jira home; `cloud` is the text of [cloud]."""
     home = write_home(folder)
     text = f"""
