@@ -20,8 +20,6 @@ from tests.support.any_home import (
     ENCRYPTED,
     FILES,
     JIRA,
-    PASSWORD,
-    SECRETS,
     SETTING,
     URL_KEYS,
     USER_KEYS,
@@ -30,6 +28,7 @@ from tests.support.any_home import (
     write_any_home,
 )
 from tests.support.folders import open_to_all
+from tests.support.product_homes import PASSWORD, SECRETS
 
 CONFLUENCE, BITBUCKET, CROWD = ProductType.CONFLUENCE, ProductType.BITBUCKET, ProductType.CROWD
 HIBERNATE = (CONFLUENCE, ProductType.BAMBOO, CROWD)
