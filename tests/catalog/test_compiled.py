@@ -28,10 +28,28 @@ COMPILER = "import sys; sys.modules['sqlglot'] = None; "  # as where it is not i
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
     """A fresh checkout: nothing is compiled yet."""
-    shutil.copytree(CHECKOUT / "agent", tmp_path / "agent", ignore=shutil.ignore_patterns("__pycache__", "*.json"))
-    (tmp_path / "requirements").mkdir()
-    shutil.copy(CHECKOUT / "requirements" / "build.txt", tmp_path / "requirements")
-    return tmp_path
+    return checkout(tmp_path)
+
+
+def checkout(folder: Path) -> Path:
+    shutil.copytree(CHECKOUT / "agent", folder / "agent", ignore=shutil.ignore_patterns("__pycache__", "*.json"))
+    (folder / "requirements").mkdir()
+    shutil.copy(CHECKOUT / "requirements" / "build.txt", folder / "requirements")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def started_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkout in which the first start left Crowd's form."""
+    tree = checkout(tmp_path_factory.mktemp("started"))
+    assert python(tree, UNIT).stdout == "ms\n"
+    return tree
+
+
+@pytest.fixture
+def started(started_once: Path, tmp_path: Path) -> Path:
+    """A copy of it, to change."""
+    return shutil.copytree(started_once, tmp_path / "started")
 
 
 def python(tree: Path, program: str) -> subprocess.CompletedProcess[str]:
@@ -95,13 +113,12 @@ def test_a_fresh_checkout_compiles_once_and_leaves_it(tree: Path) -> None:
     assert python(tree, COMPILER + UNIT).stdout == "ms\n"
 
 
-def test_changed_sources_are_never_passed_over(tree: Path) -> None:
+def test_changed_sources_are_never_passed_over(started: Path) -> None:
     """Same size, same times, other bytes: the next start has the new ones."""
-    assert python(tree, UNIT).stdout == "ms\n"
-    change(tree)
-    assert python(tree, UNIT).stdout == "hs\n"
-    change(tree, 'unit = "hs"', 'unit = "ms"')
-    assert python(tree, UNIT).stdout == "ms\n"
+    change(started)
+    assert python(started, UNIT).stdout == "hs\n"
+    change(started, 'unit = "hs"', 'unit = "ms"')
+    assert python(started, UNIT).stdout == "ms\n"
 
 
 def test_the_first_start_after_a_change_may_be_any_command(tree: Path) -> None:
@@ -147,12 +164,11 @@ def test_a_moved_file_counts() -> None:
     assert len({sources_hash(product) for product in products()}) == len(products())
 
 
-def test_without_a_compiler_changed_sources_are_told(tree: Path) -> None:
+def test_without_a_compiler_changed_sources_are_told(started: Path) -> None:
     """A stale form is not used: what happened, why, and what to do, exit 10."""
-    assert python(tree, UNIT).stdout == "ms\n"
-    change(tree)
+    change(started)
     refused = python(
-        tree,
+        started,
         COMPILER + "from agent.catalog import CatalogError, load_catalog\n"
         "try: load_catalog('crowd')\nexcept CatalogError as error: print(error.exit_code, error)",
     )
@@ -163,11 +179,10 @@ def test_without_a_compiler_changed_sources_are_told(tree: Path) -> None:
     ]
 
 
-def test_faults_of_the_sources_are_told_in_place_of_an_old_catalog(tree: Path) -> None:
+def test_faults_of_the_sources_are_told_in_place_of_an_old_catalog(started: Path) -> None:
     """A source with a fault is an error that names it, though a form of before lies there."""
-    assert python(tree, UNIT).stdout == "ms\n"
-    (tree / "agent" / "catalog" / "crowd" / "new.toml").write_text("[[metrics]]\n")
-    refused = python(tree, UNIT)
+    (started / "agent" / "catalog" / "crowd" / "new.toml").write_text("[[metrics]]\n")
+    refused = python(started, UNIT)
     assert refused.returncode != 0
     assert "crowd/new.toml" in refused.stderr
 
@@ -181,10 +196,9 @@ def test_many_that_start_at_once(tree: Path) -> None:
 
 
 @pytest.mark.parametrize("what", ["writable", "foreign", "link", "pipe", "folder"])
-def test_what_others_may_have_left_is_not_read(tree: Path, what: str) -> None:
+def test_what_others_may_have_left_is_not_read(started: Path, what: str) -> None:
     """A form that others can write, that is somebody else's or no plain file is not used, were it right to the byte."""
-    assert python(tree, UNIT).stdout == "ms\n"
-    file, forged = compiled(tree), compiled(tree).read_bytes().replace(b'"jvm.uptime"', b'"jvm.upfake"')
+    file, forged = compiled(started), compiled(started).read_bytes().replace(b'"jvm.uptime"', b'"jvm.upfake"')
     head, _, body = forged.partition(b"\n")
     facts = json.loads(head)
     data = render_compiled(json.loads(body), "crowd", facts["sources"])
@@ -196,20 +210,19 @@ def test_what_others_may_have_left_is_not_read(tree: Path, what: str) -> None:
     elif what == "folder":
         file.mkdir()
     elif what == "link":
-        write_compiled(tree / "forged.json", data)
-        file.symlink_to(tree / "forged.json")
+        write_compiled(started / "forged.json", data)
+        file.symlink_to(started / "forged.json")
     else:
         write_compiled(file, data)
         os.chmod(file, 0o664) if what == "writable" else os.chown(file, 12345, 12345)
-    assert python(tree, UNIT).stdout == "ms\n"
+    assert python(started, UNIT).stdout == "ms\n"
 
 
-def test_the_forgery_above_would_have_been_used(tree: Path) -> None:
+def test_the_forgery_above_would_have_been_used(started: Path) -> None:
     """Of our own, with the right sums, it is: owner and mode are what the refusal stands on."""
-    assert python(tree, UNIT).stdout == "ms\n"
-    head, _, body = compiled(tree).read_bytes().replace(b'"jvm.uptime"', b'"jvm.upfake"').partition(b"\n")
-    write_compiled(compiled(tree), render_compiled(json.loads(body), "crowd", json.loads(head)["sources"]))
-    assert "jvm.uptime" in python(tree, UNIT).stderr
+    head, _, body = compiled(started).read_bytes().replace(b'"jvm.uptime"', b'"jvm.upfake"').partition(b"\n")
+    write_compiled(compiled(started), render_compiled(json.loads(body), "crowd", json.loads(head)["sources"]))
+    assert "jvm.uptime" in python(started, UNIT).stderr
 
 
 def test_a_checkout_of_somebody_else(tree: Path) -> None:
@@ -237,9 +250,10 @@ def test_a_checkout_of_somebody_else(tree: Path) -> None:
 # -------------------------------------------------------------------------------------------------- in a wheel
 
 
-@pytest.fixture
-def installed(tree: Path) -> Path:
+@pytest.fixture(scope="module")
+def unpacked_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What a wheel unpacks to: the compiled forms and no sources."""
+    tree = checkout(tmp_path_factory.mktemp("wheel"))
     for name in ("pyproject.toml", "hatch_build.py", "LICENSE"):
         shutil.copy(CHECKOUT / name, tree)
     (tree / "README.md").write_text("x\n")
@@ -250,6 +264,12 @@ def installed(tree: Path) -> Path:
     with zipfile.ZipFile(wheel) as packed:
         packed.extractall(tree / "site")
     return tree / "site"
+
+
+@pytest.fixture
+def installed(unpacked_once: Path, tmp_path: Path) -> Path:
+    """A copy of it, to damage."""
+    return shutil.copytree(unpacked_once, tmp_path / "site")
 
 
 def test_a_wheel_needs_no_sources_and_no_compiler(installed: Path) -> None:

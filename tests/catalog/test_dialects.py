@@ -16,10 +16,16 @@ from sqlglot import exp
 
 from agent import catalog
 from agent.catalog import load_catalog, products
-from agent.catalog.dialects import SQLGLOT, parsed, read_tables
+from agent.catalog.dialects import OWN, SQLGLOT, columns_given, parsed, read_tables
 from agent.catalog.model import DIALECTS
 from agent.catalog.reader import Faults
+from tests.support.filled import tables_made
+from tests.support.product_databases import UPPER_ON_MYSQL
 
+# Of the database itself, not of the product: `common/guardrails/database.DIALECT.sql` reads them.
+SYSTEM = {"dual", "product_component_version"}
+# Where the catalog takes the size of a table for its rows of one kind, as these make up nearly all of it.
+NEARLY_ALL = {"jira/comments": " where actiontype = 'comment'"}
 QUOTED = re.compile(r'"[^"]*"|`[^`]*`|\[[^\]]*\]')
 TEXT = re.compile(r"'[^']*'")
 OWN_WORDS = {"instance"}  # Confluence's has a file for each of the two databases, and says why
@@ -198,3 +204,58 @@ def test_what_must_not_be_read(word: str) -> None:
     for name, text in of(*DIALECTS):
         named = re.search(rf"(?<![a-z]){word}", text.lower())
         assert not named or name.rpartition("/")[2].startswith(addresses), name
+
+
+def tables_of(text: str, dialect: str) -> list[str]:
+    """The tables that a statement names, in its order and spelling."""
+    return [table.name for table in parsed(text, dialect or OWN).find_all(exp.Table)]
+
+
+@pytest.mark.parametrize("product", products())
+def test_mysql_names_have_their_case(product: str) -> None:
+    """MySQL on Linux tells `content` from `CONTENT`: upper case where the product or an app makes them so."""
+    upper = product in UPPER_ON_MYSQL
+    spelt = {
+        table.lower(): table.upper() if upper and not table.startswith("cwd_") else table
+        for table in tables_made(product)
+    }
+    for query in load_catalog(product).queries.values():
+        restricted = query.restricted_text("mysql")
+        for text in (query.text("mysql") or "", *([restricted] if restricted else [])):
+            for table in tables_of(text, "mysql"):
+                assert table == spelt.get(table.lower(), table.lower()), f"{query.name}: {table}"
+
+
+@pytest.mark.parametrize("product", products())
+def test_only_known_tables(product: str) -> None:
+    """A statement reads tables that the facts know of, each of which a test fills."""
+    for query in load_catalog(product).queries.values():
+        for dialect, text in query.texts.items():
+            named = {table.lower() for table in tables_of(text, dialect)}
+            assert named <= {*(table.lower() for table in tables_made(product)), *SYSTEM}, query.name
+
+
+@pytest.mark.parametrize("product", products())
+def test_variants_say_the_same(product: str) -> None:
+    """A variant gives the columns of the others, in their order, from the same tables."""
+    for query in load_catalog(product).queries.values():
+        shapes = {dialect: shape(text, dialect) for dialect, text in query.texts.items()}
+        first = shapes.get("", next(iter(shapes.values())))
+        assert [dialect for dialect, found in shapes.items() if found != first] == [], query.name
+
+
+@pytest.mark.parametrize("product", products())
+def test_estimated_tables_are_read_whole(product: str) -> None:
+    """The noted size of a table stands in only for the count of all, or nearly all, rows of that very table."""
+    for query in load_catalog(product).queries.values():
+        if query.estimate is not None:
+            words = " ".join(query.texts[""].split())
+            assert re.search(rf"\bcount\(\*\) as {query.estimate.column}\b", words), query.name
+            rest = NEARLY_ALL.get(f"{product}/{query.name}", "")
+            assert words.replace('"', "").endswith(f" from {query.estimate.table}{rest}"), query.name
+
+
+def shape(text: str, dialect: str) -> tuple[tuple[str, ...], list[str]]:
+    """The column names and the tables of a statement."""
+    named = [table.lower() for table in tables_of(text, dialect) if table not in SYSTEM]
+    return columns_given(text, dialect or OWN), named

@@ -112,22 +112,49 @@ def test_slow_counts_say_how_often(product: str) -> None:
             assert {"method", "as_of"} <= metric.attributes.keys(), metric.name
 
 
+# Entity -> (approaching from, exceeding above), as the pages that each entry names publish them; of the others none.
+PUBLISHED: dict[str, dict[str, tuple[float | None, float]]] = {
+    "confluence": {
+        "confluence.guardrail.spaces": (8_000, 10_000),
+        "confluence.guardrail.spaces.opensearch": (117_965, 131_072),
+        "confluence.guardrail.users": (70_000, 100_000),
+        "confluence.guardrail.groups": (20_000, 30_000),
+        "confluence.guardrail.permissions.per_space.max": (None, 20_000),
+        "confluence.guardrail.index.objects": (9_000_000, 11_000_000),
+        "confluence.home.local.write.latency": (5, 15),
+        "confluence.node.latency.mean": (10, 50),
+    },
+}
+SOME_OF_JIRA: dict[str, tuple[float | None, float]] = {
+    "jira.guardrail.projects.active": (5250, 7000),
+    "jira.guardrail.users": (75_000, 100_000),
+    "jira.guardrail.epics": (None, 100_000),
+    "jira.guardrail.links.per_issue.incoming.max": (None, 1000),
+}
+
+
+def published(product: str) -> dict[str, tuple[float | None, float]]:
+    """The thresholds of a product's catalog."""
+    metrics = load_catalog(product).metrics.values()
+    return {one.name: (one.threshold.warn, one.threshold.limit) for one in metrics if one.threshold is not None}
+
+
+@pytest.mark.parametrize("product", products())
+def test_published_numbers(product: str) -> None:
+    """Of Confluence exactly the published ones, of Jira's some, of the others what is written here."""
+    if product == "jira":
+        assert SOME_OF_JIRA.items() <= published(product).items()
+    else:
+        assert published(product) == PUBLISHED.get(product, {})
+
+
 def test_jira_covers_its_apps() -> None:
-    """Jira, Service Management and Assets each have their counts, and the published thresholds stand beside them."""
+    """Jira, Service Management and Assets each have their counts."""
     catalog = load_catalog("jira")
     names = [metric.name.partition(".guardrail.")[0] for metric in catalog.of_source("guardrails")]
     assert names.count("jira") > 60
     assert names.count("jsm") > 10
     assert names.count("assets") >= 8
-    published = {
-        metric.name: (metric.threshold.warn, metric.threshold.limit)
-        for metric in catalog.metrics.values()
-        if metric.threshold is not None
-    }
-    assert published["jira.guardrail.projects.active"] == (5250, 7000)
-    assert published["jira.guardrail.users"] == (75_000, 100_000)
-    assert published["jira.guardrail.epics"] == (None, 100_000)
-    assert published["jira.guardrail.links.per_issue.incoming.max"] == (None, 1000)
 
 
 @pytest.mark.parametrize(
@@ -143,6 +170,14 @@ def test_jira_covers_its_apps() -> None:
 def test_levels(value: float, level: ThresholdState) -> None:
     """At the warning it approaches, at the limit still; only above it exceeds."""
     assert Threshold(20, "https://example.com", 10).state(value) is level
+
+
+def test_levels_of_spaces() -> None:
+    """As its entry has it: fewer than 8,000 is optimal, more than 10,000 exceeding, what lies between approaches."""
+    threshold = load_catalog("confluence").metrics["confluence.guardrail.spaces"].threshold
+    assert threshold is not None
+    states = [threshold.state(spaces) for spaces in (7_999, 8_000, 10_000, 10_001)]
+    assert states == ["optimal", "approaching", "approaching", "exceeding"]
 
 
 def test_without_a_warning_nothing_approaches() -> None:

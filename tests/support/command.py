@@ -53,7 +53,7 @@ def run_here(*arguments: object, given: str = "") -> Finished:
             main()
         except SystemExit as ended:
             code = ended.code
-    texts = [stream.buffer.getvalue().decode() for stream in (out, err)]  # type: ignore[attr-defined]  # a BytesIO
+    texts = [stream.buffer.getvalue().decode() for stream in (out, err)]
     assert isinstance(code, int)
     return Finished(code, *texts)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
@@ -87,6 +88,13 @@ def empty(request: pytest.FixtureRequest, product: str, database: str, folder: P
     if product == "jira":
         return Filled(product, database, jira_database.fill_postgres(server, rows=False), server)
     return Filled(product, database, product_databases.fill_postgres(product, server, rows=False), server)
+
+
+def tables_made(product: str) -> tuple[str, ...]:
+    """The tables of a product's test schema, as it spells them on PostgreSQL."""
+    if product == "jira":
+        return tuple(re.findall(r'(?m)^create table "?(\w+)', jira_database.SCHEMA.read_text()))
+    return product_databases.tables(product)
 
 
 def tables(path: Path) -> tuple[str, ...]:

@@ -146,7 +146,8 @@ def _mysql(login: DatabaseAccess, timeout_s: float) -> Driver:
             cursor.execute("SET SESSION TRANSACTION READ ONLY")
         connection.commit()
 
-    return Driver("mysql+pymysql", connect, prepare=prepare)
+    # On top of the session's default: before a transaction a statement could make the next one writable.
+    return Driver("mysql+pymysql", connect, prepare=prepare, on_begin="START TRANSACTION READ ONLY")
 
 
 def _mysql_tls(options: Mapping[str, str]) -> dict[str, object]:

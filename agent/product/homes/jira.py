@@ -13,16 +13,16 @@ from agent.product.database.jdbc import DatabaseAddress
 from agent.product.homes.formats import Malformed, read_elements, read_properties
 from agent.product.homes.home_files import (
     DO_HOME,
-    SECURED,
     check_node_name,
     check_shared_home,
     file_octets,
     named_folder,
     parse_address,
+    product_login,
     require_folder,
 )
 from agent.product.model import HomeFacts, ProductDatabase
-from agent.settings import Dialect, Secret, shown
+from agent.settings import Dialect, shown
 
 DBCONFIG = "dbconfig.xml"
 CLUSTER = "cluster.properties"
@@ -38,12 +38,13 @@ DATABASE_TYPES = {
     "sqlite": Dialect.SQLITE,
 }
 _SOURCE = "jdbc-datasource"
+_JNDI = "jndi-datasource/jndi-name"
 _CIPHERS = ("atlassian-password-cipher-provider", f"{_SOURCE}/atlassian-password-cipher-provider")
 _WANTED = frozenset(
     {
         "database-type",
         "schema-name",
-        "jndi-datasource/jndi-name",
+        _JNDI,
         f"{_SOURCE}/url",
         f"{_SOURCE}/username",
         f"{_SOURCE}/password",
@@ -94,25 +95,16 @@ def _database(path: Path, mistakes: list[Mistake]) -> ProductDatabase | None:
         return None
     password = found.pop(f"{_SOURCE}/password", "")
     values = {key: text.strip() for key, text in found.items()}
-    address = _address(str(path), values, mistakes)
-    if address is None:
-        return None
-    user = values.get(f"{_SOURCE}/username", "")
-    if not user and address.dialect is not Dialect.SQLITE:
-        mistakes.append(Mistake(str(path), f"{_SOURCE}/username", "is missing or empty"))
-    if not user.isprintable():
-        mistakes.append(Mistake(str(path), f"{_SOURCE}/username", "holds control characters"))
     cipher = next((values[key] for key in _CIPHERS if values.get(key)), "")
+    keys, login = (f"{_SOURCE}/username", f"{_SOURCE}/password"), {**values, f"{_SOURCE}/password": password}
     # Never decrypted: the key is the product's, and what can be decrypted here can be decrypted by whoever takes this
     # over.
-    encrypted = bool(cipher) or password.strip() == SECURED
-    return ProductDatabase(
-        address=address,
-        user=user,
-        password=None if encrypted or not password else Secret(password),
-        encrypted=encrypted,
-        schema=_schema(str(path), values.get("schema-name", ""), mistakes),
-    )
+    user, secret, encrypted = product_login(str(path), keys, login, cipher, mistakes)
+    address = _address(str(path), values, mistakes)
+    if not user and _JNDI not in values and (address is None or address.dialect is not Dialect.SQLITE):
+        mistakes.append(Mistake(str(path), keys[0], "is missing or empty"))
+    schema = _schema(str(path), values.get("schema-name", ""), mistakes)
+    return None if address is None else ProductDatabase(address, user, secret, encrypted, schema)
 
 
 def _address(file: str, values: dict[str, str], mistakes: list[Mistake]) -> DatabaseAddress | None:
@@ -129,7 +121,7 @@ def _address(file: str, values: dict[str, str], mistakes: list[Mistake]) -> Data
         mistakes.append(Mistake(file, "database-type", f"'{shown(kind, 40)}' is not known; known are {known}"))
     url = values.get(f"{_SOURCE}/url", "")
     if not url:
-        jndi = "jndi-datasource/jndi-name" in values
+        jndi = _JNDI in values
         problem = "is missing or empty"
         if jndi:
             problem = 'is missing: Jira takes the database from its application server (JNDI); set login = "own"'

@@ -1,17 +1,12 @@
-"""Engines on a real PostgreSQL and SQLite: read-only, limited in time, and silent about passwords."""
+"""What engines on PostgreSQL or SQLite alone can do; test_engine_servers.py has what holds on each server."""
 
 from __future__ import annotations
 
-import logging
 import os
 import signal
-import socket
 import sqlite3
 import threading
 import time
-import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -23,52 +18,14 @@ from agent.product.database.errors import database_errors, driver_missing
 from agent.product.database.jdbc import DatabaseAddress
 from agent.product.model import DatabaseAccess
 from agent.settings import Dialect, Secret
+from tests.product.database.test_engine_servers import PASSWORD, read, tells_no_password
 from tests.support.postgres import PostgresServer
 from tests.support.stopwatch import Stopwatch
-
-PASSWORD = "s3cret-$$-%s-\\-\"'-word"
 
 
 def access(server: PostgresServer, database: str, user: str = "", password: str = "", **options: str) -> DatabaseAccess:
     address = DatabaseAddress(Dialect.POSTGRESQL, ((server.host, server.port),), database, options=options)
     return DatabaseAccess(address, user or server.superuser, Secret(password or server.password))
-
-
-def read(login: DatabaseAccess, sql: str = "SELECT 1", timeout_s: float = 5.0) -> object:
-    """What a source does: one connection, one statement, errors mapped without their origin."""
-    engine = open_engine(login, timeout_s)
-    with database_errors(), engine.connect() as connection:
-        return connection.execute(text(sql)).scalar()
-
-
-@contextmanager
-def silent_server(answer: bytes | None) -> Iterator[int]:
-    """A port that accepts and says nothing, or says `answer` and hangs up."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(8)
-        kept: list[socket.socket] = []
-
-        def serve() -> None:
-            while True:
-                try:
-                    connection, _ = listener.accept()
-                except OSError:
-                    return
-                kept.append(connection)
-                if answer is not None:
-                    with connection, suppress(OSError):  # whoever asked may be gone
-                        connection.sendall(answer)
-
-        thread = threading.Thread(target=serve, daemon=True)
-        thread.start()
-        try:
-            yield listener.getsockname()[1]
-        finally:
-            listener.shutdown(socket.SHUT_RDWR)
-            thread.join()
-            for connection in kept:
-                connection.close()
 
 
 @pytest.fixture(scope="module")
@@ -87,30 +44,6 @@ def jira(postgres: PostgresServer) -> str:
         "GRANT SELECT ON project TO reader",
     )
     return name
-
-
-def test_reads_with_a_password_of_hard_characters(postgres: PostgresServer, jira: str) -> None:
-    """A password with quotes, percent, dollar and backslash logs in as it is."""
-    assert read(access(postgres, jira, "reader", PASSWORD), "SELECT count(*) FROM project") == 2
-
-
-@pytest.mark.parametrize(
-    "sql", ["INSERT INTO project VALUES (3)", "CREATE TABLE t (i int)", "SET TRANSACTION READ WRITE"]
-)
-def test_session_cannot_write(postgres: PostgresServer, jira: str, sql: str) -> None:
-    """Even as superuser no statement writes, and a statement that makes the transaction writable is no way out."""
-    engine = open_engine(access(postgres, jira), 5.0)
-
-    def write() -> None:
-        with database_errors(), engine.connect() as connection:
-            connection.execute(text("SELECT 1"))
-            connection.execute(text(sql))
-            connection.execute(text("INSERT INTO project VALUES (4)"))
-
-    with pytest.raises(SourceError) as caught:
-        write()
-    assert caught.value.reason in ("read-only", "database-error")
-    assert postgres.execute(jira, "SELECT count(*) FROM project") == [(2,)]
 
 
 def test_session_default_switched_off_still_does_not_write(postgres: PostgresServer, jira: str) -> None:
@@ -134,20 +67,6 @@ def test_slow_statement_is_ended_on_the_server(postgres: PostgresServer, jira: s
     ends = time.monotonic() + 5
     while postgres.execute(jira, left) != [(0,)]:
         assert time.monotonic() < ends, "the session stays on the server"
-
-
-def test_locked_table_fails_within_the_lock_time(postgres: PostgresServer, jira: str) -> None:
-    """A table that someone locks costs two seconds, not the tick (requirement D1)."""
-    import psycopg
-
-    with psycopg.connect(postgres.dsn(jira)) as other:
-        other.execute("LOCK TABLE project IN ACCESS EXCLUSIVE MODE")
-        watch = Stopwatch()
-        with pytest.raises(SourceError) as caught:
-            read(access(postgres, jira), "SELECT count(*) FROM project", 10)
-        assert caught.value.reason == "timeout"
-        assert watch.elapsed_s < 5
-        assert read(access(postgres, jira), "SELECT count(*) FROM hidden") == 0
 
 
 def test_frozen_server_is_cut_on_this_side(postgres: PostgresServer, jira: str) -> None:
@@ -219,88 +138,22 @@ def test_password_is_asked_anew_for_each_connection(postgres: PostgresServer, ji
         assert connection.execute(text("SELECT 1")).scalar() == 1
 
 
-def broken_logins(server: PostgresServer, database: str) -> dict[str, tuple[str, Callable[[], object]]]:
-    """Ten kinds of broken login, each with the reason it must have."""
-
-    def at(host: str, port: int) -> DatabaseAccess:
-        return DatabaseAccess(DatabaseAddress(Dialect.POSTGRESQL, ((host, port),), "jira"), "reader", Secret(PASSWORD))
-
-    def silent(answer: bytes | None) -> object:
-        with silent_server(answer) as port:
-            return read(at("127.0.0.1", port), timeout_s=1.0)
-
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        closed_port = free.getsockname()[1]
-    return {
-        "wrong password": ("login-refused", lambda: read(access(server, database, "reader", PASSWORD + "x"))),
-        "unknown user": ("login-refused", lambda: read(access(server, database, "nobody_here", PASSWORD))),
-        "account without login": ("login-refused", lambda: read(access(server, database, "nologin", "x" + PASSWORD))),
-        "unknown database": ("not-present", lambda: read(access(server, "no_such_db", "reader", PASSWORD))),
-        "closed port": ("refused", lambda: read(at("127.0.0.1", closed_port))),
-        "unknown host": ("unknown-host", lambda: read(at("no-such-host.invalid", 5432))),
-        "silent port": ("timeout", lambda: silent(None)),
-        "other service": ("connection-lost", lambda: silent(b"")),
-        "no TLS there": ("tls", lambda: read(access(server, database, "reader", PASSWORD, sslmode="require"))),
-        "no connection left": ("too-many-connections", lambda: read(access(server, database, "narrow", PASSWORD))),
-        "no right": (
-            "permission-denied",
-            lambda: read(access(server, database, "reader", PASSWORD), "SELECT count(*) FROM hidden"),
-        ),
-        "no table": ("not-present", lambda: read(access(server, database, "reader", PASSWORD), "SELECT 1 FROM nope")),
-    }
-
-
 @pytest.mark.parametrize(
-    "case",
+    ("user", "options", "reason"),
     [
-        "wrong password",
-        "unknown user",
-        "account without login",
-        "unknown database",
-        "closed port",
-        "unknown host",
-        "silent port",
-        "other service",
-        "no TLS there",
-        "no connection left",
-        "no right",
-        "no table",
+        ("nologin", {}, "login-refused"),
+        ("narrow", {}, "too-many-connections"),
+        ("reader", {"sslmode": "require"}, "tls"),
     ],
 )
-def test_broken_login_is_named_and_tells_no_password(
-    postgres: PostgresServer, jira: str, case: str, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+def test_login_that_only_postgresql_can_refuse(
+    postgres: PostgresServer, jira: str, user: str, options: dict[str, str], reason: str
 ) -> None:
-    """Requirement D4: each broken login has its reason code, words for an admin, and its password in no text."""
-    caplog.set_level(logging.DEBUG)
-    reason, attempt = broken_logins(postgres, jira)[case]
+    """An account without login, one without a connection left, a server without TLS: each has its code."""
     with pytest.raises(SourceError) as caught:
-        attempt()
-    error = caught.value
-    assert error.reason == reason, str(error)
-    assert error.what
-    assert error.do
-    assert error.__cause__ is None
-    assert error.__suppress_context__  # the driver's own text, host and user in it, is not shown behind ours
-    printed = capfd.readouterr()
-    texts = [
-        str(error),
-        repr(error),
-        error.why,
-        "".join(traceback.format_exception(error)),
-        caplog.text,
-        printed.out,
-        printed.err,
-    ]
-    assert not any(PASSWORD in piece or PASSWORD[:8] in piece for piece in texts)
-    assert "postgresql+psycopg://" not in "".join(texts)
-
-
-def test_engine_does_not_show_the_password(postgres: PostgresServer, jira: str) -> None:
-    """Neither the engine's own text nor the login's holds the password."""
-    login = access(postgres, jira, "reader", PASSWORD)
-    engine = open_engine(login, 5.0)
-    assert PASSWORD not in f"{engine!r} {engine.url!r} {login!r}"
+        read(access(postgres, jira, user, PASSWORD, **options))
+    assert caught.value.reason == reason
+    tells_no_password(caught.value)
 
 
 def test_missing_driver_says_what_to_install() -> None:

@@ -22,9 +22,9 @@ from agent.product.database.jdbc import DatabaseAddress
 from agent.product.database.lock import ClusterLock, LockName
 from agent.product.model import DatabaseAccess
 from agent.settings import Dialect, Secret
-from tests.product.database.test_engine import silent_server
 from tests.support.mariadb import MariaDbServer, mariadb
 from tests.support.postgres import PostgresServer, postgres
+from tests.support.silent import silent_server
 from tests.support.stopwatch import Stopwatch
 
 __all__ = ["mariadb", "postgres"]  # the fixtures

@@ -1,187 +1,38 @@
-"""A Jira home is understood, or refused with all of its mistakes named and none of its secrets told."""
+"""Homes of every product: understood, or refused with every mistake named and none of their secrets told.
+
+What one product alone has stands in test_jira.py and test_others.py.
+"""
 
 from __future__ import annotations
 
-import contextlib
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
-from agent.errors import ConfigError
-from agent.product import read_home, read_product_facts
+from agent.errors import SourceError
+from agent.product import read_database_access, read_home
 from agent.product.homes.dispatch import DATABASE_READERS, HOME_READERS
-from agent.product.homes.formats import Malformed, read_elements, read_properties
-from agent.settings import InstanceSettings, ProductType, Settings
+from agent.settings import ProductType
+from tests.support.any_home import (
+    ENCRYPTED,
+    FILES,
+    JIRA,
+    SETTING,
+    URL_KEYS,
+    USER_KEYS,
+    refused,
+    settings_for,
+    write_any_home,
+)
 from tests.support.folders import open_to_all
-from tests.support.homes import write_home
+from tests.support.product_homes import PASSWORD, SECRETS
 
-JIRA = ProductType.JIRA
-CLUSTER = "jira.node.id = node\\u0031\njira.shared.home={shared}\n# comment\nehcache.object.port=40011"
-
-
-def refused(home: Path, shared: Path | None = None) -> str:
-    """The text of the refusal."""
-    with pytest.raises(ConfigError) as caught:
-        read_home(JIRA, home, shared)
-    assert caught.value.exit_code == 10
-    return str(caught.value)
-
-
-def test_home_outside_a_cluster(tmp_path: Path) -> None:
-    """No cluster.properties: not clustered, the shared home is shared/ in the home."""
-    facts = read_home(JIRA, write_home(tmp_path))
-    assert (facts.clustered, facts.node_name) == (False, "")
-    assert facts.shared_home == tmp_path / "jira-home" / "shared"
-    assert str(facts.database.address) == "postgresql db.example.com:5432/jira"
-    assert (facts.database.user, facts.database.schema, facts.database.encrypted) == ("jira_user", "public", False)
-    assert facts.database.password is not None
-    assert facts.database.password.reveal() == "pl4in-Pass"
-    assert "pl4in-Pass" not in repr(facts)
-
-
-def test_home_without_shared_folder_is_its_own(tmp_path: Path) -> None:
-    """A single server without shared/ keeps its attachments in the home: that is its shared home."""
-    home = write_home(tmp_path)
-    (home / "shared").rmdir()
-    assert read_home(JIRA, home).shared_home == home
-
-
-def test_cluster_node(tmp_path: Path) -> None:
-    """cluster.properties gives node and shared home; Java's escapes are read; the command line may override."""
-    shared = tmp_path / "on nfs"
-    shared.mkdir()
-    home = write_home(tmp_path, cluster=CLUSTER.format(shared=str(shared).replace(" ", "\\ ")))
-    facts = read_home(JIRA, home)
-    assert (facts.clustered, facts.node_name, facts.shared_home) == (True, "node1", shared)
-    assert read_home(JIRA, home, tmp_path).shared_home == tmp_path
-
-
-@pytest.mark.parametrize(
-    "password", ["a&amp;b&lt;c", "sp ace ", "&#x24;&#36;", "ünïcødé", "<![CDATA[<&>]]>", "back\\slash%s"]
-)
-def test_password_is_read_as_the_product_reads_it(tmp_path: Path, password: str) -> None:
-    """XML escapes are resolved, blanks are kept: the password is exactly what Jira uses."""
-    expected = {"a&amp;b&lt;c": "a&b<c", "&#x24;&#36;": "$$", "<![CDATA[<&>]]>": "<&>"}.get(password, password)
-    secret = read_home(JIRA, write_home(tmp_path, password=password)).database.password
-    assert secret is not None
-    assert secret.reveal() == expected
-
-
-@pytest.mark.parametrize(
-    ("password", "extra"),
-    [
-        ("{ATL_SECURED}", ""),
-        (
-            "c2VjcmV0",
-            "<atlassian-password-cipher-provider>com.example.Cipher</atlassian-password-cipher-provider>",
-        ),
-    ],
-)
-def test_encrypted_password_is_recognised(tmp_path: Path, password: str, extra: str) -> None:
-    """Both ways a product hides its password are seen, and what stands there is not taken for a password."""
-    database = read_home(JIRA, write_home(tmp_path, password=password, extra=extra)).database
-    assert database.encrypted
-    assert database.password is None
-
-
-def test_all_mistakes_of_a_home_are_named_together(tmp_path: Path) -> None:
-    """Database type, URL, node id and shared home wrong: one error says all four."""
-    home = write_home(tmp_path, kind="paradox", url="jdbc:db2://x", cluster="jira.shared.home=rel/ative\n")
-    text = refused(home)
-    for word in ("'paradox' is not known", "jdbc-datasource/url", "jira.node.id: is missing", "not an absolute path"):
-        assert word in text
-
-
-@pytest.mark.parametrize(
-    ("change", "word"),
-    [
-        (lambda text: None, "is missing"),
-        (lambda text: "", "not well-formed"),
-        (lambda text: text.replace("</jdbc-datasource>", ""), "line "),
-        (lambda text: "<other/>", "root element 'other'"),
-        (lambda text: text.replace("<url>", "<uri>").replace("</url>", "</uri>"), "url: is missing"),
-        (lambda text: text.replace("jira_user", " "), "username: is missing"),
-        (lambda text: text.replace("postgres72", "mysql8"), "is for postgresql, but database-type is 'mysql8'"),
-        (lambda text: text.replace("postgres72", "h2"), "evaluation"),
-        (lambda text: text.replace("public", "pub'; lic"), "schema-name"),
-        (
-            lambda text: text.replace(
-                "<jira-database-config>",
-                '<!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/passwd">]><jira-database-config>',
-                1,
-            ),
-            "DOCTYPE",
-        ),
-        (lambda text: text + "<!-- " + "x" * 2_000_000 + " -->", "larger than 1 MiB"),
-        (lambda text: "<jira-database-config>" + "<a>" * 5000, "nested too deeply"),
-        (lambda text: text.replace("UTF-8", "no-such-code"), "encoding"),
-    ],
-)
-def test_broken_dbconfig_is_named(tmp_path: Path, change: object, word: str) -> None:
-    """Each kind of broken dbconfig.xml has its own words, and the password is in none of them."""
-    home = write_home(tmp_path)
-    path = home / "dbconfig.xml"
-    assert callable(change)
-    text = change(path.read_text())
-    path.unlink() if text is None else path.write_text(text)
-    said = refused(home)
-    assert word in said
-    assert "dbconfig.xml" in said
-    assert "pl4in-Pass" not in said
-    assert "root:x" not in said
-
-
-def test_billion_laughs_is_refused_at_once(tmp_path: Path) -> None:
-    """Nested entities never expand: the DOCTYPE is refused before them."""
-    home = write_home(tmp_path)
-    levels = "".join(f'<!ENTITY l{i} "{f"&l{i - 1};" * 10}">' for i in range(1, 10))
-    (home / "dbconfig.xml").write_text(
-        f'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY l0 "lol">{levels}]>'
-        "<jira-database-config>&l9;</jira-database-config>"
-    )
-    assert "DOCTYPE" in refused(home)
-
-
-def test_no_home_and_strange_files(tmp_path: Path) -> None:
-    """A home that is not there, a pipe in place of dbconfig.xml: named, without waiting."""
-    assert "no Jira home" in refused(tmp_path / "nowhere")
-    home = write_home(tmp_path)
-    (home / "dbconfig.xml").unlink()
-    os.mkfifo(home / "dbconfig.xml")
-    assert "not a regular file" in refused(home)
-
-
-def test_jndi_is_explained(tmp_path: Path) -> None:
-    """A database configured in the application server leads to the agent's own account."""
-    home = write_home(tmp_path)
-    path = home / "dbconfig.xml"
-    path.write_text(
-        "<jira-database-config><database-type>postgres72</database-type>"
-        "<jndi-datasource><jndi-name>java:comp/env/jdbc/JiraDS</jndi-name></jndi-datasource></jira-database-config>"
-    )
-    assert 'login = "own"' in refused(home)
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become another user")
-def test_unreadable_dbconfig_names_the_grant(tmp_path: Path) -> None:
-    """Requirement C3: the message says who owns the file and which command lets the agent read it alone."""
-    open_to_all(tmp_path)
-    home = write_home(tmp_path)
-    (home / "dbconfig.xml").chmod(0o600)
-    script = (
-        "import os, sys\nfrom pathlib import Path\nfrom agent.product.homes import jira\n"
-        "os.setgid(65534)\nos.setuid(65534)\n"
-        "try:\n jira.read_jira_home(Path(sys.argv[1]), None)\nexcept Exception as error:\n print(error)\n"
-    )
-    done = subprocess.run([sys.executable, "-c", script, str(home)], capture_output=True, text=True, check=True)
-    assert "uid 0, mode 0600" in done.stdout
-    assert f"setfacl -m u:portfolio-agent:r {home / 'dbconfig.xml'}" in done.stdout
+CONFLUENCE, BITBUCKET, CROWD = ProductType.CONFLUENCE, ProductType.BITBUCKET, ProductType.CROWD
+HIBERNATE = (CONFLUENCE, ProductType.BAMBOO, CROWD)
+every_product = pytest.mark.parametrize("product", ProductType)
 
 
 def test_every_product_has_a_reader() -> None:
@@ -189,42 +40,157 @@ def test_every_product_has_a_reader() -> None:
     assert set(HOME_READERS) == set(DATABASE_READERS) == set(ProductType)
 
 
-def test_named_shared_home_mends_a_wrong_one(tmp_path: Path) -> None:
-    """The message says to name the shared home: then what cluster.properties says of it counts no more."""
-    home = write_home(tmp_path, cluster="jira.node.id=one\njira.shared.home=rel/ative\n")
-    assert "name it with --shared-home" in refused(home)
-    assert read_home(JIRA, home, tmp_path).shared_home == tmp_path
+@every_product
+def test_plain_home(tmp_path: Path, product: ProductType) -> None:
+    """Address, user and password as the product uses them; licence and keys are nowhere; the build where it is told."""
+    home = write_any_home(tmp_path, product)
+    facts = read_home(product, home)
+    assert str(facts.database.address) == "postgresql db.example.com:5432/product"
+    assert (facts.database.user, facts.database.encrypted) == ("product_user", False)
+    assert (facts.clustered, facts.node_name) == (False, "")
+    assert facts.database.password is not None
+    assert facts.database.password.reveal() == PASSWORD
+    assert facts.database.schema == ("public" if product is JIRA else "")
+    assert facts.shared_home == (home if product is CONFLUENCE else home / "shared")
+    assert facts.build == ("9012" if product in HIBERNATE else "")
+    assert home / FILES[product] in facts.files
+    assert not any(word in repr(facts) for word in (PASSWORD, *SECRETS))
 
 
-def test_node_name_is_the_hosts_outside_a_cluster(tmp_path: Path) -> None:
-    """The node's name is the cluster's own where there is one, else the machine's; the version is left open."""
-    home = write_home(tmp_path / "single")
-    facts = read_product_facts(Settings(InstanceSettings(JIRA, home, home / "shared")))
-    assert (facts.node_name, facts.clustered, facts.version) == (socket.gethostname(), False, "")
-    node = write_home(tmp_path / "node", cluster=CLUSTER.format(shared=home / "shared"))
-    facts = read_product_facts(Settings(InstanceSettings(JIRA, node, home / "shared")))
-    assert (facts.node_name, facts.clustered) == ("node1", True)
+@every_product
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("jdbc:postgresql://db.example.com/wiki?targetServerType=master", "postgresql db.example.com:5432/wiki"),
+        ("jdbc:mysql://db.example.com:3307/wiki?useSSL=false", "mysql db.example.com:3307/wiki"),
+        ("jdbc:mariadb://db.example.com/wiki", "mysql db.example.com:3306/wiki"),
+        ("jdbc:sqlserver://;serverName=db.example.com;portNumber=1433;databaseName=wiki", "sqlserver db.example.com"),
+        ("jdbc:oracle:thin:@//db.example.com:1521/WIKI", "oracle db.example.com:1521/WIKI"),
+        ("jdbc:oracle:thin:@db.example.com:1521:WIKI", "oracle db.example.com:1521/WIKI"),
+    ],
+)
+def test_each_database(tmp_path: Path, product: ProductType, url: str, shown: str) -> None:
+    """The URL of every database a product runs on is understood, as that product writes it."""
+    assert str(read_home(product, write_any_home(tmp_path, product, url=url)).database.address).startswith(shown)
 
 
-@given(st.binary(max_size=400))
-def test_any_bytes_are_elements_or_malformed(octets: bytes) -> None:
-    """No bytes make the XML reader raise anything but Malformed."""
-    for content in (octets, b"<r>" + octets + b"</r>", b"<r><a>" + octets):
-        with contextlib.suppress(Malformed):
-            assert set(read_elements(content, "r", ("a", "a/b"))) <= {"a", "a/b"}
+@every_product
+@pytest.mark.parametrize("by_class", [True, False])
+def test_encrypted_password_is_recognised(tmp_path: Path, product: ProductType, by_class: bool) -> None:
+    """Both markers are seen, at set-up and at run time; what stands there is not taken for a password."""
+    more = ENCRYPTED[product] if by_class else {}
+    home = write_any_home(tmp_path, product, password="c2VjcmV0" if by_class else "{ATL_SECURED}", more=more)
+    database = read_home(product, home).database
+    assert (database.encrypted, database.password) == (True, None)
+    with pytest.raises(SourceError) as caught:
+        read_database_access(settings_for(product, home))
+    assert caught.value.reason == "password-encrypted"
 
 
-@given(st.binary(max_size=400))
-def test_any_bytes_are_properties(octets: bytes) -> None:
-    """No bytes make the properties reader raise, and it returns only what was asked for."""
-    assert set(read_properties(octets + b"\nk = v", ("k",))) <= {"k"}
+@every_product
+def test_login_is_read_anew_each_time(tmp_path: Path, product: ProductType) -> None:
+    """A password that the product changes is the one used next."""
+    home = write_any_home(tmp_path, product, password="first-Word")
+    path = home / FILES[product]
+    for word in ("first-Word", "second-Word"):
+        path.write_text(path.read_text().replace("first-Word", word))
+        login = read_database_access(settings_for(product, home))
+        assert login.password is not None
+        assert (login.user, login.password.reveal()) == ("product_user", word)
 
 
-@given(octets=st.binary(max_size=300))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
-def test_any_files_are_a_home_or_a_config_error(octets: bytes, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Whatever stands in the two files, the answer is facts or ConfigError."""
-    home = write_home(tmp_path_factory.mktemp("home"))
-    (home / "cluster.properties").write_bytes(octets)
-    with contextlib.suppress(ConfigError):
-        assert read_home(JIRA, home).clustered
+@every_product
+def test_all_mistakes_are_named_together(tmp_path: Path, product: ProductType) -> None:
+    """A wrong URL, an unusable user and a shared home that is not there: one refusal says all of it, with the keys."""
+    user = "" if product is BITBUCKET else "two\nlines"
+    home = write_any_home(tmp_path, product, url="jdbc:db2://x", user=user)
+    text = refused(product, home, None if product in (BITBUCKET, CROWD) else tmp_path / "no")
+    assert URL_KEYS[product] in text
+    assert "names a database that is not known" in text
+    if user:
+        assert f"{USER_KEYS[product]}: is too long or holds control characters" in text
+    if product not in (BITBUCKET, CROWD):
+        assert "there is no folder" in text
+
+
+@every_product
+def test_missing_login_is_named(tmp_path: Path, product: ProductType) -> None:
+    """No user and no URL each have their own words; the built-in database is told as that."""
+    home = write_any_home(tmp_path / "user", product, user="")
+    assert f"{USER_KEYS[product]}: is missing or empty" in refused(product, home)
+    home = write_any_home(tmp_path / "url", product, url="")
+    assert f"{URL_KEYS[product]}: is missing or empty" in refused(product, home)
+    home = write_any_home(tmp_path / "h2", product, url="jdbc:h2:/var/product/db")
+    assert "H2" in refused(product, home)
+
+
+@every_product
+def test_missing_files_and_folders(tmp_path: Path, product: ProductType) -> None:
+    """No home, no file, a pipe in its place: each is named, without waiting."""
+    assert "There is no" in refused(product, tmp_path / "nowhere")
+    home = write_any_home(tmp_path, product)
+    (home / FILES[product]).unlink()
+    assert Path(FILES[product]).name in refused(product, home)
+    os.mkfifo(home / FILES[product])
+    assert "not a regular file" in refused(product, home)
+
+
+@pytest.mark.parametrize("product", [product for product in ProductType if product is not BITBUCKET])
+@pytest.mark.parametrize(
+    ("broken", "word"),
+    [
+        ("tag", "not well-formed"),
+        ("entity", "DOCTYPE"),
+        ("root", "root element"),
+        ("large", "larger than 1 MiB"),
+        ("deep", "nested too deeply"),
+        ("encoding", "encoding"),
+        ("empty", "not well-formed"),
+    ],
+)
+def test_broken_file_is_named(tmp_path: Path, product: ProductType, broken: str, word: str) -> None:
+    """Each kind of broken XML has its own words and the file's name, and no secret is in them."""
+    home = write_any_home(tmp_path, product)
+    path = home / FILES[product]
+    text = path.read_text()
+    head, body = text.split("\n", 1)
+    root = body.lstrip()[1:].split(">", 1)[0]
+    changed = {
+        "tag": text.replace("</", "<", 1),
+        "entity": f'{head}<!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/passwd">]>{body}',
+        "root": text.replace(root, "other"),
+        "large": text + "<!-- " + "x" * 2_000_000 + " -->",
+        "deep": f"{head}<{root}>" + "<a>" * 5000,
+        "encoding": text.replace("UTF-8", "no-such-code"),
+        "empty": "",
+    }
+    path.write_text(changed[broken])
+    said = refused(product, home)
+    assert word in said
+    assert path.name in said
+    assert "root:x" not in said
+
+
+@pytest.mark.parametrize("product", [product for product in ProductType if product is not BITBUCKET])
+def test_data_source_is_explained(tmp_path: Path, product: ProductType) -> None:
+    """A database configured in the application server leads to the agent's own account."""
+    home = write_any_home(tmp_path, product, url="", more=SETTING[product])
+    assert 'login = "own"' in refused(product, home)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become another user")
+@every_product
+def test_unreadable_file_names_the_grant(tmp_path: Path, product: ProductType) -> None:
+    """Requirement C3: the message says who owns the file and which command lets the agent read it alone."""
+    open_to_all(tmp_path)
+    home = write_any_home(tmp_path, product)
+    (home / FILES[product]).chmod(0o600)
+    script = (
+        "import os, sys\nfrom pathlib import Path\nfrom agent.product.homes.dispatch import read_home\n"
+        "from agent.settings import ProductType\nos.setgid(65534)\nos.setuid(65534)\n"
+        "try:\n read_home(ProductType(sys.argv[1]), Path(sys.argv[2]))\nexcept Exception as error:\n print(error)\n"
+    )
+    command = [sys.executable, "-c", script, product.value, str(home)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "uid 0, mode 0600" in done.stdout
+    assert f"setfacl -m u:portfolio-agent:r {home / FILES[product]}" in done.stdout

@@ -32,8 +32,8 @@ LISTED: dict[str, tuple[str, ...]] = {
     "crowd": ("nodes",),
 }
 Rows = dict[str, tuple[object, dict[str, object]]]
-BY_HAND = ("unknown", {"origin": "user-installed"})
-OF_JIRA = {"version": "9.12.4", "build": "9120004"}
+BY_HAND: tuple[object, dict[str, object]] = ("unknown", {"origin": "user-installed"})
+OF_JIRA: dict[str, object] = {"version": "9.12.4", "build": "9120004"}
 # By product, list and metric: what stands in the rows, as consent Basic reads it.
 ROWS: dict[tuple[str, str, str], Rows] = {
     ("jira", "apps", "app.installed"): {
