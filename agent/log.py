@@ -34,6 +34,7 @@ def configure(level: str = "info", stream: TextIO | None = None) -> None:
     handler.setFormatter(TextFormatter() if target.isatty() else JsonFormatter())
     root = logging.getLogger()
     root.handlers[:] = [handler]
+    # Libraries at debug print requests and headers.
     root.setLevel(logging.WARNING)
     logging.getLogger("agent").setLevel(level.upper())
     for name in LIBRARIES:
@@ -48,6 +49,7 @@ def facts_of(record: logging.LogRecord) -> dict[str, Any]:
 
 def clean(name: str, value: Any) -> Any:
     """A fact as it may be printed: masked by its name, escaped, cut."""
+    # By the name of the fact, a second net: secrets travel as `Secret` and print as nothing anyway.
     if any(word in name.lower() for word in MASKED_KEYS):
         return "[redacted]"
     if isinstance(value, bool | int | float) or value is None:

@@ -2,19 +2,53 @@
 
     Sample ──▶ Tick ──▶ HourlyAggregate ──▶ ConsentedRecord ──▶ Batch
 
-*instance*   one product install, on one or more *nodes*
-*source*     something that is read on each tick (jmx, guardrails, host)
-*series*     one metric of one source with its tags: what a sample is a value of
-*tick*       one round over all sources; durable before it counts
-*hour*       the aggregation window [start, end) in UTC; one hour unless a demo shortens it
-*row*        what asks to leave: figures of one series at one instant, of an hour or of an assessment; unfiltered
-*moment*     what the clocks of this machine said at once: wall clock, seconds since the boot, which boot
-*label*      the instant a tick stands under; the wall clock's, or what is made of it while that cannot be vouched for
-*number*     the store's own count of ticks: the only order there is
-*entry*      one line of a batch: metricName, type, timestamp, attributes, tags
-*batch*      sealed bytes with a stable id; what is pushed and what a bundle holds
-*leaves*     what consent lets out of a field, *stays* why it does not, *withheld* the list of what stayed
-*hashed*     a keyed pseudonym stands in the name's place
+What is read, and where that is written down:
+
+*instance*          one product install, on one or more *nodes*
+*home*              the product's folders: local of each node, shared by all; what we store beside the product is there
+*metric*            one entry of the catalog: a name, what it is read by, its unit, kind and consent level
+*compiled catalog*  all entries and statements in the form that is loaded; bound to the hash of what it was made from
+*statement*         one question to the product's database, in PostgreSQL's dialect; the others are made of it
+*twin*              a statement written by hand for one dialect or for views, with the reason why it cannot be made
+*source*            something that is read on each tick (jmx, guardrails, host)
+*source folder*     all of one source: how it is read, its words, its declaration; found by looking, listed nowhere
+*declaration*       what a source folder says of itself: names, order, when it is on, whether a cluster has it once
+*binding*           where one entry is read, in the words of its source: a bean, a column, a folder
+*threshold*         the published numbers of a guardrail; *threshold status* is where its last count stands to them
+
+From a reading to an hour:
+
+*reading*           all that a source gave in one tick, with what it learnt; that counts when the reading is accepted
+*sample*            one value of a series; *failure* is what is missing, with a reason, and never a zero
+*series*            one metric of one source with its tags: what a sample is a value of
+*epoch*             changes when the counters of a source begin again at zero
+*tick*              one round over all sources; durable before it counts
+*checkpoint*        how far a stream was read, durable with the tick that read it
+*moment*            what the clocks of this machine said at once: wall clock, seconds since the boot, which boot
+*line*              the last label and the seconds since: what the wall clock must say if nobody set it
+*doubt*             the time while wall clock and line disagree and nobody can know which is right
+*label*             the instant a tick stands under: the wall clock's, and the line's while that is in doubt
+*number*            the store's own count of ticks: the only order there is
+*turn*              whether this node counts for its cluster at a tick; *hold* is one unbroken time with the lock
+*hour*              the aggregation window [start, end) in UTC; one hour unless a demo shortens it
+*revision*          an hour closed once more, since ticks of it came late; the newest counts
+*watermark*         the number up to which every tick was counted in a closed hour; nothing beyond it is deleted
+*snapshot*          what each watched list held at the end of an hour; the next one is compared with it, for *events*
+*loss*              something gone without being meant to, by reason and count; what consent keeps is none
+
+From an hour to what leaves:
+
+*row*               what asks to leave: figures of one series at one instant, of an hour or assessment; unfiltered
+*pseudonym*         a keyed hash in a name's place; the series, sample or row says so: *hashed*
+*rules*             what a field may become under a level; asked to store, to leave, to explain and to forget
+*leaves*, *stays*   what consent lets out of a field, and why it does not; *withheld* is the list of what stayed
+*second net*        what must never leave, looked for in every text that the rules would let out
+*door*              the one place where rows become consented records
+*entry*             one line of a batch: metricName, type, timestamp, attributes, tags
+*batch*             sealed bytes with a stable id; what is pushed and what a bundle holds
+*outbox*            the batches on disk; *ledger* the row of each request that carried one; *audit* who did which *act*
+*link*              the confirmed security key, and to whom; *candidate key* one that was pasted and is not proved
+*view*              what a command shows, as a type; text and JSON are two renderings of it
 
 All instants are aware UTC datetimes, all durations seconds.
 """

@@ -27,6 +27,7 @@ class Pseudonyms:
 
     def of(self, purpose: str, name: str, prefix: str = "h") -> str:
         """The pseudonym of `name` for one purpose, `h-` and 16 hexadecimal digits."""
+        # A key for each purpose: an app and a project of one name have hashes that cannot be joined.
         purpose_key = hmac.new(self._key, b"portfolio-agent pseudonym 1\0" + purpose.encode(), hashlib.sha256).digest()
         text = name.encode("utf-8", "surrogatepass")
         return f"{prefix}-{hmac.new(purpose_key, text, hashlib.sha256).hexdigest()[:DIGITS]}"

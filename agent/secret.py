@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NoReturn
 
 
+# Not comparable on purpose: `==` on secrets takes a time that tells how much of them is alike.
 class Secret:
     """Holds a secret; repr, str and format give `[redacted]`, pickling and JSON are refused."""
 

@@ -4,6 +4,6 @@ Pure functions: no clock, no database.
 """
 
 from agent.aggregation.aggregate import aggregate
-from agent.aggregation.events import Event, audit_events, list_of, watch, with_events
+from agent.aggregation.events import Event, audit_events, events_between, list_of, with_events
 
-__all__ = ["Event", "aggregate", "audit_events", "list_of", "watch", "with_events"]
+__all__ = ["Event", "aggregate", "audit_events", "events_between", "list_of", "with_events"]

@@ -138,9 +138,9 @@ AUDIT_EVENTS = {
 }
 
 
-def watch(snapshot: Snapshot, ticks: Iterable[Tick]) -> tuple[tuple[Event, ...], Snapshot]:
+def events_between(snapshot: Snapshot, ticks: Iterable[Tick]) -> tuple[tuple[Event, ...], Snapshot]:
     """The events of these ticks compared with `snapshot` and with each other, and the snapshot after them."""
-    seen = dict(snapshot.seen)
+    lists = dict(snapshot.lists)
     events: list[Event] = []
     for tick in sorted(ticks, key=lambda item: item.number):
         by_metric: dict[str, list[Sample]] = {}
@@ -150,16 +150,17 @@ def watch(snapshot: Snapshot, ticks: Iterable[Tick]) -> tuple[tuple[Event, ...],
             failure.metric for report in tick.reports for failure in report.failures if failure.reason == ELSEWHERE
         }
         for watched in LISTS:
+            # Forgotten, not kept: when the turn comes back, what changed meanwhile was another node's to tell.
             if {watched.metric, watched.count} & elsewhere:
-                _forget(seen, watched.metric)
+                _forget(lists, watched.metric)
                 continue
             items = _items(watched, by_metric)
-            name = _name(seen, watched, by_metric) if items is not None else None
+            name = _name(lists, watched, by_metric) if items is not None else None
             if items is not None and name is not None:
-                events += _compare(seen, name, watched.tag, ListState(tick.taken_at, items), watched.changes)
-        events += _product(seen, by_metric, tick.taken_at)
-        events += _jvm(seen, tick)
-    return tuple(events), replace(snapshot, seen=seen)
+                events += _compare(lists, name, watched.tag, ListState(tick.taken_at, items), watched.changes)
+        events += _product(lists, by_metric, tick.taken_at)
+        events += _jvm(lists, tick)
+    return tuple(events), replace(snapshot, lists=lists)
 
 
 def audit_events(
@@ -201,7 +202,7 @@ def _key(series: Series, tag: str) -> Key:
     return Key(dict(series.tags).get(tag, ""), tag in series.hashed)
 
 
-def _name(seen: dict[str, ListState], watched: WatchedList, by_metric: Mapping[str, Sequence[Sample]]) -> str | None:
+def _name(lists: dict[str, ListState], watched: WatchedList, by_metric: Mapping[str, Sequence[Sample]]) -> str | None:
     """What this list is compared with; None: with nothing, and nothing is remembered of it.
 
     The app manager and the database know different apps, so their lists are never compared: a configuration that
@@ -213,33 +214,37 @@ def _name(seen: dict[str, ListState], watched: WatchedList, by_metric: Mapping[s
         return watched.metric
     if read_from == REST:
         for name in APP_LISTS:
-            seen.pop(name, None)
+            lists.pop(name, None)
         return APPS_BY_REST
     if read_from:
         return None
-    seen.pop(APPS_BY_REST, None)
+    lists.pop(APPS_BY_REST, None)
     return watched.metric
 
 
-def _forget(seen: dict[str, ListState], name: str) -> None:
+def _forget(lists: dict[str, ListState], name: str) -> None:
     for known in (name, APPS_BY_REST) if name == APPS else (name,):
-        seen.pop(known, None)
+        lists.pop(known, None)
 
 
 def _compare(
-    seen: dict[str, ListState], name: str, tag: str, now: ListState, changes: Callable[[Items, Items], Iterator[Change]]
+    lists: dict[str, ListState],
+    name: str,
+    tag: str,
+    now: ListState,
+    changes: Callable[[Items, Items], Iterator[Change]],
 ) -> Iterator[Event]:
-    before = seen.get(name)
-    seen[name] = now
+    before = lists.get(name)
+    lists[name] = now
     if before is not None:
         for metric, key, attributes in changes(before.items, now.items):
             tags, hashed = ((tag, key.text),) if key.text else (), (tag,) if key.hashed else ()
             yield Event(metric, before.at, now.at, tags, attributes, hashed)
 
 
-def _product(seen: dict[str, ListState], by_metric: Mapping[str, Sequence[Sample]], at: datetime) -> Iterator[Event]:
+def _product(lists: dict[str, ListState], by_metric: Mapping[str, Sequence[Sample]], at: datetime) -> Iterator[Event]:
     """Another version or build. One that was not read this time keeps its last value."""
-    before = seen.get(PRODUCT)
+    before = lists.get(PRODUCT)
     facts = dict(before.items) if before is not None else {}
     found = {
         Key(name): (str(samples[0].value),)
@@ -249,7 +254,7 @@ def _product(seen: dict[str, ListState], by_metric: Mapping[str, Sequence[Sample
     if not found:
         return
     now = {**facts, **found}
-    seen[PRODUCT] = ListState(at, now)
+    lists[PRODUCT] = ListState(at, now)
     changed = [name for name in found if name in facts and facts[name] != found[name]]
     if before is not None and changed:
         attributes = tuple(
@@ -260,14 +265,14 @@ def _product(seen: dict[str, ListState], by_metric: Mapping[str, Sequence[Sample
         yield Event("event.product.upgraded", before.at, at, (), attributes)
 
 
-def _jvm(seen: dict[str, ListState], tick: Tick) -> Iterator[Event]:
+def _jvm(lists: dict[str, ListState], tick: Tick) -> Iterator[Event]:
     """Another start time of the JVM. An epoch that was not read says nothing."""
     epoch = tick.epochs.get(JMX, "")
     if not epoch:
         return
-    before = seen.get(JVM)
-    seen[JVM] = ListState(tick.taken_at, {Key("epoch"): (epoch,)})
-    if before is not None and before.items != seen[JVM].items:
+    before = lists.get(JVM)
+    lists[JVM] = ListState(tick.taken_at, {Key("epoch"): (epoch,)})
+    if before is not None and before.items != lists[JVM].items:
         yield Event("event.jvm.restarted", before.at, tick.taken_at)
 
 
@@ -276,5 +281,6 @@ def with_events(ticks: Sequence[Tick], events: Iterable[Event]) -> list[Tick]:
     samples = tuple(event.sample() for event in events)
     if not samples or not ticks:
         return list(ticks)
+    # In the last tick, where everything that the hour noticed has happened already.
     last = max(ticks, key=lambda item: item.number)
     return [replace(tick, samples=tick.samples + samples) if tick is last else tick for tick in ticks]

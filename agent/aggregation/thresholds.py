@@ -1,7 +1,7 @@
 """Guardrails against their published thresholds: what `status` and the report say about the product, not the agent.
 
 In:   the aggregates of one closed hour, the catalog's thresholds. Out: one `ThresholdStatus` a metric that was counted.
-A metric that was not counted in this hour has no standing in it; the store keeps the one of its last hour.
+A metric that was not counted in this hour has no threshold status in it; the store keeps the one of its last hour.
 """
 
 from __future__ import annotations

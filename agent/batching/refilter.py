@@ -39,6 +39,7 @@ def reseal(store: Store, rebuild: Rebuild, consent: Consent, at: datetime) -> Re
     for hour, revision in sorted({(row.hour, row.revision) for row in above}, key=lambda key: (key[0].start, key[1])):
         old = [row for row in above if (row.hour, row.revision) == (hour, revision)]
         unsent = any(row.state is BatchState.WAITING for row in old)
+        # Filtered and sealed before the transaction: it holds the write lock, and the daemon has a tick to store.
         fresh = rebuild(hour, revision) if unsent and consent.level is not ConsentLevel.NONE else []
         with store.transaction() as connection:
             for row in old:
@@ -48,6 +49,7 @@ def reseal(store: Store, rebuild: Rebuild, consent: Consent, at: datetime) -> Re
         replaced += len(old)
         sealed += len(fresh)
         purged += 0 if fresh else len(old)
+    # After the last transaction, since until then the old bodies are still in the write-ahead log.
     if above:
         store.scrub()
     return Resealed(replaced, sealed, purged)
@@ -58,5 +60,5 @@ def _allowed(sealed_under: ConsentLevel, present: ConsentLevel) -> bool:
 
 
 def _with_body(store: Store) -> list[BatchRow]:
-    kept = outbox.with_body(store)
-    return [row for row in outbox.rows(store) if row.id in kept]
+    with_body = outbox.with_body(store)
+    return [row for row in outbox.rows(store) if row.id in with_body]

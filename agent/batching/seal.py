@@ -67,6 +67,7 @@ def seal(
     Entries are sorted, so the order of `records` does not matter. Raises ValueError for NaN or infinity.
     """
     lines = [
+        # Sorted to the last field: the same entries in another order are the same document, hence the same id.
         _line(render_entry(record))
         for record in sorted(records, key=lambda record: (record.type.value, record.metric_name, _tie(record)))
     ]
@@ -92,6 +93,7 @@ def split(batch: Batch, sealed_at: datetime) -> list[Batch]:
             do="It is set aside; report it with the output of: portfolio-agent status",
         )
     lines = [_line(entry) for entry in entries]
+    # Halves, since how much is too much only the receiver knows: a few rounds find it whatever it is.
     middle = len(lines) // 2
     return [
         _seal_lines(document, half, batch.hour, batch.revision, f"{batch.part}.{number}", batch.consent, sealed_at)
@@ -101,6 +103,7 @@ def split(batch: Batch, sealed_at: datetime) -> list[Batch]:
 
 def document_bytes(body: bytes) -> bytes:
     """The JSON document inside a sealed body, exactly as the receiver unpacks it; ValueError when it is damaged."""
+    # With a bound: a few kilobytes can unpack to gigabytes, and a stored body may be damaged.
     unpacker = zlib.decompressobj(wbits=31)
     try:
         document = unpacker.decompress(body, LARGEST_DOCUMENT)
@@ -151,6 +154,7 @@ def _seal_lines(
     sealed_at: datetime,
 ) -> Batch:
     fields = dict(head)
+    # Of the document without its id, which does not exist yet.
     content = hashlib.sha256(_document(fields, lines)).hexdigest()
     window = fields["window"]
     name = "|".join(
@@ -159,6 +163,8 @@ def _seal_lines(
     batch_id = BatchId(str(uuid.uuid5(ID_NAMESPACE, name)))
     body = gzip.compress(
         _document({"schemaVersion": fields.pop("schemaVersion"), "batchId": batch_id, **fields}, lines),
+        # gzip writes the time into its head unless told otherwise, and a second sealing would have other bytes under
+        # one id.
         compresslevel=COMPRESSION_LEVEL,
         mtime=0,
     )

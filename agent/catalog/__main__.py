@@ -16,16 +16,20 @@ from agent.errors import AgentError
 
 def main() -> int:
     """0 when every field of every product is classified, 1 with each fault named otherwise."""
-    match sys.argv[1:]:
-        case ["--document"]:
-            from agent.catalog.document import render_document
+    try:
+        match sys.argv[1:]:
+            case ["--document"]:
+                from agent.catalog.document import render_document
 
-            print(render_document(), end="")
-            return 0
-        case ["--compile", *folder]:
-            return _compile(folder)
-        case arguments:
-            return _check(Path(arguments[0]) if arguments else None)
+                print(render_document(), end="")
+            case ["--compile", *folder]:
+                _compile(folder)
+            case arguments:
+                return _check(Path(arguments[0]) if arguments else None)
+    except AgentError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    return 0
 
 
 def _check(root: Path | None) -> int:
@@ -40,19 +44,14 @@ def _check(root: Path | None) -> int:
     return 0
 
 
-def _compile(folder: list[str]) -> int:
-    try:
-        if folder:
-            from agent.catalog.compile import compile_all
+def _compile(folder: list[str]) -> None:
+    if folder:
+        from agent.catalog.compile import compile_all
 
-            compile_all(Path(folder[0]))
-        else:
-            for product in products():
-                load_catalog(product)  # compiles what is not there or stale
-    except AgentError as error:
-        print(error, file=sys.stderr)
-        return error.exit_code
-    return 0
+        compile_all(Path(folder[0]))
+    else:
+        for product in products():
+            load_catalog(product)  # compiles what is not there or stale
 
 
 if __name__ == "__main__":

@@ -51,6 +51,7 @@ def load_catalog(product: str, root: Traversable | Path | None = None) -> Catalo
     With `root` the catalog files below it are read, as the build does. Raises CatalogError for a product that is not
     there, for faults of the files in a checkout, and for a compiled form that cannot be used.
     """
+    product = str(product)  # a setting is a word of an enum, which is a text too but is not packed as one
     if product not in products(root):
         raise CatalogError(
             f"There is no catalog for '{product}'.",
@@ -62,6 +63,7 @@ def load_catalog(product: str, root: Traversable | Path | None = None) -> Catalo
         return parse_catalog(product, root)
     if not is_checkout():
         return _of_the_wheel(product)
+    # At every load in a checkout: a file that is edited, or another commit, must never run on the catalog of before.
     made_from = sources_hash(product)
     with contextlib.suppress(Foreign, OSError):
         return parse_compiled(_read_own(HERE / COMPILED / f"{product}.json"), product, made_from)
@@ -91,6 +93,7 @@ def parse_compiled(data: bytes, product: str, made_from: str | None = None) -> C
         raise Foreign(f"it is the catalog of {str(head.get('product'))[:40]!r}")
     if made_from is not None and head.get("sources") != made_from:
         raise Foreign("it was made from other sources")
+    # Whole or not at all: half of a catalog would look like a product that has half of its tables.
     if head.get("sha256") != hashlib.sha256(body).hexdigest():
         raise Foreign("its bytes are not those that were written")
     found = unpack(json.loads(body))

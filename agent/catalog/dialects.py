@@ -119,10 +119,13 @@ def translated(text: str, dialect: str, tables: Tables, whole: str = "") -> str 
     Raises Strange.
     """
     tree = _read(text)
+    # Before any rule: a rule may only ever see what it was written for, so that a new form is refused and never half
+    # made.
     _known(tree)
     for rule in RULES[dialect]:
         tree = rule(tree, tables, whole)
     written = _written(tree, dialect)
+    # Words and not bytes: what differs in layout alone is stored once for all databases.
     return None if _words(written, dialect) == _words(text, dialect) else written
 
 

@@ -1,8 +1,8 @@
 """Frozen dataclasses as plain JSON values and back, whatever their fields are called.
 
 In:   a dataclass whose fields hold texts, numbers, booleans, None, enums, tuples, mappings with text keys, and others.
-Out:  a table of the classes and a table of the values, each value once: a rule that stands in some hundred entries is
-      read and built once. A later value names an earlier one by its place.
+Out:  a table of the classes, the plain values that others name by their place, and a table of those others, each value
+      once: a rule that stands in some hundred entries is read and built once. A later value names an earlier one.
 Data, not code: what is read back may name only classes of `MODULES`, and only with the very fields they have now;
 anything else is a `Foreign`.
 """
@@ -18,10 +18,12 @@ from dataclasses import fields, is_dataclass
 from typing import Any
 
 # Where a class of a catalog may stand: the words of the catalog, of the agent, and each source's own binding.
+# Names in a file decide what is imported: nothing but these, or the file could make this process run any code it has.
 MODULES = re.compile(r"agent\.model|agent\.catalog\.(?:binding|model)|agent\.sources\.[a-z_]+\.binding")
 PLAIN = (str, int, float, bool, type(None))
 
 # How a value stands in the table: its kind first. A number from 0 on is a class, by its place in the table of classes.
+# A LITERAL stands in a list of its own, before all others and without a kind: there are some thousand.
 LITERAL, TUPLE, TUPLE_OF, MAPPING, MAPPING_OF = -1, -2, -3, -4, -5
 
 
@@ -32,7 +34,15 @@ class Foreign(ValueError):
 def pack(value: Any) -> dict[str, Any]:
     """`value` as JSON values; the same bytes for equal values built in the same order."""
     packer = _Packer()
-    packer.place(value)
+    used, waiting = set(), [packer.place(value)]
+    while waiting:
+        if (place := waiting.pop()) not in used:
+            used.add(place)
+            waiting += packer.named(place)
+    # A plain value that only stands within others is written there and has no place of its own.
+    literals = [place for place in sorted(used) if packer.rows[place][0] == LITERAL]
+    others = [place for place in sorted(used) if packer.rows[place][0] != LITERAL]
+    moved = {place: number for number, place in enumerate((*literals, *others))}
     classes = [
         [
             *(cls.__module__, cls.__qualname__),
@@ -41,8 +51,11 @@ def pack(value: Any) -> dict[str, Any]:
         ]
         for cls, number in packer.classes.items()
     ]
-    rows = [packer.row(number, parts) for number, parts in packer.rows]
-    return {"classes": classes, "values": rows}
+    return {
+        "classes": classes,
+        "literals": [packer.rows[place][1][0] for place in literals],
+        "values": [packer.row(place, moved) for place in others],
+    }
 
 
 class _Packer:
@@ -80,17 +93,33 @@ class _Packer:
             return self._add(number, parts)
         raise TypeError(f"{type(value).__name__} cannot be packed")
 
-    def row(self, number: int, parts: list[Any]) -> list[Any]:
-        """One value as it is written: fields of a class that never nest hold their values, the others places."""
-        if number < 0:
-            return [number, *parts]
-        if not self.names[number]:  # an enum
-            return [number, parts[0]]
+    def named(self, place: int) -> list[int]:
+        """The places of the values that the value at this place names."""
+        kind, parts = self.rows[place]
+        if kind == TUPLE_OF:
+            return parts
+        if kind == MAPPING_OF:
+            return list(parts[1])
+        names = self.names[kind] if kind >= 0 else []
+        return [part for name, part in zip(names, parts, strict=False) if (kind, name) in self.nested]
+
+    def row(self, place: int, moved: Mapping[int, int]) -> list[Any]:
+        """One value as it is written: fields of a class that never nest hold their values, the others places.
+
+        `moved` is where each value that is named stands in the end.
+        """
+        kind, parts = self.rows[place]
+        if kind == TUPLE_OF:
+            return [kind, *(moved[part] for part in parts)]
+        if kind == MAPPING_OF:
+            return [kind, parts[0], [moved[part] for part in parts[1]]]
+        if kind < 0 or not self.names[kind]:  # plain values within; an enum
+            return [kind, *parts]
         return [
-            number,
+            kind,
             *(
-                place if (number, name) in self.nested else self.rows[place][1][0]
-                for name, place in zip(self.names[number], parts, strict=True)
+                moved[part] if (kind, name) in self.nested else self.rows[part][1][0]
+                for name, part in zip(self.names[kind], parts, strict=True)
             ),
         ]
 
@@ -125,20 +154,20 @@ def unpack(packed: Mapping[str, Any]) -> Any:
     """The value again. Raises Foreign when a class or a field is not what it was, or the tables do not fit."""
     try:
         classes = [_class(*row) for row in packed["classes"]]
-        return _unpacked(packed["values"], classes)
+        return _unpacked(packed["literals"], packed["values"], classes)
     except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise error if isinstance(error, Foreign) else Foreign(f"its tables do not fit: {error}") from error
 
 
-def _unpacked(rows: list[list[Any]], classes: list[tuple[Any, frozenset[int]]]) -> Any:
-    done: list[Any] = []
+def _unpacked(literals: list[Any], rows: list[list[Any]], classes: list[tuple[Any, tuple[int, ...]]]) -> Any:
+    done: list[Any] = [*literals]
     add = done.append
     for kind, *parts in rows:
         if kind >= 0:
             cls, nested = classes[kind]
-            add(cls(*[done[part] if index in nested else part for index, part in enumerate(parts)]))
-        elif kind == LITERAL:
-            add(parts[0])
+            for index in nested:
+                parts[index] = done[parts[index]]
+            add(cls(*parts))
         elif kind == TUPLE:
             add(tuple(parts))
         elif kind == TUPLE_OF:
@@ -152,7 +181,7 @@ def _unpacked(rows: list[list[Any]], classes: list[tuple[Any, frozenset[int]]]) 
     return done[-1]
 
 
-def _class(module: str, name: str, names: list[str], nested: list[int]) -> tuple[type, frozenset[int]]:
+def _class(module: str, name: str, names: list[str], nested: list[int]) -> tuple[type, tuple[int, ...]]:
     """The class and which of its fields hold places. Nothing is imported but from `MODULES`."""
     if not MODULES.fullmatch(module):
         raise Foreign(f"{module} holds no class of a catalog")
@@ -164,4 +193,4 @@ def _class(module: str, name: str, names: list[str], nested: list[int]) -> tuple
         raise Foreign(f"{module}.{name} holds no data")
     if is_dataclass(found) and [field.name for field in fields(found)] != names:
         raise Foreign(f"{module}.{name} has other fields now")
-    return found, frozenset(nested)
+    return found, tuple(nested)

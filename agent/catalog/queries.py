@@ -42,6 +42,8 @@ MOST_ROWS = 5000
 UNPACK = re.compile(rf"([a-z][a-z0-9_]*) as ({'|'.join(Unpack)})")
 ESTIMATE = re.compile(r"(\w+) as ([a-z][a-z0-9_]*)")
 ESTIMATE_COLUMNS = (" as n", " as as_of")
+# A second look, on the words, beside sessions that cannot write: a statement that only a rollback keeps from harm must
+# not even be packed.
 FORBIDDEN = re.compile(
     r"\b(insert|update|delete|merge|create|alter|drop|truncate|grant|revoke|call|execute|copy|into|lock|set)\b", re.I
 )

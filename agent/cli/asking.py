@@ -29,7 +29,7 @@ def parse_level(text: str, allowed: tuple[ConsentLevel, ...] = LEVELS) -> Consen
     raise UsageError(
         "That is not a consent level.",
         why=f"There are: {', '.join(level.value for level in allowed)}.",
-        do="See what each one means: portfolio-agent link --help",
+        do="See what each one lets out: portfolio-agent catalog show --consent basic",
     )
 
 

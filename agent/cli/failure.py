@@ -42,11 +42,11 @@ def run_for_scripts(command: Callable[..., Any]) -> int:
     try:
         return int(command(prog_name="portfolio-agent", standalone_mode=False) or 0)
     except AgentError as error:
-        return _told(facts_of(error), error.exit_code)
+        return _said(facts_of(error), error.exit_code)
     except TyperException as error:
-        return _told(ErrorFacts(USAGE, error.format_message(), do=_help_of(error)), error.exit_code)
+        return _said(ErrorFacts(USAGE, error.format_message(), do=_help_of(error)), error.exit_code)
     except typer.Abort:
-        return _told(ErrorFacts(ABORTED, "Nothing was answered, so nothing was done."), 1)
+        return _said(ErrorFacts(ABORTED, "Nothing was answered, so nothing was done."), 1)
     except BrokenPipeError:
         raise
     except Exception as error:  # a fault of ours: whoever reads JSON must get JSON, whoever mends it the traceback
@@ -54,10 +54,10 @@ def run_for_scripts(command: Callable[..., Any]) -> int:
 
         traceback.print_exc()
         what = f"A fault in the agent: {type(error).__name__}."
-        return _told(ErrorFacts(INTERNAL, what, do="Please report it with what stands on standard error."), 1)
+        return _said(ErrorFacts(INTERNAL, what, do="Please report it with what stands on standard error."), 1)
 
 
-def _told(facts: ErrorFacts | ConfigErrorFacts, exit_code: int) -> int:
+def _said(facts: ErrorFacts | ConfigErrorFacts, exit_code: int) -> int:
     from agent.views.error import ErrorView
     from agent.views.render_json import render_json
 

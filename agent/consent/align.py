@@ -60,22 +60,22 @@ def align_names(
             before = concealer.conceal(before, ConsentLevel.BASIC, pseudonyms)
         snapshot = snapshot_renamed(material.snapshot, catalog, name, list_of)
         return Material(ticks, before, _renamed(material.known, name), snapshot)
-    wide, narrow = Concealer(catalog), Concealer(catalog)
-    ticks = [wide.conceal(tick, ConsentLevel.EXTENDED, pseudonyms) for tick in material.ticks]
+    as_extended, as_basic = Concealer(catalog), Concealer(catalog)
+    ticks = [as_extended.conceal(tick, ConsentLevel.EXTENDED, pseudonyms) for tick in material.ticks]
     # What was a pseudonym before is told by its name now, where this hour has a name for it.
     names = {
         hashed: series
         for series in {sample.series for tick in ticks for sample in tick.samples if sample.series.tags}
-        if (hashed := narrow.series(series, ConsentLevel.BASIC, pseudonyms)) is not None and hashed != series
+        if (hashed := as_basic.series(series, ConsentLevel.BASIC, pseudonyms)) is not None and hashed != series
     }
 
     def named(series: Series) -> Series | None:
-        wider = wide.series(series, ConsentLevel.EXTENDED, pseudonyms)
+        wider = as_extended.series(series, ConsentLevel.EXTENDED, pseudonyms)
         return None if wider is None else names.get(wider, wider)
 
     before = material.before
     if before is not None:
-        before = _tick_renamed(wide.conceal(before, ConsentLevel.EXTENDED, pseudonyms), names)
+        before = _tick_renamed(as_extended.conceal(before, ConsentLevel.EXTENDED, pseudonyms), names)
     snapshot = snapshot_renamed(material.snapshot, catalog, named, list_of)
     return Material(ticks, before, _renamed(material.known, named), snapshot)
 
@@ -85,6 +85,8 @@ def _is_basic(tick: Tick, catalog: Catalog) -> bool:
 
     One pseudonym alone tells nothing: under Extended a name that does not look like one is hashed too.
     """
+    # A tick says nothing of the level it was stored under, so it is told by its names; a level of its own would have to
+    # be believed for stores of older agents too, which have none.
     hashed = False
     for series in {sample.series for sample in tick.samples if sample.series.tags}:
         metric = catalog.metrics.get(series.metric)
@@ -110,8 +112,8 @@ def _renamed(rows: Iterable[HourlyAggregate], name: NewName) -> list[HourlyAggre
 
 def snapshot_renamed(snapshot: Snapshot, catalog: Catalog, name: NewName, list_of: ListOf) -> Snapshot:
     """The snapshot with the keys of its lists by the same names as the hour's series."""
-    seen = dict(snapshot.seen)
-    for metric, before in snapshot.seen.items():
+    lists = dict(snapshot.lists)
+    for metric, before in snapshot.lists.items():
         watched, entry = list_of(metric), catalog.metrics.get(metric)
         if watched is None or entry is None:
             continue
@@ -121,5 +123,5 @@ def snapshot_renamed(snapshot: Snapshot, catalog: Catalog, name: NewName, list_o
             series = name(Series(entry.source, metric, ((watched.tag, key.text),), hashed))
             if series is not None and series.tags:
                 items[Key(series.tags[0][1], bool(series.hashed))] = facts
-        seen[metric] = ListState(before.at, items)
-    return replace(snapshot, seen=seen)
+        lists[metric] = ListState(before.at, items)
+    return replace(snapshot, lists=lists)

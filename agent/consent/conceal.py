@@ -38,7 +38,7 @@ class Concealer:
     def conceal(self, tick: Tick, level: ConsentLevel, pseudonyms: Pseudonyms) -> Tick:
         """`tick` as it may be stored under `level`; without consent the rules of Basic hold."""
         rules = self._use(level, pseudonyms)
-        kept: list[Sample] = []
+        stored_samples: list[Sample] = []
         origins: list[Series] = []  # as read, one for each of `kept`
         failures: list[tuple[str, Failure]] = []
         fewer: set[str] = set()
@@ -65,18 +65,20 @@ class Concealer:
                     if len(stored.series.tags) < len(series.tags):
                         fewer.add(series.metric)
                     sample = stored
-            kept.append(sample)
+            stored_samples.append(sample)
             origins.append(series)
+        # Only now, with all of a metric's series: which of them a lost tag has made equal shows when the last one is
+        # treated.
         for metric in sorted(fewer):
-            doubtful = [pair for pair in zip(origins, kept, strict=True) if pair[0].metric == metric]
-            others = [pair for pair in zip(origins, kept, strict=True) if pair[0].metric != metric]
-            told = self._told_apart(metric, doubtful, failures)
-            origins = [series for series, _ in others] + [sample.series for sample in told]
-            kept = [sample for _, sample in others] + told
+            doubtful = [pair for pair in zip(origins, stored_samples, strict=True) if pair[0].metric == metric]
+            others = [pair for pair in zip(origins, stored_samples, strict=True) if pair[0].metric != metric]
+            apart = self._apart(metric, doubtful, failures)
+            origins = [series for series, _ in others] + [sample.series for sample in apart]
+            stored_samples = [sample for _, sample in others] + apart
         reports = tuple(self._report(report, failures, pseudonyms) for report in tick.reports)
         if as_read and reports == tick.reports:
             return tick  # concealed before: not copied, an hour of them lies in memory at once
-        return replace(tick, samples=tuple(kept), reports=reports)
+        return replace(tick, samples=tuple(stored_samples), reports=reports)
 
     def series(self, series: Series, level: ConsentLevel, pseudonyms: Pseudonyms) -> Series | None:
         """What one series is stored as under `level`; None when it is not stored at all."""
@@ -101,12 +103,13 @@ class Concealer:
         return replace(row, series=series, figures=numbers)
 
     def _use(self, level: ConsentLevel, pseudonyms: Pseudonyms) -> Rules:
+        # Without consent nothing leaves, but the store is still filled, and it holds no more then than under Basic.
         level = ConsentLevel.BASIC if level is ConsentLevel.NONE else level
         if level is not self._rules.level or pseudonyms is not self._rules.pseudonyms:
             self._rules = Rules(self._catalog, level, pseudonyms)
         return self._rules
 
-    def _told_apart(
+    def _apart(
         self, name: str, found: Sequence[tuple[Series, Sample]], failures: list[tuple[str, Failure]]
     ) -> list[Sample]:
         """One sample for each series that is left, by the rule of the entry."""
@@ -132,10 +135,10 @@ class Concealer:
         if not more and all(new is old for new, old in zip(own, report.failures, strict=True)):
             return report
         # One for each metric and reason, the first of each.
-        once = {(failure.metric, failure.reason): failure for failure in reversed([*own, *more])}
+        first_of_each = {(failure.metric, failure.reason): failure for failure in reversed([*own, *more])}
         lost = any(failure.reason == KEY_AWAY for failure in more) and report.outcome is Outcome.OK
         outcome = Outcome.PARTIAL if lost else report.outcome
-        return replace(report, outcome=outcome, failures=tuple(reversed(once.values())))
+        return replace(report, outcome=outcome, failures=tuple(reversed(first_of_each.values())))
 
 
 def _stored_series(series: Series, treated: TreatedSeries | Stays) -> Series | None:

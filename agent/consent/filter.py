@@ -37,6 +37,7 @@ class Door:
     def records(self, rows: Iterable[Row]) -> Iterator[ConsentedRecord]:
         """The records of those rows that may leave. Nothing of a row is read before it is asked for."""
         for row in rows:
+            # Once a series, not once a row: of an hour's time at the door the names would be most.
             treated = self._rules.series(row.series)
             if isinstance(treated, Stays):
                 self._stays(row.series.metric, "*", treated.rule)
@@ -57,6 +58,7 @@ class Door:
         attributes: dict[str, Scalar | Mapping[str, int]] = {
             name: value for name, value in fields.leaves.items() if value is not None
         }
+        # Last, and from the catalog: no figure of a row can stand in for what the door says itself.
         attributes["unit"] = metric.unit
         if row.counts is not None:
             attributes["samples"] = row.counts.samples

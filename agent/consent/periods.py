@@ -88,6 +88,8 @@ def _narrowest(consents: Sequence[Consent], first: int, last: int) -> Consent:
     """The narrowest from number `first` to number `last`, or the one in force now; of equal ones the newest."""
     later = [*map(_from, consents[1:]), None]
     # One that was replaced the instant it began held for nothing.
+    # In doubt the narrower: who agreed to Extended at half past did not mean what was measured before. And never more
+    # than holds now, so that a lowered consent reaches hours that were measured before it.
     held = [consents[at] for at in range(first, last + 1) if at == last or _from(consents[at]) != later[at]]
     return min([consents[-1], *reversed(held)], key=lambda consent: NARROW_FIRST.index(consent.level))
 

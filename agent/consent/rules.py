@@ -24,6 +24,7 @@ from agent.consent import second_net
 from agent.model import ConsentLevel, Kind, Sample, Series, Value
 from agent.pseudonym import Pseudonyms
 
+# What is longer is no name but a text, and a text may say anything.
 TEXT_LIMIT = 200
 REMEMBERED_SERIES = 20_000  # more means that names come and go, so start again
 NUMBERS = frozenset({DataType.COUNT, DataType.MEASUREMENT})
@@ -165,6 +166,8 @@ class Rules:
         treatment = self._treatment(rule, str(value), of, part)
         if isinstance(treatment, Stays):
             return treatment
+        # Mark and look together: a value that only says it is a pseudonym is hashed, and one that only looks like one
+        # too. Apps may be named after our pseudonyms.
         if hashed and PSEUDONYM.fullmatch(str(value)):
             return Leaves(value, hashed=True)
         if part is Part.TAG:
@@ -183,6 +186,7 @@ class Rules:
         metric = self.entry(series.metric)
         if isinstance(metric, Stays):
             return metric
+        # Another source's values were never weighed when this entry's rules were written.
         if series.source != metric.source:
             return NO_SUCH_SOURCE
         tags: list[tuple[str, str]] = []
@@ -251,6 +255,7 @@ class Rules:
         if treatment is TagTreatment.KEEP_PUBLIC:
             return TagTreatment.KEEP if self.catalog.is_public(text) else TagTreatment.HASH
         if treatment is TagTreatment.WITH_PUBLIC_APP:
+            # A hashed app is not a public one, whatever its pseudonym looks like.
             public = of is not None and APP_TAG not in of.hashed
             public = public and self.catalog.is_public(dict(of.tags).get(APP_TAG, "") if of is not None else "")
             return TagTreatment.KEEP if public else Stays(f"under {self.level} it leaves for public apps only")
@@ -259,6 +264,7 @@ class Rules:
 
 def metric_stays(metric: Metric, level: ConsentLevel) -> Stays | None:
     """Why entries of this metric stay under `level`; None when they may leave."""
+    # Before the level is looked at: there is none that opens this.
     if metric.consent is ConsentLevel.NONE:
         return NEVER
     if level is ConsentLevel.NONE:
@@ -274,6 +280,8 @@ def _text(text: str, data_type: DataType, shape: str, *, cut: bool) -> Leaves | 
     With `cut` what must not leave is taken out of it: what is left of a name is still worth reading. Of an identifier,
     a version or a state it is not, and half of an address could be taken for a whole one: those stay.
     """
+    # The order is part of it: length and control signs first, so that the net's patterns only ever see short, printable
+    # text; the shape last, since it also holds for what the net has left of a name.
     if data_type in NUMBERS:
         return Stays(f"text is not allowed in a {data_type}")
     if len(text) > TEXT_LIMIT:

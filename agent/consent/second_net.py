@@ -47,6 +47,7 @@ class Found:
 @lru_cache(maxsize=REMEMBERED_TEXTS)
 def search(text: str, data_type: DataType) -> Found | None:
     """What of `text` must not leave in a field of `data_type`; None when nothing is found."""
+    # Most names end here, in a tenth of the time.
     if harmless().fullmatch(text):
         return None
     spans: list[tuple[Span, str]] = []
@@ -81,6 +82,7 @@ def _finds(plain: str, data_type: DataType, depth: int = 0) -> Iterator[tuple[Sp
         for hit in pattern.look.finditer(plain):
             if hit[0] and pattern.is_one(hit[0], data_type):
                 yield hit.span(), pattern.kind
+    # Base64 once: what is packed twice is caught as a token by its look.
     if depth == 0:
         for hit in _run().finditer(plain):
             inner = base64_text(hit[0])

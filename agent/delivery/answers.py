@@ -77,12 +77,14 @@ ACTIONS: dict[int, tuple[Action, str, str]] = {
 def judge(answer: HttpAnswer, batch: Batch, now: datetime) -> AnswerMeaning:
     """What `answer` means for `batch`."""
     wait_s = retry_after_s(answer.headers.get("retry-after"), now)
+    # A status alone proves nothing: a captive portal answers 200 to everything, and a proxy may have kept the body.
     if answer.status in (200, 201, 202):
         if proves(answer.body, batch):
             return AnswerMeaning(Action.ACKNOWLEDGE, f"{answer.status} acknowledged")
         return AnswerMeaning(
             Action.WAIT, f"{answer.status} without this batch's id and hash is not an acknowledgement", _PROXY, wait_s
         )
+    # A conflict that names our id and hash is good news: an earlier try arrived and only its answer was lost.
     if answer.status == 409:
         named = _named(answer.body)
         if proves(answer.body, batch):
@@ -99,13 +101,13 @@ def judge(answer: HttpAnswer, batch: Batch, now: datetime) -> AnswerMeaning:
     return AnswerMeaning(action, f"{answer.status} {why}", do, wait_s)
 
 
-def problem_of(batch: Batch, verdict: AnswerMeaning) -> AgentError:
+def problem_of(batch: Batch, meaning: AnswerMeaning) -> AgentError:
     """The error whose type says what happens next."""
-    if verdict.action is Action.WAIT:
-        return PushDeferred(f"Batch {batch.id} waits on.", why=verdict.why, do=verdict.do, wait_s=verdict.wait_s)
-    if verdict.action is Action.HOLD:
-        return KeyRejected("Nothing is delivered.", why=verdict.why, do=verdict.do)
-    return BatchRefused(f"Batch {batch.id} was not taken.", why=verdict.why, do=verdict.do)
+    if meaning.action is Action.WAIT:
+        return PushDeferred(f"Batch {batch.id} waits on.", why=meaning.why, do=meaning.do, wait_s=meaning.wait_s)
+    if meaning.action is Action.HOLD:
+        return KeyRejected("Nothing is delivered.", why=meaning.why, do=meaning.do)
+    return BatchRefused(f"Batch {batch.id} was not taken.", why=meaning.why, do=meaning.do)
 
 
 def proves(body: bytes, batch: Batch) -> bool:
@@ -116,6 +118,7 @@ def proves(body: bytes, batch: Batch) -> bool:
 def _named(body: bytes) -> tuple[str, str] | None:
     try:
         answer = json.loads(body)
+    # A few hundred kilobytes of brackets raise RecursionError and no ValueError.
     except (ValueError, RecursionError):
         return None
     if not isinstance(answer, dict):
@@ -140,10 +143,13 @@ def retry_after_s(value: str | None, now: datetime) -> float | None:
         return None
     if not math.isfinite(seconds):
         return LONGEST_RETRY_AFTER_S
+    # At most an hour: a date written under a wrong clock, or a slip of ten years, must not silence a site.
     return min(max(seconds, 0.0), LONGEST_RETRY_AFTER_S)
 
 
 def said(body: bytes, key: Secret) -> str:
     """The start of an untrusted body, safe to show: at most 200 characters on one line, without the key."""
+    # The key is taken out before the text is cut: of a key that the cut goes through, half would stay and match
+    # nothing.
     text = body[:LONGEST_READ].decode("utf-8", "replace").replace(key.reveal(), "[redacted]")
     return printable(" ".join(text.split()))[:LONGEST_EXCERPT]

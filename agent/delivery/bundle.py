@@ -32,6 +32,7 @@ from agent.system.atomic import remove_leftovers, whole_file
 FORMAT_VERSION = 1
 NAME_PATTERN = re.compile(r"portfolio-bundle-[0-9a-z]{1,12}-\d{8}T\d{6}Z\.zip")
 MEMBER_TIME = (1980, 1, 1, 0, 0, 0)  # the zip format's first instant: the same content gives the same bytes
+# For the zip's own lists, the manifest and the two descriptions.
 SPARE_BYTES = 128 * 1024
 
 Unpack = Callable[[bytes], bytes]
@@ -132,6 +133,7 @@ def remove_old(folder: Path, keep: int, now: datetime, written: Sequence[str] = 
     order = {name: number for number, name in enumerate(written)}
     ours = sorted(
         (path for path in folder.iterdir() if NAME_PATTERN.fullmatch(path.name) and path.is_file()),
+        # By the time in the name: a folder that was copied has other times on its files.
         key=lambda path: (order.get(path.name, -1), path.name.rsplit("-", 1)[1]),
         reverse=True,
     )
@@ -192,6 +194,7 @@ def _add(archive: zipfile.ZipFile, name: str, content: bytes, batch: Mapping[str
     entry = zipfile.ZipInfo(name, MEMBER_TIME)
     entry.compress_type = zipfile.ZIP_DEFLATED
     entry.create_system = 3
+    # A regular file of mode 0600: unpacked by root it is as private as it was here.
     entry.external_attr = 0o100600 << 16
     archive.writestr(entry, content)
     return Member(name, len(content), hashlib.sha256(content).hexdigest(), batch)
@@ -247,6 +250,8 @@ def _verify(path: Path, members: Sequence[Member], *, manifest_too: bool = False
     names = {item.name for item in members} | ({"manifest.json"} if manifest_too else set())
     try:
         with zipfile.ZipFile(path) as archive:
+            # Read back through the file system: a disk that lies shows here, and not when somebody has carried the file
+            # away.
             if sorted(archive.namelist()) != sorted(names):
                 raise zipfile.BadZipFile("its files are not the ones of the manifest")
             for item in members:

@@ -22,7 +22,9 @@ from agent.net.options import HttpLimits, OptionNames, Proxy, TlsTrust
 from agent.settings import CloudSettings, Secret, read_secret
 from agent.settings.address import PROXY_FORM, parse_proxy, web_address_problem
 
+# Of the whole request and not of one read: a peer that sends a byte a second would otherwise hold the run for ever.
 REQUEST_S = 60.0
+# Real answers have some hundred bytes.
 LARGEST_ANSWER = 1024 * 1024
 NAMES = OptionNames("cloud.endpoint", "cloud.ca_file", "cloud.proxy", "cloud.proxy_password_file")
 _KEY_SHAPE = re.compile(r"[A-Za-z0-9._~+/=-]{1,4096}")
@@ -96,6 +98,7 @@ class CloudConnection:
 
         Raises PushDeferred when no complete answer came in time, in words that name the cause.
         """
+        # `//host/path` would be read as another origin, and the key goes with the request.
         if not path.startswith("/") or path.startswith("//"):
             raise ValueError(f"not a path on this origin: {path!r}")
         login = {} if key is None else {"Authorization": f"Bearer {_checked(key)}"}

@@ -54,8 +54,12 @@ from agent.system.clock import monotonic_s
 LOG = logger("push")
 T = TypeVar("T")
 
+# A receiver in the middle of its own upgrade may refuse what it takes an hour later.
 REFUSALS_BEFORE_ASIDE = 3
+# After 401, 403 or 410 everything is held; one request an hour finds out whether the link was mended over there.
 PROBE_EVERY = timedelta(hours=1)
+# A week's backlog drains within half an hour at this pace, beside the live hour; more would be felt over there, where
+# many sites come back from one outage at the same time.
 PACE_S = 1.0
 REMEMBER_WAITS_FROM_S = 1.0
 
@@ -197,10 +201,12 @@ class _PushRun:
             for batch in outbox.waiting(self.store):
                 if self.stopping.is_set():
                     return
+                # Once a run: a second refusal an hour later says more than one a second later.
                 if batch.id in refused:
                     continue
                 self._push(batch)
                 refused.add(batch.id)
+            # Parts that were sealed meanwhile were not in the list: once more, until nothing was split.
             if self.splits == splits:
                 return
 
@@ -224,6 +230,9 @@ class _PushRun:
     def _try(self, batch: Batch) -> None:
         """One request. Raises PushDeferred to try again, KeyRejected to hold everything."""
         self._keep_pace()
+        # These three in this order. Consent is asked for right before, since a run may go on for minutes; the ledger's
+        # row is on disk before a byte leaves, so that a crash in between says too much and never too little; then the
+        # request.
         if not self.permits(batch):
             raise ConsentChanged("Consent was lowered during this run.", do="Nothing: what waits is filtered again.")
         entry = self._open_ledger(batch)
@@ -243,6 +252,7 @@ class _PushRun:
         except PushDeferred as error:
             self._deferred(entry, error)
             raise
+        # It was found unfit on this side, before a byte left.
         except KeyUnreadable:
             with self.store.transaction() as connection:
                 ledger.withdraw(connection, entry)
@@ -273,80 +283,80 @@ class _PushRun:
 
     def _settle(self, batch: Batch, entry: int, answer: HttpAnswer) -> None:
         now = self.clock()
-        verdict = judge(answer, batch, now)
-        if verdict.action is Action.ACKNOWLEDGE:
-            self._write(lambda connection: self._acknowledge(connection, batch, entry, verdict, now))
+        meaning = judge(answer, batch, now)
+        if meaning.action is Action.ACKNOWLEDGE:
+            self._write(lambda connection: self._acknowledge(connection, batch, entry, meaning, now))
             if self._disk_is_full:
                 self.store.scrub()
             self.acknowledged += 1
-            log(LOG, logging.INFO, "batch.acknowledged", batch=batch.id, size_bytes=len(batch.body), answer=verdict.why)
+            log(LOG, logging.INFO, "batch.acknowledged", batch=batch.id, size_bytes=len(batch.body), answer=meaning.why)
             return
         heard = said(answer.body, self.key)
-        verdict = replace(verdict, why=f"{verdict.why}, it said: {heard}" if heard else verdict.why)
-        problem = problem_of(batch, verdict)
+        meaning = replace(meaning, why=f"{meaning.why}, it said: {heard}" if heard else meaning.why)
+        problem = problem_of(batch, meaning)
         if isinstance(problem, PushDeferred):
             self._deferred(entry, problem)
             raise problem
         if isinstance(problem, KeyRejected):
-            self._hold(entry, verdict, now)
+            self._hold(entry, meaning, now)
             raise problem
-        self._not_taken(batch, entry, verdict, problem, now)
+        self._not_taken(batch, entry, meaning, problem, now)
 
     def _acknowledge(
-        self, connection: sqlite3.Connection, batch: Batch, entry: int, verdict: AnswerMeaning, now: datetime
+        self, connection: sqlite3.Connection, batch: Batch, entry: int, meaning: AnswerMeaning, now: datetime
     ) -> None:
-        ledger.complete(connection, entry, verdict.why)
-        outbox.acknowledge(connection, batch.id, verdict.why, now)
-        delivery_state.save(connection, DeliveryState(last_success=now, last_answer=verdict.why, last_answer_at=now))
+        ledger.complete(connection, entry, meaning.why)
+        outbox.acknowledge(connection, batch.id, meaning.why, now)
+        delivery_state.save(connection, DeliveryState(last_success=now, last_answer=meaning.why, last_answer_at=now))
         if self._disk_is_full:
             outbox.forget_delivered(connection)
 
-    def _not_taken(self, batch: Batch, entry: int, verdict: AnswerMeaning, problem: AgentError, now: datetime) -> None:
+    def _not_taken(self, batch: Batch, entry: int, meaning: AnswerMeaning, problem: AgentError, now: datetime) -> None:
         """The receiver is well but will not take this batch as it is: split it, count the refusal, or set it aside."""
         parts: list[Batch] = []
-        if verdict.action is Action.SPLIT:
+        if meaning.action is Action.SPLIT:
             try:
                 parts = self.split(batch, now)
             except (BatchRefused, ValueError) as error:
                 problem = error if isinstance(error, BatchRefused) else problem
         aside = not parts and (
-            verdict.action is not Action.REFUSE or outbox.refusals(self.store, batch.id) + 1 >= REFUSALS_BEFORE_ASIDE
+            meaning.action is not Action.REFUSE or outbox.refusals(self.store, batch.id) + 1 >= REFUSALS_BEFORE_ASIDE
         )
         with self.store.transaction() as connection:
-            ledger.complete(connection, entry, verdict.why)
+            ledger.complete(connection, entry, meaning.why)
             if parts:
-                outbox.put_split(connection, batch.id, parts, verdict.why, now)
+                outbox.put_split(connection, batch.id, parts, meaning.why, now)
             else:
-                outbox.note_refusal(connection, batch.id, verdict.why)
+                outbox.note_refusal(connection, batch.id, meaning.why)
             if aside:
-                outbox.set_aside(connection, batch.id, verdict.why, now)
+                outbox.set_aside(connection, batch.id, meaning.why, now)
             state = delivery_state.load(self.store)
             delivery_state.save(
-                connection, replace(state, hold="", last_answer=verdict.why, last_answer_at=now, do=problem.do)
+                connection, replace(state, hold="", last_answer=meaning.why, last_answer_at=now, do=problem.do)
             )
         self.splits += bool(parts)
         self.set_aside += aside
         self.refused += not parts and not aside
         if not parts:
             self.refusal = problem
-            log(LOG, logging.ERROR, "batch.refused", batch=batch.id, set_aside=aside, answer=verdict.why, do=problem.do)
+            log(LOG, logging.ERROR, "batch.refused", batch=batch.id, set_aside=aside, answer=meaning.why, do=problem.do)
 
-    def _hold(self, entry: int, verdict: AnswerMeaning, now: datetime) -> None:
+    def _hold(self, entry: int, meaning: AnswerMeaning, now: datetime) -> None:
         with self.store.transaction() as connection:
             state = delivery_state.load(self.store)
-            ledger.complete(connection, entry, verdict.why)
+            ledger.complete(connection, entry, meaning.why)
             fresh = replace(
                 state,
-                hold=verdict.why,
+                hold=meaning.why,
                 hold_key=key_id(self.key),
                 hold_since=state.hold_since if state.hold else now,
                 next_probe=now + PROBE_EVERY,
-                last_answer=verdict.why,
+                last_answer=meaning.why,
                 last_answer_at=now,
-                do=verdict.do,
+                do=meaning.do,
             )
             delivery_state.save(connection, fresh)
-        log(LOG, logging.ERROR, "delivery.held", answer=verdict.why, do=verdict.do)
+        log(LOG, logging.ERROR, "delivery.held", answer=meaning.why, do=meaning.do)
 
     def _deferred(self, entry: int, error: PushDeferred) -> None:
         now = self.clock()

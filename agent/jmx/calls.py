@@ -15,9 +15,13 @@ from enum import Enum
 from agent.jmx.errors import ProtocolError
 from agent.jmx.replies import Result
 
+# 50 is a Call; each message is a serialization stream with its own head and its own handles; 77 22 is a block of 34
+# bytes. There is no length around it: a byte too many would be read as the next message (sections 2 and 3).
 CALL_HEAD = b"\x50\xac\xed\x00\x05\x77\x22"
+# Only the 22 bytes from OBJECT_AT on change with a new connection object, so the rest of a call is made once.
 OBJECT_AT, METHOD_AT, ARGUMENTS_AT = 7, 29, 41
 OBJECT_ID_BYTES = 22
+# Two objects are known by number alone, with a UID of zeros: 0 is the registry, 2 the garbage collector.
 REGISTRY_ID = bytes(OBJECT_ID_BYTES)
 DGC_ID = bytes(7) + b"\x02" + bytes(14)
 NULL_ARGUMENT = b"\x70"
@@ -27,9 +31,14 @@ MAX_UTF = 0xFFFF
 class Method(Enum):
     """The read-only methods: op, hash as sent, result. None invokes, sets, creates or removes."""
 
+    # Old style, for what has a skeleton: op is the number of the method, the hash is the interface's.
     LOOKUP = (2, "44154dc9d4e63bdf", Result.OBJECT)
+    # A server with -Djava.rmi.server.ignoreStubClasses=true has no skeleton for its registry and answers this one only.
     LOOKUP_WITHOUT_SKELETON = (-1, "97614f3f477a89c7", Result.OBJECT)
+    # The collector keeps its skeleton even there (seen), so the old style always does.
     DIRTY = (1, "f6b6898d8bf28643", Result.OBJECT)
+    # New style: op is -1, the hash is the method's, the first eight bytes of SHA-1 over its name and descriptor. They
+    # are those of the JDK's generated stubs, the same in all JDKs from 8 to 25.
     NEW_CLIENT = (-1, "f0e074eaad0caea8", Result.OBJECT)
     CLOSE = (-1, "be2e5bc7809d0dcc", Result.VOID)
     GET_CONNECTION_ID = (-1, "ff0ebec77dc65363", Result.OBJECT)
@@ -46,6 +55,8 @@ class Method(Enum):
         self.result = result
 
 
+# Checked on the bytes that would be sent, not on what a caller meant: `invoke` and `setAttribute` cannot be said here,
+# not even by a mistake in this file.
 _ALLOWED = frozenset(method.selector for method in Method)
 
 
@@ -76,6 +87,8 @@ def encode_utf(text: str) -> bytes:
     if text.isascii():
         raw = text.encode("ascii")
     else:
+        # By way of UTF-16: Java writes a sign beyond U+FFFF as its two surrogates of three bytes each, which no codec
+        # does.
         units = text.encode("utf-16-be", "surrogatepass")
         raw = "".join(map(chr, struct.unpack(f">{len(units) // 2}H", units))).encode("utf-8", "surrogatepass")
     return raw.replace(b"\0", b"\xc0\x80")
@@ -95,6 +108,8 @@ def string(text: str) -> bytes:
 
 
 def _class(name: str, suid_hex: str, flags: int, fields: bytes = b"\0\0") -> bytes:
+    # The annotation is a null and its end. An empty one (78 alone) does not do: the server reads one object there, and
+    # would take the first byte of the next argument for it.
     return b"\x72" + short_utf(name) + bytes.fromhex(suid_hex) + bytes([flags]) + fields + b"\x70\x78\x70"
 
 
@@ -115,6 +130,8 @@ def object_name(name: str) -> bytes:
 
 def query_arguments(pattern: str) -> bytes:
     """Return the arguments of queryNames: pattern, no query expression, no subject."""
+    # A Java client sends an empty MarshalledObject. Null is taken as well (seen), and is one class fewer that a serial
+    # filter could refuse. The Subject is null in every call: delegation is gone from JDKs after 21.
     return object_name(pattern) + NULL_ARGUMENT + NULL_ARGUMENT
 
 
@@ -135,6 +152,8 @@ def bean_arguments(bean: str) -> bytes:
 
 def credentials(user: str | None, password: str | None) -> bytes:
     """Return the argument of newClient: null, or a String[2] of user and password (section 6)."""
+    # The server filters this argument by `java.lang.String;!*`: anything but a String[] is an UnmarshalException, not a
+    # refused login.
     return NULL_ARGUMENT if user is None else strings((user, password))
 
 
@@ -151,6 +170,7 @@ class VirtualMachineId:
 
 def dirty_arguments(object_id: bytes, sequence: int, lease_ms: int, holder: VirtualMachineId) -> bytes:
     """Return the arguments of dirty: ObjID[1], sequence, Lease (section 7). The UID's fields come in another order."""
+    # In block data a UID is unique, time, count; as an object its fields come by name: count, time, unique.
     number, unique, time_count = object_id[:8], object_id[8:12], object_id[12:22]
     return b"".join(
         (
@@ -167,6 +187,8 @@ def dirty_arguments(object_id: bytes, sequence: int, lease_ms: int, holder: Virt
             struct.pack(">q", lease_ms),
             b"\x73\x72" + short_utf("java.rmi.dgc.VMID") + bytes.fromhex("f8865bafa4a56db6020002"),
             b"[" + short_utf("addr") + string("[B") + b"L" + short_utf("uid") + b"\x71\x00\x7e\x00\x03\x70\x78\x70",
+            # Handles 3 and 5 below and above are the type text and the class description of UID: they count what was
+            # described before them in this message. Whoever puts something in between counts anew.
             b"\x75" + _class("[B", "acf317f8060854e0", 2) + b"\0\0\0\x08" + holder.address,
             b"\x73\x71\x00\x7e\x00\x05" + holder.uid_fields,
         )

@@ -26,6 +26,7 @@ from agent.jmx.model import BeanQuery, JmxSample, JmxValue, ReadFailure, Target
 from agent.jmx.names import is_pattern, matches
 
 RUNTIME = BeanQuery("java.lang:type=Runtime", ("StartTime",))
+# A JVM that lives for a second: no second compiler, one collector thread, little memory, no file in /tmp for `jps`.
 JAVA_FLAGS = (
     "-XX:TieredStopAtLevel=1",
     "-XX:+UseSerialGC",
@@ -148,6 +149,7 @@ class JmxqueryTransport:
                 stdout=output,
                 stderr=subprocess.DEVNULL,
                 env=environment,
+                # A group of its own, so that what the child may have started ends with it.
                 start_new_session=True,
             )
         except OSError as error:

@@ -34,6 +34,8 @@ BULK = 500  # requests of one POST
 MAX_SPLITS = 128  # of one sample: bounds what a server can make us ask that refuses everything
 REPLAN_S = 3600.0
 REPLAN_CHANGED_S = 300.0
+# `ignoreErrors`: an attribute that throws is an error text in its place, and not the end of its bean. The two limits
+# keep a deep or long value from filling the product's memory before ours.
 CONFIG = {
     "ignoreErrors": "true",
     "includeStackTrace": "false",
@@ -79,6 +81,7 @@ class _JolokiaConversation:
             try:
                 answers += self._ask_some(requests[start : start + BULK])
             except JmxError as error:
+                # What came before it stays good: a bean that never answers holds its own bulk, and no other.
                 if not answers:
                     raise
                 return [*answers, *[error] * (len(requests) - start)]
@@ -91,6 +94,7 @@ class _JolokiaConversation:
             if len(requests) == 1:
                 return [error]
             self._splits += 1
+            # By halves, a malformed name among 500 is alone after nine rounds.
             if self._splits > MAX_SPLITS:
                 raise
         middle = len(requests) // 2
@@ -115,6 +119,8 @@ class JolokiaTransport:
         self, target: Target, queries: Sequence[BeanQuery], *, clock: Callable[[], float] = monotonic_s
     ) -> None:
         parts = urlsplit(target.url or "")
+        # A login in the address would stand in the configuration, in `config show` and in every message that names the
+        # address.
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.password:
             raise JmxError(
                 "transport-unusable",

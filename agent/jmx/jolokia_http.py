@@ -139,6 +139,7 @@ class JolokiaHttp:
             raise JmxError("wrong-port", "There is no Jolokia agent at that path.", do="Correct [jmx] url.")
         if status == 413:
             raise ProtocolError("The question is too large for the server.", code="reply-too-large")
+        # The login would follow a redirect to wherever it leads.
         if 300 <= status < 400:
             raise JmxError(
                 "protocol-error", "The Jolokia agent redirects, which is not followed.", do="Set the final [jmx] url."

@@ -26,6 +26,7 @@ NO_VALUE = re.compile(r"(?:\[+[A-Z]|[\w.$/]+)@[0-9a-f]{1,16}")  # Object.toStrin
 def parse_answer(octets: bytes) -> Any:
     """Return the JSON document. Raises ProtocolError for anything else, however deep or large its numbers."""
     try:
+        # A number of a million digits takes Python seconds to read; `_digits` looks at its length first.
         return json.loads(octets.decode("utf-8"), parse_constant=float, parse_int=_digits)
     except (ValueError, RecursionError):
         raise ProtocolError("The answer is no JSON.") from None
@@ -108,6 +109,7 @@ def _table(value: Any) -> JmxValue:
     """Rows of a table: Jolokia nests them by the values of the index; a row is where not all values are objects."""
     rows: list[JmxValue] = []
     waiting = [value]
+    # Not by recursion: how deep the index of a table nests is the server's word.
     while waiting:
         found = waiting.pop()
         if isinstance(found, dict) and found and all(isinstance(item, dict) for item in found.values()):

@@ -25,6 +25,7 @@ from agent.net.resolve import Address
 
 HANDSHAKE = b"JRMI\x00\x02\x4b"
 CLIENT_ENDPOINT = bytes(6)  # an empty host name and port 0, as the server makes no use of them
+# 4e takes the stream protocol (4f would refuse it); 15 begins a TLS alert, so a plain call met a TLS port.
 ACKNOWLEDGED, TLS_ALERT, DGC_ACK = 0x4E, 0x15, b"\x54"
 READ_BYTES = 65536
 MAX_UNANSWERED = 24_000  # bytes of calls under way: both sides' buffers hold them, so nobody blocks in a write
@@ -52,6 +53,8 @@ class Channel:
         self._side = side
         self._tls = options
         self.deadline = deadline
+        # Replies carry neither length nor number: only parsing tells where one ends, and until then its bytes stay
+        # here.
         self.inbox = bytearray()
 
     def close(self) -> None:
@@ -63,6 +66,7 @@ class Channel:
     def _open_socket(self, doing: str) -> socket.socket:
         if self._socket is None:
             raise ConnectionLost("The connection is closed.")
+        # Anew before each wait, with what is left: a timeout set once begins again with every byte that drips in.
         self._socket.settimeout(_need_s(self.deadline, doing))
         return self._socket
 
@@ -83,6 +87,8 @@ class Channel:
         self.inbox += received
 
     def _broken(self, error: OSError) -> JmxError:
+        # Not only in the handshake: with TLS 1.3 a missing client certificate shows at the first read after it (section
+        # 11).
         if tls.is_tls_error(error):
             return tls.tls_error(error, self._tls, self._side)
         return ConnectionLost("The connection broke.", why=error.strerror or "")
@@ -105,6 +111,7 @@ class Channel:
             self._read_acknowledgement()
             self._send(CLIENT_ENDPOINT)
         except ConnectionLost as error:
+            # A port of the product's own (HTTP, AJP) hangs up on bytes it does not know, and says nothing.
             raise wrong_port(f"The {self._side} ended the handshake.", why=error.what) from error
 
     def _read_acknowledgement(self) -> None:
@@ -117,11 +124,14 @@ class Channel:
         length = reader.u2()
         if length > MAX_SERVER_NAME:
             raise wrong_port(f"What answers there is no JMX {self._side}.")
+        # Our own address as the server sees it, and our port: of no use here, but the next byte is behind them.
         reader.take(length + 4)
         del self.inbox[: reader.at]
 
     def send_calls(self, calls: Sequence[CallBytes]) -> None:
         """Send calls; the caller keeps the bytes without an answer below MAX_UNANSWERED."""
+        # The second lock: the method was checked where the call was made, and here nothing passes that was not made
+        # there.
         if not all(type(call) is CallBytes for call in calls):
             raise ProtocolError("Only calls of the list of read-only methods may be sent.")
         self._send(calls[0] if len(calls) == 1 else b"".join(calls))
@@ -151,6 +161,8 @@ class Channel:
 
 def windows(calls: Iterable[CallBytes], limit: int = MAX_UNANSWERED // 2) -> Iterable[list[CallBytes]]:
     """Yield the calls in groups of at most `limit` bytes (but at least one call): two groups may be under way."""
+    # Half of what may be unanswered: one group is answered while the next is under way, and the two together still fit
+    # into the buffers of both sides.
     group: list[CallBytes] = []
     size = 0
     for call in calls:
@@ -172,6 +184,7 @@ def connect(host: str, port: int, side: str, options: TlsOptions, *, secure: boo
         sock = tls.wrap(plain, host, options, side) if secure else plain
         channel = Channel(sock, side, options, deadline)
         channel.shake_hands()
+    # Whatever it was, an interrupt too: half a handshake would hold a thread of the target for a minute (section 8).
     except BaseException:
         plain.close()
         if channel is not None:

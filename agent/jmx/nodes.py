@@ -23,16 +23,16 @@ BOXES = {  # class name -> code of its one field `value`; Character is left out,
 
 
 class ClassDesc:
-    """A class as the stream describes it; `levels` runs from the topmost ancestor to the class itself."""
+    """A class as the stream describes it; `chain` runs from the topmost ancestor to the class itself."""
 
-    __slots__ = ("box", "complete", "fields", "flags", "levels", "name", "suid")
+    __slots__ = ("box", "chain", "complete", "fields", "flags", "name", "suid")
 
     def __init__(self, name: str, suid: int) -> None:
         self.name = name
         self.suid = suid
         self.flags = 0
         self.fields: tuple[tuple[str, str], ...] = ()
-        self.levels: tuple[ClassDesc, ...] = ()
+        self.chain: tuple[ClassDesc, ...] = ()
         self.box = ""
         self.complete = False
 
@@ -92,9 +92,10 @@ Node = None | bool | int | float | str | bytes | JavaObject | JavaArray | JavaEn
 
 def box_of(desc: ClassDesc) -> str:
     """Return the code of the number that a box holds, or nothing when this is not exactly Java's own box class."""
+    # By its whole layout and not its name alone: a look-alike with one field more would shift every byte behind it.
     code = BOXES.get(desc.name, "")
-    parents = desc.levels[:-1]
-    plain = all(level.flags == SERIALIZABLE and not level.fields for level in parents)
+    parents = desc.chain[:-1]
+    plain = all(ancestor.flags == SERIALIZABLE and not ancestor.fields for ancestor in parents)
     return code if code and desc.flags == SERIALIZABLE and desc.fields == ((code, "value"),) and plain else ""
 
 

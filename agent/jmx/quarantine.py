@@ -10,6 +10,7 @@ from typing import NamedTuple
 from agent.jmx.model import ReadFailure
 
 RETRY_AFTER_S = 3600.0
+# The names are the server's: without a bound they could fill our memory.
 MAX_ENTRIES = 10_000
 Key = tuple[str, str]  # bean, attribute; no attribute means the whole bean
 

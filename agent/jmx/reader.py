@@ -78,8 +78,11 @@ class BeanReader:
         self._plan: Plan | None = None
         self._planned_at = 0.0
         self._beans: dict[str, _Bean] = {}
+        # A product has hundreds of timers with the same attributes: bytes and templates of one list serve all of them.
         self._lists: dict[tuple[str, ...], tuple[bytes, TemplateSet]] = {}
         self._singles = TemplateSet(learns=False)
+        # Two cheap calls ahead of each sample: the start time tells a JVM that restarted between two ticks, the number
+        # of beans that the plan may be out of date.
         start_time = calls.attributes_arguments(RUNTIME, calls.strings(("StartTime",)))
         self._head = (
             Request(Method.GET_ATTRIBUTES, start_time, TemplateSet()),
@@ -237,6 +240,8 @@ class BeanReader:
         if isinstance(outcome, dict):
             take.values[bean.name] = outcome
             if len(outcome) != len(bean.bulk):
+                # An attribute that throws is left out by the server without a word: here it gets its name back as a
+                # failure.
                 missing = (name for name in bean.bulk if name not in outcome)
                 take.failures.extend(ReadFailure(bean.name, name, "not-answered") for name in missing)
             self._drop_opaque(bean, take.values[bean.name])

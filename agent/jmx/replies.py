@@ -45,6 +45,7 @@ def read_return(reader: StreamReader, result: Result) -> Return:
     block = reader.block()
     if len(block) < 1 + UID_BYTES:
         raise ProtocolError("The head of a reply is too short.")
+    # The UID is new in every reply: besides the numbers it is all that two replies to one call differ in.
     kind, uid, primitive = block[0], block[1 : 1 + UID_BYTES], block[1 + UID_BYTES :]
     if kind == EXCEPTIONAL:
         thrown = reader.value()
@@ -53,6 +54,8 @@ def read_return(reader: StreamReader, result: Result) -> Return:
         return Return(uid, None, failure_of(thrown))
     if kind != NORMAL:
         raise ProtocolError("A reply is neither normal nor an exception.")
+    # A primitive lies in the head's own block. More or less of it belongs to another method, and since only the order
+    # pairs replies with calls, everything behind it would be taken for something else.
     if len(primitive) != (result is Result.BOOLEAN):
         raise ProtocolError("A reply has another result than its method.")
     if result is Result.OBJECT:

@@ -49,10 +49,10 @@ def ask_all(session: Session, requests: Sequence[Request], accept: Accept, deadl
 
     Raises JmxError for what is not the matter of one request; those accepted before it stay good.
     """
-    _Conversation(session, requests, accept).run(deadline)
+    _Exchange(session, requests, accept).run(deadline)
 
 
-class _Conversation:
+class _Exchange:
     def __init__(self, session: Session, requests: Sequence[Request], accept: Accept) -> None:
         self._session = session
         self._requests = requests
@@ -82,6 +82,8 @@ class _Conversation:
 
     def _stream(self, channel: Channel) -> None:
         """Send from the current request on, never more than MAX_UNANSWERED bytes ahead of the answers."""
+        # Bytes are counted, not calls: where both sides write more than their buffers hold before they read, both wait
+        # for ever.
         object_id = self._session.object_id
         under_way: deque[tuple[int, int]] = deque()
         unanswered = 0
@@ -101,10 +103,14 @@ class _Conversation:
         for _ in range(count):
             request = self._requests[self._at]
             outcome = request.templates.receive(channel, request.method)
+            # RMI itself refused, perhaps before it had read the arguments. It takes the rest of them for the next
+            # message, so no later answer on this socket can be believed (section 4).
             if isinstance(outcome, RemoteFailure) and not outcome.keeps_socket:
                 raise outcome
             self._accept(self._at, outcome)
             self._at += 1
+        # A call that was answered is what counts against the server's idle limit; a ping or a renewed lease is not
+        # (section 8).
         self._session.touch()
 
     def _skip(self, error: JmxError) -> None:
@@ -125,6 +131,8 @@ class _Conversation:
     def _refused(self, failure: RemoteFailure) -> None:
         """The RMI runtime refused: the socket is of no further use (section 4)."""
         if failure.object_gone:
+            # Not skipped: the request is innocent, its object was closed (idle limit, restart). A login, and it is
+            # asked again.
             self._session.lose_object()
             self._losses += 1
             if self._losses > MAX_LOSSES:
@@ -135,6 +143,8 @@ class _Conversation:
         self._skip(failure)
 
     def _breach(self, error: ProtocolError) -> None:
+        # These are one value's own fault. Anything else not understood may be another program on this port: few tries
+        # for that.
         if isinstance(error, PeerAborted | UnskippableValue) or error.code == "reply-too-large":
             self._count_broken(error)
         else:

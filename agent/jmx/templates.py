@@ -34,6 +34,7 @@ class Template:
 
     def __init__(self, reply: bytes, slots: list[tuple[int, str]], shape: JmxValue) -> None:
         self.size = len(reply)
+        # The UID is stepped over (x): it is new in every reply.
         layout = [f">{FIXED_HEAD}s{UID_BYTES}x"]
         fixed = []
         at = HEAD_BYTES
@@ -136,17 +137,22 @@ class TemplateSet:
         """Return the next reply's value, or the exception that the server answered."""
         inbox = channel.inbox
         for position, template in enumerate(self._templates):
+            # Waits only while what has come agrees: a shorter reply of another layout is whole already, and more would
+            # never come.
             while len(inbox) < template.size and template.agrees(inbox):
                 channel.fill()
             if len(inbox) >= template.size and (found := template.read(inbox)) is not None:
                 channel.consume(template.size)
                 self._hits += 1
+                # Last used first: a reply goes back and forth between two layouts as small numbers become large ones.
                 if position:
                     self._templates.insert(0, self._templates.pop(position))
                 return found[0]
         return self._parse(channel, method)
 
     def _parse(self, channel: Channel, method: Method) -> JmxValue | RemoteFailure:
+        # Of values with texts or dates no reply is like another: making templates of them costs more than it ever
+        # gives.
         if not self._learns or (self._built > TRIES and self._hits < self._built):
             return self._plainly(channel, method)
         answer, reader = channel.receive(method, record=True)
@@ -157,8 +163,10 @@ class TemplateSet:
             return self._plainly(channel, method)
         try:
             shape = self._convert(answer.value)
+        # Nothing was consumed yet: the same bytes are parsed once more, without recording.
         except NoTemplate:
             return self._plainly(channel, method)
+        # A copy before the bytes are let go: the template's fixed parts are cut from it.
         reply = bytes(channel.inbox[: reader.at])
         channel.consume(reader.at)
         template = Template(reply, reader.slots, shape)

@@ -22,6 +22,8 @@ def wrap(plain: socket.socket, host: str, options: TlsOptions, side: str) -> ssl
     from agent.net.tls import check_connection, client_context
 
     try:
+        # The name is checked unless told otherwise: older JDKs never did, so many certificates bear another one, and
+        # the admin says which (`expected_name`).
         context = client_context(options.trust, http=False)
         secured = context.wrap_socket(plain, server_hostname=options.expected_name or host)
     except NetError as error:

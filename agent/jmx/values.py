@@ -51,6 +51,8 @@ class Converter:
     __slots__ = ("_left",)
 
     def __init__(self) -> None:
+        # Of the unfolded value, not of the graph: a small reply whose objects hold each other twice unfolds without
+        # end.
         self._left = MAX_NODES
 
     def value(self, node: Node, depth: int) -> JmxValue:
@@ -73,8 +75,9 @@ class Converter:
         return Opaque(node.name)
 
     def _object(self, node: JavaObject, depth: int) -> JmxValue:
-        for level in reversed(node.desc.levels):
-            rule = RULES.get(level.name)
+        # From the class upwards: a java.sql.Timestamp is read as the java.util.Date that it is.
+        for ancestor in reversed(node.desc.chain):
+            rule = RULES.get(ancestor.name)
             if rule is not None:
                 return rule(self, node, depth)
         return Opaque(clean(node.desc.name))
@@ -90,6 +93,8 @@ class Converter:
             key = self.value(key_node, depth + 1)
             if isinstance(key, Slot):
                 raise NoTemplate
+            # A first version made text of such keys: a map that has itself as its key, 60 bytes, took all memory
+            # (section 10).
             if isinstance(key, list | dict | Opaque):
                 return None
             found[cast(JmxScalar, key)] = self.value(value_node, depth + 1)
@@ -132,6 +137,7 @@ def _map(converter: Converter, node: JavaObject, depth: int) -> JmxValue:
 def _concurrent_map(converter: Converter, node: JavaObject, depth: int) -> JmxValue:
     nodes = notes_of(node)
     keys = nodes[::2]
+    # Its writeObject ends the pairs with a null key and a null value, where a HashMap just ends.
     end = 2 * keys.index(None) if None in keys else len(nodes)
     found = converter.pairs(nodes[:end], depth)
     return Opaque(clean(node.desc.name)) if found is None else found
@@ -145,6 +151,7 @@ def _vector(converter: Converter, node: JavaObject, depth: int) -> JmxValue:
     data, count = node.fields.get("elementData"), node.fields.get("elementCount")
     if not isinstance(data, JavaArray) or not isinstance(data.items, list) or not isinstance(count, int):
         return Opaque(clean(node.desc.name))
+    # `elementCount`, not the array's length: what is behind it is spare room.
     return converter.items(data.items[: max(count, 0)], depth)
 
 
@@ -158,6 +165,7 @@ def _rows(converter: Converter, node: JavaObject, depth: int) -> JmxValue:
 
 def _attributes(converter: Converter, node: JavaObject, depth: int) -> JmxValue:
     found: Dictionary = {}
+    # By name, never by position: an attribute that throws is left out of the list, like one that does not exist.
     for item in notes_of(node, "java.util.ArrayList"):
         name = item.fields.get("name") if isinstance(item, JavaObject) else None
         if not isinstance(item, JavaObject) or not isinstance(name, str):
@@ -273,7 +281,7 @@ RULES: dict[str, Rule] = {
 def failure_of(node: JavaObject) -> RemoteFailure:
     """Return class, message and causes of a Throwable; its stack traces are left behind (section 4)."""
     causes = tuple((clean(cause.desc.name), clean(_message(cause))) for cause in _causes(node))
-    ancestors = tuple(level.name for level in reversed(node.desc.levels))
+    ancestors = tuple(ancestor.name for ancestor in reversed(node.desc.chain))
     return RemoteFailure(node.desc.name, _message(node), ancestors, causes)
 
 
@@ -285,6 +293,9 @@ def _message(node: JavaObject) -> str:
 def _causes(node: JavaObject) -> Iterator[JavaObject]:
     seen = {id(node)}
     for _ in range(MAX_CAUSES):
+        # Each family keeps its cause in a field of its own: RemoteException in `detail`, MBeanException and
+        # ReflectionException in `exception`, and so on; a Throwable without one has itself as `cause`, which `seen`
+        # ends.
         inner = (
             node.fields.get(name) for name in ("detail", "exception", "runtimeException", "error", "target", "cause")
         )
@@ -298,7 +309,7 @@ def _causes(node: JavaObject) -> Iterator[JavaObject]:
 
 def is_a(node: JavaObject, class_name: str) -> bool:
     """Return whether the object's class is, or descends from, `class_name`."""
-    return any(level.name == class_name for level in node.desc.levels)
+    return any(ancestor.name == class_name for ancestor in node.desc.chain)
 
 
 __all__ = ["NoTemplate", "Opaque", "block_of", "failure_of", "is_a", "notes_of", "value_of"]

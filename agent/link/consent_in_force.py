@@ -31,6 +31,7 @@ class ConsentInForce:
             facts = os.stat(link_path(self._link_dir), follow_symlinks=False)
         except OSError:
             return ConsentLevel.BASIC
+        # Inode and size beside the times: where the clock was set, two versions may have the same one.
         stamp = (facts.st_ino, facts.st_mtime_ns, facts.st_ctime_ns, facts.st_size)
         known, level = self._known
         if stamp != known:

@@ -48,7 +48,7 @@ class LinkFolder:
 
 
 def link_folder_of(link_dir: Path, state_dir: Path, instance_id: str) -> LinkFolder:
-    """The place of an instance's link, with owners as the state folder tells."""
+    """The folder of an instance's link, with owners as the state folder tells."""
     return LinkFolder(link_dir, instance_id, owner_of(state_dir), trusted_owners(state_dir))
 
 
@@ -57,6 +57,8 @@ def stage_key(folder: LinkFolder, key: Secret, consent: Consent, now: datetime) 
     from agent.link.vault import associated_data, seal  # imports cryptography
 
     make_folder(folder.link_dir, folder.owner)
+    # The master key first: sealed under one that is not durable yet, the pasted key would be lost with it, and the
+    # cloud shows it only once.
     master = ensure_master(folder.link_dir, owner=folder.owner, owners=folder.owners)
     candidate = CandidateKey(
         sealed_key=seal(key, master, associated_data(folder.instance_id)),
@@ -95,6 +97,7 @@ def prove_key(
     key = open_slot(record, candidate.sealed_key, folder.link_dir, folder.instance_id, owners=folder.owners)
     try:
         answer = link_instance(client, key, request_for(candidate.consent), now)
+    # Refused is refused; kept, it would be tried at each `--resume` as if there were hope.
     except KeyRejected:
         drop_candidate(folder, record)
         raise
@@ -116,6 +119,7 @@ def prove_key(
         limits=answer.limits,
         sealed_key=candidate.sealed_key,
     )
+    # One file and one rename: link, key and consent change together, or a crash leaves the link that worked.
     save_record(folder.link_dir, linked, owner=folder.owner, owners=folder.owners)
     return linked
 

@@ -59,8 +59,8 @@ class LinkRequest:
             },
             "dataLocation": self.location,
         }
-        kept = {name: value for name, value in document.items() if value is not None}
-        return json.dumps(kept, separators=(",", ":"), sort_keys=True, allow_nan=False).encode("utf-8")
+        fields = {name: value for name, value in document.items() if value is not None}
+        return json.dumps(fields, separators=(",", ":"), sort_keys=True, allow_nan=False).encode("utf-8")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +111,7 @@ def unlink_instance(client: CloudClient, key: Secret) -> bool:
     answer = client.request("DELETE", PATH, key=key, body=None, headers={"Accept": "application/json"})
     if answer.status in (200, 202, 204):
         return True
+    # The cloud does not know the link any more, which is what was wanted.
     if answer.status in (401, 403, 404, 410):
         return False
     raise _refusal("The cloud did not end the link.", answer, key)
@@ -129,6 +130,7 @@ def _parse(answer: HttpAnswer, key: Secret) -> LinkAnswer:
             organisation=_text(document.get("organisation")),
             key_expires_at=_instant(document.get("keyExpiresAt")),
             location=_text(document.get("dataLocation")),
+            # By our own list: what the cloud adds of its own accord has no meaning here.
             limits={name: limits[name] for name, top in KNOWN_LIMITS.items() if _fits(limits.get(name), top)},
         )
     except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):

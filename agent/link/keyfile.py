@@ -48,6 +48,8 @@ def load_master(
 
     Raises KeyUnreadable with `key-missing`, or with what is wrong with the file.
     """
+    # A credential is read at start and stays as it was: after a rotation the service must be restarted to see the new
+    # key.
     path = _credential(environ)
     lax_bits = CREDENTIAL_LAX_BITS
     if path is None:
@@ -70,6 +72,8 @@ def ensure_master(link_dir: Path, *, owner: Account | None, owners: Collection[i
     remove_leftovers(path.parent, lambda name: name == path.name)  # of a `link` that was killed while it made the key
     if _credential(os.environ) is None and read_private(path, limit=LIMIT, owners=owners) is None:
         make_folder(key_folder(link_dir), owner)
+        # Written under a name of its own and linked into place: of two nodes that link at once one wins, and both read
+        # its file.
         master = secrets.token_bytes(MASTER_BYTES)
         create_private(path, HEADER + b"\n" + base64.b64encode(master) + b"\n", mode=0o400, owner=owner)
     return load_master(link_dir, owners=owners)

@@ -52,6 +52,7 @@ class _Blob:
 
 def seal(secret: Secret, master: bytes, associated: bytes) -> str:
     """The secret as one line of base64 that only this master key with this associated data opens; fresh salt and IV."""
+    # Fresh for each sealing, never counted or fixed: under CBC a repeated IV shows which two keys begin alike.
     return _seal(secret, master, associated, secrets.token_bytes(BLOCK), secrets.token_bytes(BLOCK))
 
 
@@ -74,6 +75,8 @@ def open_sealed(text: str, master: bytes, associated: bytes) -> Secret:
             code="wrong-key",
         )
     encryption_key, mac_key = _derive(master, blob.salt, key_id)
+    # Before anything is decrypted: who could see whether the padding was right could read the key byte by byte. And in
+    # a time that does not tell how much of the tag was right.
     if not hmac.compare_digest(_tag(mac_key, blob.header, associated, blob.ciphertext), blob.tag):
         raise _refusal()
     decryptor = Cipher(algorithms.AES256(encryption_key), modes.CBC(blob.iv)).decryptor()
@@ -102,6 +105,7 @@ def _seal(secret: Secret, master: bytes, associated: bytes, salt: bytes, iv: byt
     key_id = key_id_of(master)
     header = MAGIC + bytes([len(key_id)]) + key_id.encode("ascii") + salt + iv
     encryption_key, mac_key = _derive(master, salt, key_id)
+    # What Java calls PKCS5Padding, where blocks have 16 bytes.
     padder = padding.PKCS7(8 * BLOCK).padder()
     padded = padder.update(secret.reveal().encode("utf-8")) + padder.finalize()
     encryptor = Cipher(algorithms.AES256(encryption_key), modes.CBC(iv)).encryptor()
@@ -138,10 +142,13 @@ def _derive(master: bytes, salt: bytes, key_id: str) -> tuple[bytes, bytes]:
         info = f"portfolio-agent/v1/{use}/{key_id}".encode("ascii")
         return HKDF(algorithm=hashes.SHA256(), length=32, salt=salt, info=info).derive(master)
 
+    # Two keys and never the same one for both uses.
     return one("enc"), one("mac")
 
 
 def _tag(mac_key: bytes, header: bytes, associated: bytes, ciphertext: bytes) -> bytes:
+    # The length of the associated data is covered as well: else bytes could move from its end to the ciphertext's
+    # beginning.
     return hmac.digest(mac_key, header + struct.pack(">I", len(associated)) + associated + ciphertext, "sha256")
 
 

@@ -70,6 +70,7 @@ class Conversation:
         while True:
             event = self._next()
             if isinstance(event, h11.Response):
+                # latin-1 takes any byte: what a header holds may be nonsense, but must not raise with its text.
                 lines = tuple((name.decode("ascii"), value.decode("latin-1")) for name, value in event.headers)
                 return Head(event.status_code, lines)
             if not isinstance(event, h11.InformationalResponse):

@@ -97,6 +97,8 @@ class HttpClient:
             try:
                 connection = self._connected()
                 return self._ask(connection, method, target, {**self._headers, **headers}, body)
+            # Whatever it was: on this connection an answer may still be under way, and would be taken for the next
+            # request's.
             except BaseException as error:
                 self.close()
                 if isinstance(error, OSError | NetError):
@@ -182,6 +184,7 @@ class HttpClient:
             if error.fault is Fault.NOT_HTTP:
                 raise refused_by_proxy(proxy, None, self.host, self._names) from None
             raise
+        # A proxy that says more than its answer would be heard as the server behind it.
         if not 200 <= head.status < 300 or connection.left_over:
             raise refused_by_proxy(proxy, head, self.host, self._names)
 
@@ -190,6 +193,7 @@ class HttpClient:
     def _ask(
         self, connection: Conversation, method: str, target: str, headers: Mapping[str, str], body: bytes | None
     ) -> HttpAnswer:
+        # No compression asked for, and none undone: a bomb of a few kilobytes unpacks to gigabytes.
         whole = {"Host": self._authority, "Accept": "*/*", **headers, "Accept-Encoding": "identity"}
         if body is not None or method in ("POST", "PUT"):
             whole["Content-Length"] = str(len(body or b""))
@@ -213,6 +217,8 @@ class HttpClient:
         """Send it; a connection that broke meanwhile is given back: who refuses early (413) has answered before."""
         self._flight.step = Step.SEND
         try:
+            # Before the first byte: whether it arrived is not known from here on, and what may have left counts as
+            # having left.
             self._flight.wrote_request = True
             connection.send_head(method, quote(target, safe=_TARGET_SAFE), headers)
             connection.send_body(body)

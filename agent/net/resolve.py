@@ -54,6 +54,7 @@ def addresses_of(
             continue
         return [(family, (host, port))]
     with _lock:
+        # One look-up a name: a resolver that hangs holds one thread, not one a tick.
         question = _asking.get(host)
         if question is None:
             question = _asking[host] = _NameLookup(host)

@@ -126,6 +126,8 @@ class TlsStream:
         """What has arrived; empty after TLS's goodbye only."""
         try:
             return self._drive(lambda: self._tls.read(READ_BYTES))
+        # Python's own TLS sockets make a TCP reset an empty read as well (`suppress_ragged_eofs`), so a cut answer
+        # looks like a whole one (measured). Over memory buffers only the goodbye gets here.
         except ssl.SSLZeroReturnError:
             return b""
 

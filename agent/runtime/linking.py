@@ -74,6 +74,7 @@ def link(settings: Settings, agree: AgreeToLevel, give_key: GiveKey, clock: Cloc
     with _linking(settings) as (folder, store, client):
         catalog = load_catalog(settings.instance.product)
         screen = consent_text(field_counts(catalog), endpoint=_endpoint(settings), location=settings.cloud.location)
+        # Consent before the key: nobody pastes one, which the cloud shows once, before knowing what it is for.
         consent = give_consent(folder, store, clock, agree(screen), catalog.field_list_version)
         stage_key(folder, give_key(), consent, clock.now().wall)
         return _prove(settings, folder, store, client, clock)
@@ -104,6 +105,8 @@ def unlink(settings: Settings, confirm: Callable[[], None], clock: Clock, *, loc
         if not local:
             with open_cloud(settings) as client:
                 known = revoke(folder, client)
+        # Only after the cloud has said that the link is ended, or it would stay valid over there without anybody
+        # knowing its key.
         removed = remove_link(settings.link_dir)
         _note(store, clock, "link.removed", way="local" if local else "cloud and local", known_to_cloud=known)
     return Unlinked(known, tuple(removed))
@@ -174,6 +177,7 @@ def _prove(settings: Settings, folder: LinkFolder, store: Store, client: CloudCl
         _note(store, clock, "link.failed", endpoint=_endpoint(settings), reason=type(error).__name__)
         raise
     if machine_id := read_machine_id():
+        # Linking by hand is how an owner says that this machine is meant to go on.
         adopt_machine(store, machine_id)
     _note(
         store,

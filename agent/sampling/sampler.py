@@ -87,6 +87,7 @@ class Sampler:
     def take(self, now: datetime, deadline_s: float, stopping: threading.Event | None = None) -> Tick:
         """One tick labelled `now`, at the latest after `deadline_s` seconds; earlier when `stopping` is set."""
         ends = monotonic_s() + deadline_s
+        # All are started before any is waited for: a tick lasts as long as its slowest source, not as all of them.
         calls = [(worker, None if worker.busy() else worker.start(deadline_s * READ_SHARE)) for worker in self._workers]
         samples: list[Sample] = []
         reports = []
@@ -96,6 +97,7 @@ class Sampler:
             if call is not None:
                 _wait(call, ends, stopping)
             report, reading = _judge(worker.source.name, call, deadline_s)
+            # A tick that is cut short is not stored, so nothing of it may have been learnt.
             if reading is not None and not _is_set(stopping):
                 report, reading = _accepted(report, reading)
             reports.append(report)

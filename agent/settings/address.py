@@ -23,7 +23,7 @@ class ProxyAddress:
     user: str | None
 
     def __str__(self) -> str:
-        return f"{self.host}:{self.port}"
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
 def web_address_problem(text: str, schemes: tuple[str, ...], *, user_allowed: bool = False) -> str | None:

@@ -75,6 +75,7 @@ def parse_settings(text: str, file: str) -> LoadedSettings:
         raise _syntax_error(error, file, text.count("\n") + 1) from None
     walk = _Walk(file, _lines_of_keys(text))
     settings = walk.section(Settings, document, "")
+    # What is wrong by itself is not also judged beside others: two messages for one slip send people to the wrong key.
     faulted = {mistake.key for mistake in walk.mistakes}
     for key, problem in problems_of(settings, walk.given, faulted):
         walk.fault(key, problem)
@@ -109,6 +110,7 @@ class _Walk:
         mistake noted for it keeps such settings from ever leaving the loader.
         """
         hints = typing.get_type_hints(kind)
+        # Unknown keys are mistakes: an option with a letter missing would otherwise be a default that nobody asked for.
         known = {key_of(field.name): field for field in fields(kind)}
         for key in table:
             if key not in known:
@@ -294,6 +296,7 @@ def _read_text(path: Path) -> str:
     try:
         with open_regular(path, follow=True) as stream:
             facts = os.fstat(stream.fileno())
+            # Whoever can write here can point the agent at another cloud.
             if facts.st_mode & 0o002:
                 raise _unusable(
                     path,
@@ -306,6 +309,7 @@ def _read_text(path: Path) -> str:
     if len(octets) > SIZE_LIMIT_BYTES:
         raise _unusable(path, "It is larger than 1 MiB.", "Name the agent's own file with --config.")
     try:
+        # With or without the mark that editors on Windows put in front.
         return octets.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         line = octets.count(b"\n", 0, error.start) + 1

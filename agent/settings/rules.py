@@ -51,6 +51,7 @@ def _seconds(least: float, most: float) -> Limit:
 
 
 DAY_S = 86400.0
+# Wide enough for demos and tests; what lies outside is a slip of the pen (a missing unit, a zero too many).
 LIMITS = {
     "sampling.interval": _seconds(1, 3600),
     "sampling.deadline": _seconds(0.1, 3600),

@@ -130,6 +130,8 @@ def put_hour(connection: sqlite3.Connection, closed: ClosedHour, aggregates: Seq
         ),
     )
     connection.execute(
+        # Kept for ever, some bytes an hour: without it a clock that is set back by a year opens hours again that were
+        # delivered and tidied long ago, and they are sealed under a second id.
         """INSERT INTO closed (start_s, last_tick) VALUES (?, ?)
            ON CONFLICT (start_s) DO UPDATE SET last_tick = excluded.last_tick""",
         (int(closed.hour.start.timestamp()), closed.last_tick),
@@ -193,6 +195,8 @@ def hour_before(store: Store, hour: Hour, first_tick: int) -> ClosedHour | None:
 
     Right before: the newest by the store's order, and one that ends where `hour` starts.
     """
+    # By the store's order and by the label: after a clock was set, the hour measured before need not be the hour
+    # before.
     before = [item for item in closed_hours(store, hour.start - timedelta(seconds=1)) if item.last_tick < first_tick]
     return before[-1] if before and before[-1].hour.end == hour.start else None
 
@@ -203,10 +207,10 @@ def tick_before_hour(store: Store, item: ClosedHour) -> int:
     return int(found[0]["number"] or 0)
 
 
-def horizon(connection: sqlite3.Connection, kept: int) -> int:
+def horizon(connection: sqlite3.Connection, stored: int) -> int:
     """The last tick of the newest closed hour that is not among the `kept` newest; -1 when so many were not closed."""
     row = connection.execute(
-        "SELECT last_tick FROM closed ORDER BY last_tick DESC, start_s DESC LIMIT 1 OFFSET ?", (kept,)
+        "SELECT last_tick FROM closed ORDER BY last_tick DESC, start_s DESC LIMIT 1 OFFSET ?", (stored,)
     ).fetchone()
     return -1 if row is None else int(row["last_tick"])
 
@@ -214,6 +218,7 @@ def horizon(connection: sqlite3.Connection, kept: int) -> int:
 def remove_hours(connection: sqlite3.Connection, up_to: int) -> int:
     """Delete hours whose last tick has a number up to `up_to` and that have no batch waiting; returns how many
     revisions went. That they were closed is never forgotten."""
+    # An hour with a batch that waits stays: were consent lowered, the batch would have to be made again from it.
     return connection.execute(
         """DELETE FROM hour
            WHERE start_s IN (SELECT start_s FROM closed WHERE last_tick <= ?)

@@ -62,6 +62,7 @@ def record(
 
 def complete(connection: sqlite3.Connection, number: int, answer: str) -> None:
     """Add the answer to a row that has none yet; a row that has one never changes."""
+    # Only while there is none: a row that could be changed afterwards would prove nothing.
     connection.execute(
         "UPDATE ledger SET answer = ? WHERE number = ? AND answer IN (?, ?)", (answer, number, NO_ANSWER, NOT_NAMED)
     )
@@ -69,6 +70,7 @@ def complete(connection: sqlite3.Connection, number: int, answer: str) -> None:
 
 def withdraw(connection: sqlite3.Connection, number: int) -> None:
     """Remove the row of a request that failed before any of it left, or of a bundle that was not written."""
+    # The one way out for a row: nothing left, so nothing is to be accounted for.
     connection.execute("DELETE FROM ledger WHERE number = ? AND answer IN (?, ?)", (number, NO_ANSWER, NOT_NAMED))
 
 

@@ -96,6 +96,7 @@ def waiting(store: Store) -> Iterator[Batch]:
 
     A batch settled meanwhile is passed over, so the caller may settle batches while it iterates.
     """
+    # The ids first, one body at a time: a backlog of a week may be 256 MiB.
     for (batch_id,) in store.execute(
         "SELECT id FROM batch WHERE state = 'waiting' ORDER BY hour_s, revision, part, id"
     ):
@@ -185,6 +186,8 @@ def put_split(connection: sqlite3.Connection, parent: BatchId, parts: list[Batch
     """The parts wait instead of their parent, which keeps their ids and loses its body."""
     for part in parts:
         put(connection, part)
+    # In the same transaction: if parent and parts both waited for a moment, a crash in it would deliver their entries
+    # twice.
     _settle(connection, parent, BatchState.SPLIT, f"{answer}; parts: {' '.join(part.id for part in parts)}", at)
     _forget_body(connection, parent)
 
@@ -210,6 +213,7 @@ def enforce_limit(connection: sqlite3.Connection, limit_bytes: int, at: datetime
         if over <= 0:
             break
         over -= row["size_bytes"]
+        # Only what nobody has yet is a loss.
         if row["state"] != BatchState.ACKNOWLEDGED:
             _settle(connection, row["id"], BatchState.DROPPED, "the outbox was full", at)
             dropped += 1
@@ -246,6 +250,7 @@ def remove_settled(connection: sqlite3.Connection, up_to: int) -> int:
 
 def _settle(connection: sqlite3.Connection, batch_id: str, state: BatchState, answer: str, at: datetime) -> None:
     connection.execute(
+        # What is settled stays so: an answer that comes late to an earlier try has nothing more to say.
         """UPDATE batch SET state = ?, last_answer = ?, settled_ms = ?
            WHERE id = ? AND state IN ('waiting', 'set-aside')""",
         (state.value, answer, to_ms(at), batch_id),

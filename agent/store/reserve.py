@@ -22,10 +22,12 @@ def keep(folder: Path, size_bytes: int = SIZE_BYTES) -> bool:
     try:
         if path.exists():
             return True
+        # Twice: to make it must not itself fill the disk.
         if free_bytes(folder) < 2 * size_bytes:
             return False
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:
+            # Real blocks: a sparse file would give nothing back when it goes.
             os.posix_fallocate(handle, 0, size_bytes)
         except OSError:
             path.unlink()
@@ -56,6 +58,7 @@ def release(folder: Path) -> bool:
     """Give the reserve up if the file system is nearly full; True when that made room."""
     with contextlib.suppress(OSError):
         if free_bytes(folder) < TIGHT_BELOW_BYTES:
+            # Only when it is really needed: it cannot be made again before somebody has freed some room.
             (folder / FILE_NAME).unlink()
             return True
     return False

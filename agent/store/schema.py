@@ -13,6 +13,8 @@ STEPS: tuple[tuple[str, ...], ...] = (
         "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
         # A layout is the list of series of a tick; it changes rarely, so ticks name it instead of repeating it.
         "CREATE TABLE layout (id INTEGER PRIMARY KEY, digest TEXT NOT NULL UNIQUE, body BLOB NOT NULL)",
+        # AUTOINCREMENT: a number is never given again, not even when the newest rows were deleted. It is the only order
+        # there is.
         """CREATE TABLE tick (
              number INTEGER PRIMARY KEY AUTOINCREMENT,
              taken_ms INTEGER NOT NULL,
@@ -20,6 +22,7 @@ STEPS: tuple[tuple[str, ...], ...] = (
              layout INTEGER NOT NULL REFERENCES layout (id),
              body BLOB NOT NULL)""",
         "CREATE INDEX tick_hour ON tick (hour_s)",
+        # A body is what consent has not seen yet: it leaves this table through the door only.
         """CREATE TABLE hour (
              start_s INTEGER NOT NULL,
              revision INTEGER NOT NULL,
@@ -29,6 +32,7 @@ STEPS: tuple[tuple[str, ...], ...] = (
              ticks INTEGER NOT NULL,
              body BLOB NOT NULL,
              PRIMARY KEY (start_s, revision)) WITHOUT ROWID""",
+        # The row stays when its body is gone: an hour whose batch is not known would be sealed a second time.
         """CREATE TABLE batch (
              id TEXT PRIMARY KEY,
              hour_s INTEGER NOT NULL,
@@ -48,6 +52,7 @@ STEPS: tuple[tuple[str, ...], ...] = (
              attempts INTEGER NOT NULL DEFAULT 0,
              last_answer TEXT NOT NULL DEFAULT '',
              settled_ms INTEGER)""",
+        # Every run asks for what waits, oldest hour first; the acknowledged rows of weeks lie beside it.
         "CREATE INDEX batch_state ON batch (state, hour_s)",
         # What left, byte by byte accountable: one row for each request that carried data, never changed afterwards.
         """CREATE TABLE ledger (
@@ -98,11 +103,14 @@ STEPS: tuple[tuple[str, ...], ...] = (
     (
         # When a tick was taken by the clock that is never set, in which boot, and whether its label is vouched for.
         "ALTER TABLE tick ADD COLUMN steady_ms INTEGER",
+        # NULL in the rows of an older agent, "" where the kernel tells no boot: the two are read differently.
         "ALTER TABLE tick ADD COLUMN boot_id TEXT",
         "ALTER TABLE tick ADD COLUMN vouched INTEGER NOT NULL DEFAULT 1",
         # Every hour that was ever closed, with its last tick: eight bytes an hour, so that none is closed twice.
         "CREATE TABLE closed (start_s INTEGER PRIMARY KEY, last_tick INTEGER NOT NULL)",
+        # Which hours are the newest is asked for at every closing, each time things are tidied, and by `status`.
         "CREATE INDEX closed_order ON closed (last_tick)",
+        # Hours of which only a batch is left were closed too; 0 puts them before all that has a number.
         "INSERT INTO closed SELECT hour_s, 0 FROM batch GROUP BY hour_s",
         """INSERT INTO closed SELECT start_s, max(last_tick) FROM hour WHERE true GROUP BY start_s
            ON CONFLICT (start_s) DO UPDATE SET last_tick = excluded.last_tick""",

@@ -42,7 +42,7 @@ class ListState:
 class Snapshot:
     """Every list as last read, and the number of the last audit row that became an event (None: none looked at)."""
 
-    seen: Mapping[str, ListState] = field(default_factory=dict)
+    lists: Mapping[str, ListState] = field(default_factory=dict)
     audit: int | None = None
 
 
@@ -63,11 +63,12 @@ def snapshots(store: Store, length_s: int) -> Iterator[tuple[Hour, Snapshot]]:
 def _parsed(body: bytes) -> Snapshot:
     try:
         document = json.loads(zlib.decompress(body))
-        seen = {
+        lists = {
             name: ListState(from_ms(at_ms), {_key(key): tuple(facts) for key, facts in _pairs(items)})
             for name, (at_ms, items) in document["seen"].items()
         }
-        return Snapshot(seen, document["audit"])
+        return Snapshot(lists, document["audit"])
+    # No events for one hour, rather than an hour that can never be closed.
     except (ValueError, KeyError, TypeError, AttributeError, zlib.error):
         return Snapshot()
 
@@ -103,8 +104,10 @@ def replace_snapshot(connection: sqlite3.Connection, hour: Hour, snapshot: Snaps
 
 
 def _packed(snapshot: Snapshot) -> bytes:
-    seen = {name: [to_ms(one.at), list(one.items.items())] for name, one in snapshot.seen.items()}
-    return zlib.compress(json.dumps({"seen": seen, "audit": snapshot.audit}, separators=(",", ":")).encode(), 6)
+    lists = {name: [to_ms(one.at), list(one.items.items())] for name, one in snapshot.lists.items()}
+    # "seen" is the word of the first schema with snapshots: another one would take every list for unread after an
+    # upgrade.
+    return zlib.compress(json.dumps({"seen": lists, "audit": snapshot.audit}, separators=(",", ":")).encode(), 6)
 
 
 def remove_snapshots(connection: sqlite3.Connection, up_to: int) -> None:

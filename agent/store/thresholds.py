@@ -1,7 +1,7 @@
 """Where each guardrail stands against its threshold, as of the hour it was last counted in.
 
-In:   the levels of one closed hour. Out: for `status`, the newest of each metric; one that was not counted for three
-days is forgotten. Kept as one value of the meta table, so that `status` need not read the catalog.
+In:   the threshold statuses of one closed hour. Out: for `status`, the newest of each metric; one that was not counted
+for three days is forgotten. One value of the meta table, so that `status` need not read the catalog.
 """
 
 from __future__ import annotations
@@ -15,13 +15,14 @@ from datetime import datetime, timedelta
 from agent.store.database import Store, from_ms, to_ms
 from agent.store.meta import meta, set_meta
 
+# Older agents wrote it under this word.
 KEY = "guardrails.levels"
 FORGOTTEN_AFTER = timedelta(days=3)
 
 
 @dataclass(frozen=True, slots=True)
 class ThresholdStatus:
-    """One figure against its published numbers; `level` is a word of `agent.catalog.Level`, `hour` its hour's start."""
+    """One figure against its published numbers; `level` is a word of `ThresholdState`, `hour` its hour's start."""
 
     metric: str
     level: str
@@ -60,8 +61,8 @@ def put_threshold_statuses(store: Store, connection: sqlite3.Connection, found: 
     The hour closed last wins, whatever its label: hours are closed in the store's order.
     """
     fresh = {item.metric: item for item in found}
-    kept = {item.metric: item for item in threshold_statuses(store)} | fresh
-    hours = [item.hour for item in (fresh or kept).values()]
+    known = {item.metric: item for item in threshold_statuses(store)} | fresh
+    hours = [item.hour for item in (fresh or known).values()]
     newest = max(hours, default=None)
     rows = [
         {
@@ -74,7 +75,7 @@ def put_threshold_statuses(store: Store, connection: sqlite3.Connection, found: 
             "hourMs": to_ms(item.hour),
             "method": item.method,
         }
-        for _, item in sorted(kept.items())
+        for _, item in sorted(known.items())
         if newest is not None and abs(newest - item.hour) < FORGOTTEN_AFTER
     ]
     set_meta(connection, KEY, json.dumps(rows, separators=(",", ":")))

@@ -51,6 +51,7 @@ class TickWriter:
         placed = None if tick.moment is None else self._placed(tick.moment)
         at_ms = to_ms(tick.taken_at) if placed is None else placed.label_ms
         known = self._layout if series == self._series else None
+        # What takes time is done before the write lock is taken: the hourly run waits for the same one.
         body = _body_of(tick)
         with self._store.transaction() as connection:
             layout = known if known is not None else _layout_of(connection, series)
@@ -70,15 +71,21 @@ class TickWriter:
                     placed is None or placed.vouched,
                 ),
             )
+            # With the tick, so that `status` says of no source what no stored tick bears out.
             for report in tick.reports:
                 _record_source(connection, report, at_ms)
+            # Stored before its tick, a position would lose the lines in between when the process is killed; after it,
+            # they would be counted twice.
             for source, checkpoint in tick.checkpoints.items():
                 set_meta(connection, CHECKPOINT + source, checkpoint)
+            # An hour's cluster-wide rows are kept by what the holds of the lock say, and a hold by its ticks: one
+            # cannot be without the other.
             if tick.turn is not None:
                 record_turn(connection, tick.turn)
             if placed is not None:
                 # In the tick's own transaction: an anchor of a tick that was not stored would vouch for nothing.
                 save_anchor(connection, placed.anchor)
+        # Only now: had the transaction been rolled back, the next tick would name a layout that is not there.
         self._series, self._layout = series, layout
         if placed is not None:
             self._anchor = placed.anchor
@@ -106,6 +113,8 @@ class TickWriter:
             {"boot": placed.anchor.boot_id, "this": settled.this_boot_ms, "older": settled.older_ms},
         )
         connection.execute(
+            # The hour follows from the label, so labels come first; and both statements find their rows by `vouched`,
+            # so this one, which ends that, comes last.
             "UPDATE tick SET vouched = 1, hour_s = taken_ms / :ms / :s * :s WHERE vouched = 0",
             {"ms": 1000, "s": self._hour_length_s},
         )
@@ -162,6 +171,7 @@ def _report_as_list(report: SourceReport) -> list[object]:
 
 def _record_source(connection: sqlite3.Connection, report: SourceReport, at_ms: int) -> None:
     """Keep what `status` tells of a source: since when it is as it is, and when it last gave all."""
+    # Enough for a person: a dead product fails five hundred times for one cause, and the tick itself has all of them.
     failures = json.dumps([[failure.metric, failure.reason, failure.detail] for failure in report.failures[:50]])
     connection.execute(
         """INSERT INTO source_state (source, outcome, since_ms, seen_ms, ok_ms, samples, took_s, failures, why, "do")
@@ -192,12 +202,15 @@ def checkpoint_of(store: Store, source: str) -> str:
 
 def ticks_of(store: Store, hour: Hour) -> list[Tick]:
     """All ticks of one hour in the order they were stored."""
+    # By number: the labels of an hour in which the clock was set back are not in the order in which things happened.
     rows = store.execute("SELECT * FROM tick WHERE hour_s = ? ORDER BY number", (int(hour.start.timestamp()),))
     return list(_decode(store, rows))
 
 
 def all_ticks(store: Store) -> Iterator[Tick]:
     """Every stored tick, one at a time, oldest first."""
+    # The numbers first and the bodies one by one: the caller replaces rows while it goes, and a week of them is not for
+    # the memory of a short process.
     layouts: dict[int, list[Series]] = {}
     for row in store.execute("SELECT number FROM tick ORDER BY number"):
         yield from _decode(store, store.execute("SELECT * FROM tick WHERE number = ?", (row["number"],)), layouts)
@@ -320,3 +333,20 @@ def _moment_of(row: sqlite3.Row) -> Moment | None:
     if _before_schema_4(row) or row["steady_ms"] is None:
         return None
     return Moment(from_ms(row["taken_ms"]), row["steady_ms"] / 1000, row["boot_id"])
+
+
+def numbers_of(store: Store, hour: Hour, first: int, last: int) -> list[int]:
+    """The numbers of the ticks of `hour` from `first` to `last`."""
+    rows = store.execute(
+        "SELECT number FROM tick WHERE hour_s = ? AND number BETWEEN ? AND ?",
+        (int(hour.start.timestamp()), first, last),
+    )
+    return [row["number"] for row in rows]
+
+
+def numbers_beyond(connection: sqlite3.Connection, most: int) -> list[int]:
+    """The oldest ticks above the watermark, where there are more than `most` of them."""
+    rows = connection.execute(
+        "SELECT number FROM tick WHERE number > ? ORDER BY number DESC LIMIT -1 OFFSET ?", (watermark(connection), most)
+    )
+    return [row["number"] for row in rows]

@@ -134,6 +134,8 @@ class Reckoning:
         """
         if self.doubt is None or self.doubt.apart_ms >= 0:
             return min(self.label, self.wall)
+        # A clock that is behind may move the ticks in doubt back, even across an hour's border: nothing that they could
+        # still get into is over.
         moved = (self.doubted_from or self.label) + timedelta(milliseconds=self.doubt.apart_ms)
         return min(self.label, self.wall, moved)
 
@@ -146,23 +148,30 @@ class Reckoning:
 def place(anchor: Anchor | None, moment: Moment) -> Placement:
     """The label of `moment` after `anchor` (None: there was no tick before), by the rule above."""
     wall_ms, steady_ms = to_ms(moment.wall), round(moment.steady_s * 1000)
+    # A first tick is believed, unless the clock was plainly never set: there is nothing yet that it could contradict.
     if anchor is None:
         doubt = None if wall_ms >= FLOOR_MS else Doubt(Cause.BOOT, 0, steady_ms, steady_ms)
         return Placement(wall_ms, Anchor(wall_ms, steady_ms, moment.boot_id, doubt))
     # Of kernels that tell no boot id the seconds do: in a new boot they begin again.
-    same_boot = anchor.boot_id == moment.boot_id and steady_ms >= anchor.steady_ms
+    same_boot = steady_ms >= anchor.steady_ms and (
+        anchor.boot_id == moment.boot_id or _began_together(anchor, wall_ms, steady_ms)
+    )
     if same_boot:
         line_ms = anchor.label_ms + steady_ms - anchor.steady_ms
         doubt, elapsed_ms = anchor.doubt, steady_ms - anchor.steady_ms
     else:
         # At least as long ago as this boot lasts; of an older agent's anchor the boot may still go on.
         line_ms = anchor.label_ms + (steady_ms if anchor.boot_id != NOT_KNOWN else 0)
+        # Ticks in doubt of the boot before: how far its clock was ahead is remembered, in case the new one says the
+        # same.
         older_ms = 0 if anchor.doubt is None else max(anchor.doubt.apart_ms, anchor.doubt.older_ms, 0)
         doubt = Doubt(Cause.BOOT, wall_ms - line_ms, steady_ms, steady_ms, older_ms)
         elapsed_ms = 0
     apart_ms = wall_ms - line_ms
     if doubt is not None:
         elapsed_ms = max(elapsed_ms, steady_ms - doubt.began_ms)
+    # Wider with time: a clock that the kernel slews may be off by DRIFT of all that has passed, and is still an
+    # ordinary one.
     tolerance_ms = TOLERANCE_S * 1000 + DRIFT * elapsed_ms
     if doubt is None and wall_ms >= FLOOR_MS and abs(apart_ms) <= tolerance_ms:
         # Labels never go back by themselves: in number order an hour is one unbroken run of ticks.
@@ -177,6 +186,20 @@ def place(anchor: Anchor | None, moment: Moment) -> Placement:
         return Placement(line_ms, Anchor(line_ms, steady_ms, moment.boot_id, doubt))
     label_ms = max(wall_ms, anchor.label_ms) if settled.ending is Ending.RETURNED else wall_ms
     return Placement(label_ms, Anchor(label_ms, steady_ms, moment.boot_id), settled)
+
+
+def _began_together(anchor: Anchor, wall_ms: int, steady_ms: int) -> bool:
+    """Whether the anchor's boot began when this one did, by the clocks of both.
+
+    The id alone will not do: a container may show one process an id of its own and the next the host's (systemd-nspawn
+    lays one over /proc, and a unit with ProtectKernelTunables looks below it). A machine that was off begins later.
+    """
+    if anchor.boot_id == NOT_KNOWN:
+        return False
+    began_ms = anchor.label_ms - anchor.steady_ms
+    apart_ms = (0,) if anchor.doubt is None else (0, anchor.doubt.apart_ms)
+    tolerance_ms = TOLERANCE_S * 1000 + DRIFT * (steady_ms - anchor.steady_ms)
+    return any(abs(wall_ms - steady_ms - began_ms - apart) <= tolerance_ms for apart in apart_ms)
 
 
 def _settled(

@@ -58,6 +58,7 @@ def access_gaps(owner: Account, files: Iterable[Path], folders: Iterable[Path]) 
 def _ask_as(owner: Account, asked: list[tuple[int, int]]) -> list[bool]:
     """access(2) on each descriptor, in a child that has become the account for good."""
     reading, writing = os.pipe2(os.O_CLOEXEC)
+    # In a child: who has become another account cannot come back.
     child = os.fork()
     if child == 0:
         code = 1

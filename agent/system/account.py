@@ -51,5 +51,6 @@ def act_as_owner(state_dir: Path) -> None:
         os.setgroups([])  # an account without a name has no further groups
     else:
         os.initgroups(name, facts.st_gid)
+    # The group before the user: afterwards there is no right left to change it.
     os.setgid(facts.st_gid)
     os.setuid(facts.st_uid)

@@ -71,6 +71,8 @@ def read_checked(
         if not in_folder:
             with _opened(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY) as handle:
                 return _read(handle, limit, owners, lax_bits, only_name, may_be_empty)
+        # The file is opened below the very folder that was looked at: by its path, another folder could stand there by
+        # now.
         with _opened(path.parent, os.O_PATH | os.O_DIRECTORY) as folder:
             check_folder(os.fstat(folder), owners)
             with _opened(Path(path.name), os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY, folder) as handle:
@@ -95,6 +97,7 @@ def check_folder(facts: os.stat_result, owners: Collection[int] | None) -> None:
 def _read(
     handle: int, limit: int, owners: Collection[int] | None, lax_bits: int, only_name: bool, may_be_empty: bool
 ) -> bytes:
+    # Of the descriptor, never of the name: a name can be given to another file between a look and a read.
     facts = os.fstat(handle)
     if not stat.S_ISREG(facts.st_mode):
         raise Unfit(Flaw.KIND, facts, kind=_kind(facts.st_mode))
@@ -107,6 +110,7 @@ def _read(
     least = 0 if may_be_empty else 1
     if not least <= facts.st_size <= limit:
         raise Unfit(Flaw.SIZE, facts, size=facts.st_size)
+    # One byte more than may be there shows a file that grew since it was looked at.
     content = os.read(handle, limit + 1)
     if not least <= len(content) <= limit:  # it changed between the check and the read
         raise Unfit(Flaw.SIZE, facts, size=len(content))
@@ -115,6 +119,8 @@ def _read(
 
 @contextmanager
 def _opened(path: Path, flags: int, folder: int | None = None) -> Iterator[int]:
+    # O_NOFOLLOW: a link would lead to a file of somebody's choice; O_NONBLOCK (from the callers): opening a FIFO
+    # without a writer would never return.
     handle = os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
     try:
         yield handle

@@ -31,6 +31,7 @@ class SystemClock:
 
     def now(self) -> Moment:
         """What the clocks say at once. CLOCK_BOOTTIME, since CLOCK_MONOTONIC stands still while a machine sleeps."""
+        # All three at once: apart, a step of the clock in between would look like time that went by.
         return Moment(utc_now(), steady_s(), self._boot_id)
 
 
@@ -46,6 +47,7 @@ def unix_s() -> float:
 
 def monotonic_s() -> float:
     """Seconds that only go forward, from an arbitrary start; for waits and deadlines within one process."""
+    # Not for what outlives the process: its start is arbitrary, and it stands still while the machine sleeps.
     return time.monotonic()
 
 

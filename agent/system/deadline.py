@@ -28,6 +28,8 @@ def within_deadline(work: Callable[[], T], path: Path, deadline_s: float = DEADL
         except BaseException as error:  # carried to the caller's thread and raised there
             errors.append(error)
 
+    # Never joined without a limit and never counted on: while the server is away the kernel does not even let it be
+    # killed.
     thread = threading.Thread(target=run, name="shared-home", daemon=True)
     thread.start()
     thread.join(deadline_s)

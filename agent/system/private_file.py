@@ -51,6 +51,7 @@ def read_private(
         except Unfit as error:
             raise _worded(path, error, limit, believed) from error
 
+    # Opening a file on an NFS server that is away does not fail, it hangs.
     return within_deadline(read, path, deadline_s)
 
 
@@ -173,6 +174,7 @@ def replace_private(path: Path, content: bytes, *, owner: Account | None, owners
     """Write a 0600 file in place of what is there: readers see the old bytes or the new ones. Durable on return."""
     believed = frozenset(owners) or frozenset({0, os.geteuid()})
     try:
+        # In a folder where others may write, the name could be theirs the moment after it was written.
         check_folder(path.parent.lstat(), believed)
         write_whole(path, content, owner=owner)
     except Unfit as error:

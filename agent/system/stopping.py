@@ -18,7 +18,9 @@ class Stopping(threading.Event):
 
     def set(self) -> None:
         """Stop: from a signal handler or any thread, any number of times."""
+        # Set before anybody is called: whoever wakes up looks at the event to see why.
         super().set()
+        # A copy: the block that a callback belongs to may end while it is called.
         for callback in list(self._callbacks):
             callback()
 

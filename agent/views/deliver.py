@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.runtime.hourly.close import HourlyReport
+from agent.runtime.hourly.report import HourlyReport
 from agent.views.error import ConfigErrorFacts, ErrorFacts, error_text, facts_of
 
 

@@ -98,6 +98,7 @@ def _newest(pipeline: Pipeline) -> ClosedHour:
 
 def _preview(pipeline: Pipeline, closed: ClosedHour, now: datetime, level: ConsentLevel | None) -> PreviewView:
     in_force = pipeline.consent_or_basic().level
+    # The stored bytes where there are some: a preview that was made again could differ from what is really sent.
     shown = _stored(pipeline, closed) if level in (None, in_force) else ()
     if not shown:
         linked = pipeline.consent is not None and level in (None, in_force)

@@ -37,6 +37,7 @@ def to_document(value: object) -> Json:
     """
     if isinstance(value, Enum):
         return to_document(value.value)
+    # A closed list of types, and no `default=` for the rest: a Secret in a view is a TypeError and not its text.
     if value is None or isinstance(value, bool | int | str):
         return value
     if isinstance(value, float):

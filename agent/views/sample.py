@@ -96,6 +96,8 @@ def read_sample(settings: Settings) -> SampleView:
     pseudonyms = Pseudonyms(read_instance(settings.link_dir).pseudonym_key.reveal())
     sampler = Sampler(open_sources(settings, catalog, ConsentInForce(settings), _with_known_costs(settings, catalog)))
     with contextlib.closing(sampler):
+        # Without concealing: the person who asks is on the machine already, and wants to see what the product really
+        # says.
         tick = sampler.take(utc_now(), settings.sampling.deadline_s)
     rules = Rules(catalog, level, pseudonyms)
     rows = tuple(_row(sample, rules) for sample in tick.samples)
@@ -164,7 +166,8 @@ def _row_lines(row: SampleRow) -> list[str]:
     tags = ",".join(f"{key}={value}" for key, value in row.tags.items())
     name = row.metric + (f"{{{printable(tags)}}}" if tags else "")
     value = printable(str(row.value))
-    lines = [f"  {name:<70} {value:>20} {row.unit:<8} {row.consent:<9} {_fate(row)}"]
+    # On a terminal of 80 columns the value stands beside its name, and what becomes of it on the next line.
+    lines = [f"  {name:<42} {value:>18} {row.unit:<6} {row.consent:<8} {_fate(row)}"]
     if row.tags and row.attributes:
         facts = ", ".join(f"{key} = {fact}" for key, fact in row.attributes.items())
         lines.append(f"      with {printable(facts)}")

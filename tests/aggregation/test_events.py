@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from agent.aggregation import Event, aggregate, audit_events, watch, with_events
+from agent.aggregation import Event, aggregate, audit_events, events_between, with_events
 from agent.catalog import load_catalog
 from agent.model import Failure, Hour, Kind, Outcome, Sample, Series, SourceReport, Tick
 from agent.store.audit import AuditEntry
@@ -56,7 +56,7 @@ def read(
 
 def changes(*ticks: Tick, before: Snapshot | None = None) -> list[tuple[str, str, float, float]]:
     """(metric, tag, from, to) of each event, in minutes."""
-    events, _ = watch(before or Snapshot(), ticks)
+    events, _ = events_between(before or Snapshot(), ticks)
     minutes = [
         ((e.observed_from - START) / timedelta(minutes=1), (e.observed_to - START) / timedelta(minutes=1))
         for e in events
@@ -82,7 +82,7 @@ def test_every_change_of_an_app() -> None:
         ("event.app.disabled", "b", 0, 60),
         ("event.app.enabled", "c", 0, 60),
     ]
-    events, _ = watch(Snapshot(), [read(0, OLD), read(60, NEW)])
+    events, _ = events_between(Snapshot(), [read(0, OLD), read(60, NEW)])
     assert events[2].attributes == (("from_version", "1.0"), ("to_version", "1.1"))
 
 
@@ -129,7 +129,9 @@ def test_app_manager_tells_every_change() -> None:
 
 def test_version_that_is_not_known() -> None:
     """An app without a version is told without one; one that becomes known is an update."""
-    events, _ = watch(Snapshot(), [read(0, {"a": ("unknown", "")}), read(60, {"a": ("1.0", ""), "b": ("unknown", "")})])
+    events, _ = events_between(
+        Snapshot(), [read(0, {"a": ("unknown", "")}), read(60, {"a": ("1.0", ""), "b": ("unknown", "")})]
+    )
     assert [(event.metric, event.attributes) for event in events] == [
         ("event.app.installed", ()),
         ("event.app.updated", (("to_version", "1.0"),)),
@@ -163,7 +165,7 @@ def test_unread_epoch_is_no_restart() -> None:
 
 def test_snapshot_carries_over() -> None:
     """What one hour ends with is what the next begins with: an agent's restart loses nothing and invents nothing."""
-    _, snapshot = watch(Snapshot(), [read(0, OLD, epoch="1")])
+    _, snapshot = events_between(Snapshot(), [read(0, OLD, epoch="1")])
     assert changes(read(60, OLD, epoch="1"), before=snapshot) == []
     assert changes(read(60, {**OLD, "x": ("1", "default")}, epoch="1"), before=snapshot) == [
         ("event.app.installed", "x", 0, 60)
@@ -225,7 +227,7 @@ def test_one_restart_is_one_event_when_the_clock_was_set_back() -> None:
     """Ticks are compared in the store's order: labels that mix two starts of a JVM make no event each time."""
     before = [replace(read(minute, epoch="1"), number=n) for n, minute in enumerate(range(0, 30, 2), start=1)]
     after = [replace(read(minute, epoch="2"), number=n) for n, minute in enumerate(range(15, 45, 2), start=50)]
-    (event,), _ = watch(Snapshot(), [*after, *before])
+    (event,), _ = events_between(Snapshot(), [*after, *before])
     assert event.metric == "event.jvm.restarted"
     window = dict(event.sample().attributes)
     assert (window["observed_from"], window["observed_to"]) == ("2026-11-22T19:15:00Z", "2026-11-22T19:28:00Z")
@@ -243,11 +245,11 @@ def test_no_act_is_lost_when_the_clock_was_set() -> None:
     assert [event.metric for event in second] == ["event.agent.unlinked", "event.agent.linked"]
     assert snapshot.audit == 3
     others = (row(1, 70, "bundle.written", file="planted"), row(2, 20, "link.made", consent="basic"))
-    told, _ = audit_events(Snapshot(audit=0), others, HOUR, at(75))
-    assert [event.metric for event in told] == ["event.agent.linked"], "what is no event holds up none"
+    noticed, _ = audit_events(Snapshot(audit=0), others, HOUR, at(75))
+    assert [event.metric for event in noticed] == ["event.agent.linked"], "what is no event holds up none"
     ahead = (row(1, 40 * 1440, "link.made", consent="basic"), row(2, 30, "link.removed"))
-    told, _ = audit_events(Snapshot(audit=0), ahead, HOUR, at(61))
-    assert [(event.metric, event.observed_from) for event in told] == [
+    noticed, _ = audit_events(Snapshot(audit=0), ahead, HOUR, at(61))
+    assert [(event.metric, event.observed_from) for event in noticed] == [
         ("event.agent.linked", HOUR.start),
         ("event.agent.unlinked", at(30)),
     ]
@@ -256,7 +258,7 @@ def test_no_act_is_lost_when_the_clock_was_set() -> None:
 def test_hour_counts_events() -> None:
     """Two restarts are one row: count 2 and the window over both; expected is what was noticed, nothing failed."""
     ticks = [read(0, epoch="1"), read(2, epoch="2"), read(30), read(32, epoch="3")]
-    events, _ = watch(Snapshot(), ticks)
+    events, _ = events_between(Snapshot(), ticks)
     (found,) = [
         item
         for item in aggregate(with_events(ticks, events), HOUR, expected=30, kinds=KINDS)

@@ -36,7 +36,7 @@ def test_levels_with_numbers_and_source() -> None:
     assert users.source.startswith("https://")
 
 
-def test_what_has_no_standing() -> None:
+def test_what_has_no_threshold_status() -> None:
     """No threshold, no sample in this hour, no catalog entry, no number: nothing is said."""
     rows = [
         row("jira.guardrail.issues", last=10**9),

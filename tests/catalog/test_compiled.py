@@ -104,6 +104,17 @@ def test_changed_sources_are_never_passed_over(tree: Path) -> None:
     assert python(tree, UNIT).stdout == "ms\n"
 
 
+def test_the_first_start_after_a_change_may_be_any_command(tree: Path) -> None:
+    """The product of a configuration, a word of an enum, compiles as well as the word itself does."""
+    program = (
+        "from agent.catalog import load_catalog\nfrom agent.settings import ProductType\n"
+        "made = load_catalog(ProductType.CROWD)\nprint(made.metrics['jvm.uptime'].unit, type(made.product).__name__)"
+    )
+    assert python(tree, program).stdout == "ms str\n"
+    change(tree)
+    assert python(tree, program).stdout == "hs str\n"
+
+
 @pytest.mark.parametrize(
     ("name", "more"),
     [

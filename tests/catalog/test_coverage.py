@@ -9,7 +9,7 @@ import pytest
 from agent.catalog import Catalog, load_catalog
 from agent.consent import Concealer, Pseudonyms
 from agent.model import ConsentLevel, Reading, Sample, Tick
-from tests.support.coverage import DERIVED, PRODUCTS, readings
+from tests.support.coverage import DERIVED, PRODUCTS, numbers_of, readings
 from tests.support.listings import START
 from tests.support.sources import catalog as jira
 
@@ -34,6 +34,18 @@ def test_every_entry_is_read_for_real(tmp_path: Path, product: str) -> None:
     assert wanted - names - OF_SOME_MACHINES == NEVER_READ[product]
     for _, reading in found:
         stays_whole(reading, catalog)
+    gives_its_own_numbers(dict(found)["jmx"], product, catalog)
+
+
+def gives_its_own_numbers(reading: Reading, product: str, catalog: Catalog) -> None:
+    """Each bean and attribute of the catalog gives its value under its entry, and nothing forbidden is read."""
+    expected = numbers_of(product, catalog)
+    given: dict[str, set[object]] = {}
+    for sample in reading.samples:
+        given.setdefault(sample.series.metric, set()).add(sample.value)
+    assert {name: values for name, values in given.items() if name in expected} == expected
+    assert [failure for failure in reading.failures if failure.metric in expected] == []
+    assert "planted" not in repr(reading).lower()
 
 
 def stays_whole(reading: Reading, catalog: Catalog) -> None:

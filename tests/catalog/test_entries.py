@@ -37,8 +37,8 @@ def property_of(key: str) -> str:
 def test_each_entry_is_complete() -> None:
     """Name, words, unit, kind, category, consent, data type, cost and the page the fact is from: none is empty."""
     for catalog, metric in every_entry():
-        told = (metric.name, metric.description, metric.unit, metric.kind, metric.category, metric.data_type)
-        assert all(told), (catalog.product, metric)
+        words = (metric.name, metric.description, metric.unit, metric.kind, metric.category, metric.data_type)
+        assert all(words), (catalog.product, metric)
         assert metric.cost in {"S", "M", "L", "XL"}, metric
         assert isinstance(metric.consent, ConsentLevel)
         assert re.fullmatch(r"https://\S+|(?:schema|home|statements) .* observed", metric.reference), metric

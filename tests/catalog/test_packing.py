@@ -70,6 +70,12 @@ def test_each_value_stands_once() -> None:
     assert found[0].tags["t"] is found[49].tags["t"]
 
 
+def test_a_plain_value_is_not_written_beside_what_it_stands_in() -> None:
+    """A name, a description or a text of SQL is there once: what nobody names by its place has none."""
+    written = json.dumps(pack((metric(description="only here"), metric(name="c.d", tags={"t": RULE}))))
+    assert [written.count(f'"{text}"') for text in ("only here", "a.b", "c.d")] == [1, 1, 1]
+
+
 @dataclass(frozen=True)
 class Strange:
     """A class that is none of a catalog's."""

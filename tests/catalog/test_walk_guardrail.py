@@ -104,9 +104,9 @@ def counted(tree: Path, engine: Engine) -> object:
 def test_five_databases_are_told(tree: Path) -> None:
     """Each in its own words, and the commands of the running agent show them."""
     query = catalog(tree).queries["attachments_issues"]
-    told = {dialect: " ".join((query.text(dialect) or "").split()) for dialect in DIALECTS}
+    texts = {dialect: " ".join((query.text(dialect) or "").split()) for dialect in DIALECTS}
     counts = "count(distinct case when filesize > 0 then issueid end) as issues"
-    assert told == {
+    assert texts == {
         "postgresql": "select count(distinct issueid) filter (where filesize > 0) as issues from fileattachment",
         "sqlite": "select count(distinct issueid) filter (where filesize > 0) as issues from fileattachment",
         "mysql": f"select {counts} from fileattachment",

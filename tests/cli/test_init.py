@@ -1,37 +1,23 @@
-"""`init` as a process: writes a configuration that loads, or exits 10 with every mistake and no file."""
+"""`init`: writes a configuration that loads, or exits 10 with every mistake and no file."""
 
 from __future__ import annotations
 
-import json
 import os
 import stat
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from agent.settings import DatabaseLogin, Dialect, Mode, load_settings
+from tests.support.command import run_here
 from tests.support.homes import write_home
-
-
-def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    """The command line as a person runs it."""
-    return subprocess.run(
-        [sys.executable, "-m", "agent.cli", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-        stdin=subprocess.DEVNULL,
-        timeout=60,
-    )
 
 
 def test_writes_a_configuration_that_loads(tmp_path: Path) -> None:
     """One command on a plain home: config, identity, what was found, what comes next; the password in none of it."""
     home = write_home(tmp_path)
     output = tmp_path / "agent.toml"
-    done = run(
+    done = run_here(
         "init",
         "--home",
         home,
@@ -46,30 +32,30 @@ def test_writes_a_configuration_that_loads(tmp_path: Path) -> None:
         "--cloud-ca",
         tmp_path / "ca.pem",
     )
-    assert done.returncode == 0, done.stderr
+    assert done.code == 0, done.err
     settings = load_settings(output)
     assert (settings.jmx.port, settings.agent.mode) == (8765, Mode.LINKED)
     assert settings.cloud.endpoint == "https://collector.example.com"
     assert settings.database.login is DatabaseLogin.PRODUCT
     assert settings.agent.state_dir == tmp_path / "state"
     assert (settings.link_dir / "instance.json").is_file()
-    assert "postgresql db.example.com:5432/jira" in done.stdout
-    assert f"portfolio-agent link --config {output}" in done.stdout
-    assert "pl4in-Pass" not in done.stdout + done.stderr + output.read_text()
+    assert "postgresql db.example.com:5432/jira" in done.out
+    assert f"portfolio-agent link --config {output}" in done.out
+    assert "pl4in-Pass" not in done.out + done.err + output.read_text()
     assert stat.S_IMODE(output.stat().st_mode) in (0o600, 0o640)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["agent.toml", "jira-home"]
 
 
 def test_config_option_names_the_output_too(tmp_path: Path) -> None:
     """`--config FILE` works as with every other command."""
-    assert run("init", "--home", write_home(tmp_path), "--config", tmp_path / "a.toml").returncode == 0
+    assert run_here("init", "--home", write_home(tmp_path), "--config", tmp_path / "a.toml").code == 0
     assert (tmp_path / "a.toml").is_file()
 
 
 def test_offline_and_json(tmp_path: Path) -> None:
     """--offline is written down and no link step is offered; --json gives the same facts for scripts."""
-    done = run("init", "--home", write_home(tmp_path), "--output", tmp_path / "agent.toml", "--offline", "--json")
-    answer = json.loads(done.stdout)
+    done = run_here("init", "--home", write_home(tmp_path), "--output", tmp_path / "agent.toml", "--offline", "--json")
+    answer = done.json
     assert answer["found"]["product"] == "jira"
     assert not any("link" in step for step in answer["next"])
     assert load_settings(tmp_path / "agent.toml").agent.mode is Mode.OFFLINE
@@ -80,25 +66,25 @@ def test_refuses_to_overwrite(tmp_path: Path) -> None:
     home = write_home(tmp_path)
     output = tmp_path / "agent.toml"
     output.write_text("mine\n")
-    done = run("init", "--home", home, "--output", output)
-    assert done.returncode == 10
-    assert "--force" in done.stderr
+    done = run_here("init", "--home", home, "--output", output)
+    assert done.code == 10
+    assert "--force" in done.err
     assert output.read_text() == "mine\n"
-    assert run("init", "--home", home, "--output", output, "--force").returncode == 0
+    assert run_here("init", "--home", home, "--output", output, "--force").code == 0
     assert "[instance]" in output.read_text()
     link = tmp_path / "link.toml"
     link.symlink_to(output)
     before = output.read_text()
-    done = run("init", "--home", home, "--output", link, "--force")
-    assert done.returncode == 10
-    assert "is a link" in done.stderr
+    done = run_here("init", "--home", home, "--output", link, "--force")
+    assert done.code == 10
+    assert "is a link" in done.err
     assert output.read_text() == before
 
 
 def test_all_mistakes_of_home_and_options_at_once(tmp_path: Path) -> None:
     """Broken home, broken options, missing folder: one refusal, exit 10, nothing written."""
     home = write_home(tmp_path, kind="paradox", url="nonsense", cluster="x=y")
-    done = run(
+    done = run_here(
         "init",
         "--home",
         home,
@@ -109,18 +95,18 @@ def test_all_mistakes_of_home_and_options_at_once(tmp_path: Path) -> None:
         "--cloud-endpoint",
         "http://collector.example.com",
     )
-    assert done.returncode == 10
+    assert done.code == 10
     for word in ("paradox", "does not begin with jdbc:", "jira.node.id", "there is no folder", "jmx.port", "https://"):
-        assert word in done.stderr
-    assert "Traceback" not in done.stderr
+        assert word in done.err
+    assert "Traceback" not in done.err
     assert not list((home / "shared").iterdir())
 
 
 def test_encrypted_password_prepares_an_own_account(tmp_path: Path) -> None:
     """The address is taken over, the account is ours, and the report says what to create."""
     output = tmp_path / "agent.toml"
-    done = run("init", "--home", write_home(tmp_path, password="{ATL_SECURED}"), "--output", output)
-    assert done.returncode == 0, done.stderr
+    done = run_here("init", "--home", write_home(tmp_path, password="{ATL_SECURED}"), "--output", output)
+    assert done.code == 0, done.err
     database = load_settings(output).database
     assert (database.login, database.dialect, database.host) == (
         DatabaseLogin.OWN,
@@ -128,7 +114,7 @@ def test_encrypted_password_prepares_an_own_account(tmp_path: Path) -> None:
         "db.example.com",
     )
     assert database.password_file == tmp_path / "database.password"
-    assert "read-only account" in done.stdout
+    assert "read-only account" in done.out
 
 
 def test_start_script_gives_the_jmx_port(tmp_path: Path) -> None:
@@ -137,19 +123,19 @@ def test_start_script_gives_the_jmx_port(tmp_path: Path) -> None:
     script.parent.mkdir(parents=True)
     script.write_text('CATALINA_OPTS="-Dcom.sun.management.jmxremote.port=9123"\n')
     output = tmp_path / "agent.toml"
-    done = run("init", "--home", write_home(tmp_path), "--output", output, "--install", tmp_path / "install")
-    assert done.returncode == 0, done.stderr
+    done = run_here("init", "--home", write_home(tmp_path), "--output", output, "--install", tmp_path / "install")
+    assert done.code == 0, done.err
     jmx = load_settings(output).jmx
     assert (jmx.port, jmx.transport, jmx.tls.server) == (9123, "rmi", True)
-    assert "asks for a login" in done.stdout
+    assert "asks for a login" in done.out
 
 
 def test_second_node_keeps_the_identity(tmp_path: Path) -> None:
     """init on another node of the same shared home finds the first one's identity."""
     home = write_home(tmp_path)
-    run("init", "--home", home, "--output", tmp_path / "one.toml")
+    run_here("init", "--home", home, "--output", tmp_path / "one.toml")
     first = (home / "shared" / "portfolio-agent" / "instance.json").read_bytes()
-    run("init", "--home", home, "--output", tmp_path / "two.toml")
+    run_here("init", "--home", home, "--output", tmp_path / "two.toml")
     assert (home / "shared" / "portfolio-agent" / "instance.json").read_bytes() == first
 
 
@@ -160,13 +146,13 @@ def test_root_gives_the_identity_to_the_services_account(tmp_path: Path) -> None
     state = tmp_path / "state"
     state.mkdir()
     os.chown(state, 65534, 65534)
-    assert run("init", "--home", home, "--output", tmp_path / "a.toml", "--state-dir", state).returncode == 0
+    assert run_here("init", "--home", home, "--output", tmp_path / "a.toml", "--state-dir", state).code == 0
     assert (home / "shared" / "portfolio-agent" / "keys" / "pseudonym.key").stat().st_uid == 65534
 
 
 def test_help_has_exit_codes_and_an_example() -> None:
     """Help ends with exit codes and an example, and no option takes a secret."""
-    text = run("init", "--help").stdout
+    text = run_here("init", "--help").out
     assert "Exit codes:" in text
     assert "portfolio-agent init --home" in text
     assert "password" not in text.replace("copies no password", "").replace("no\n  password", "").lower()
@@ -182,6 +168,6 @@ def test_install_with_tomcat_switches_the_logs_on(tmp_path: Path) -> None:
     for there in (False, True):
         if there:
             (install / "conf" / "server.xml").write_text("<Server/>")
-        done = run("init", "--home", home, "--output", output, "--install", install, "--force")
-        assert done.returncode == 0, done.stderr
+        done = run_here("init", "--home", home, "--output", output, "--install", install, "--force")
+        assert done.code == 0, done.err
         assert (f'\ninstall = "{install}"' in output.read_text()) == there

@@ -1,14 +1,13 @@
-"""`init` and then `sample`, as processes, beside each product on real databases: no demo, no shortcut."""
+"""`init` and then `sample` beside each product on real databases: no demo, no shortcut."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
 
 from agent.settings import DatabaseLogin, load_settings
-from tests.cli.test_init import run
+from tests.support.command import run_here
 from tests.support.mariadb import MariaDbServer, mariadb
 from tests.support.postgres import PostgresServer, postgres
 from tests.support.product_databases import (
@@ -32,18 +31,18 @@ def sampled(tmp_path: Path, product: str, url: str, user: str, password: str) ->
     """Guardrails of one tick after `init` on a home with this login."""
     home = write_product_home(tmp_path, product, url=url, user=user, password=password)
     config = tmp_path / "agent.toml"
-    done = run(
+    done = run_here(
         "init", "--product", product, "--home", home, "--output", config, "--state-dir", tmp_path / "state", "--offline"
     )
-    assert done.returncode == 0, done.stderr
+    assert done.code == 0, done.err
     assert load_settings(config).database.login is DatabaseLogin.PRODUCT
     # No JVM stands here: its source is switched off as an admin would do it.
     config.write_text(config.read_text().replace("[jmx]\n", "[jmx]\nenabled = false\n", 1))
-    done = run("sample", "--config", config, "--json")
-    assert done.returncode == 0, done.stderr + done.stdout
-    said = done.stdout + done.stderr + config.read_text()
+    done = run_here("sample", "--config", config, "--json")
+    assert done.code == 0, done.err + done.out
+    said = done.out + done.err + config.read_text()
     assert not any(secret in said for secret in (PLANTED, password or PLANTED, *SECRETS))
-    rows = json.loads(done.stdout)["samples"]
+    rows = done.json["samples"]
     assert all(row["sent"] for row in rows if row["source"] == "guardrails")
     counted = [row for row in rows if row["source"] == "guardrails" and not row["metric"].startswith("database.")]
     return {row["metric"]: row["value"] for row in counted}
@@ -71,20 +70,20 @@ def test_refusal_names_every_mistake(tmp_path: Path, product: str) -> None:
     """A home with several faults: exit 10, all of them, no configuration, no secret."""
     home = write_product_home(tmp_path, product, url="nonsense", user="")
     config = tmp_path / "agent.toml"
-    done = run("init", "--product", product, "--home", home, "--output", config, "--jmx-port", "99999")
-    assert done.returncode == 10
+    done = run_here("init", "--product", product, "--home", home, "--output", config, "--jmx-port", "99999")
+    assert done.code == 10
     for word in ("does not begin with jdbc:", "is missing or empty", "jmx.port"):
-        assert word in done.stderr
-    assert not any(word in done.stderr + done.stdout for word in (PASSWORD, *SECRETS, "Traceback"))
+        assert word in done.err
+    assert not any(word in done.err + done.out for word in (PASSWORD, *SECRETS, "Traceback"))
     assert not config.exists()
 
 
 def test_product_is_told_by_its_home(tmp_path: Path, product: str) -> None:
     """Without --product the file that names the database tells whose home it is."""
     home = write_product_home(tmp_path, product)
-    done = run("init", "--home", home, "--output", tmp_path / "agent.toml", "--json")
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)["found"]
+    done = run_here("init", "--home", home, "--output", tmp_path / "agent.toml", "--json")
+    assert done.code == 0, done.err
+    found = done.json["found"]
     assert (found["product"], found.get("build")) == (product, None if product == "bitbucket" else "9012")
 
 
@@ -95,7 +94,7 @@ def test_index_on_disk(tmp_path: Path, product: str) -> None:
     (home / "index" / "_1.cfs").write_bytes(b"x" * 3000)
     (home / "index" / "edge" / "_1.cfs").write_bytes(b"x" * 500)
     config = tmp_path / "agent.toml"
-    assert run("init", "--home", home, "--output", config, "--state-dir", tmp_path / "state").returncode == 0
-    rows = json.loads(run("sample", "--config", config, "--json").stdout)["samples"]
+    assert run_here("init", "--home", home, "--output", config, "--state-dir", tmp_path / "state").code == 0
+    rows = run_here("sample", "--config", config, "--json").json["samples"]
     found = [(row["metric"], row["value"]) for row in rows if row["source"] == "folders"]
     assert found == ([("confluence.guardrail.index.bytes", 3500)] if product == "confluence" else [])

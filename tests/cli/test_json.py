@@ -31,16 +31,15 @@ from scripts.json_schemas import FOLDER, VIEWS, schema_of, schemas
 from tests.cli.test_main import commands
 from tests.support.batches import batch
 from tests.support.cloud import KEY, Receiver, receiver
-from tests.support.command import run_here
+from tests.support.command import Finished, run_here
 from tests.support.homes import write_home
-from tests.support.linking import Finished
-from tests.support.standing import Agent, link_as, standing
+from tests.support.site import Agent, link_as, make_site
 
 NO_ANSWER = {"run"}  # becomes the resident process and prints nothing
 PAGE = (FOLDER.parent / "json.md").read_text(encoding="utf-8")
 
 
-def told(name: str, done: Finished, code: int) -> Any:
+def answered(name: str, done: Finished, code: int) -> Any:
     """The document that a command printed; it keeps to the schema of `name` and the command ended with `code`."""
     assert done.code == code, done.text
     document = json.loads(done.out)
@@ -50,7 +49,7 @@ def told(name: str, done: Finished, code: int) -> Any:
 
 def refused(done: Finished, code: int, word: str) -> Any:
     """The error that a command printed: the only document there, and no words on standard error beside it."""
-    error = told("error", done, code)["error"]
+    error = answered("error", done, code)["error"]
     assert error["code"] == word
     assert error["what"]
     assert error["what"] not in done.err
@@ -63,9 +62,8 @@ def asked(agent: Agent, *arguments: str) -> Finished:
 
 
 def ran(agent: Agent, *arguments: str, key: str = "") -> Finished:
-    """A command as a process of its own, under --json."""
-    done = agent.run(*arguments, "--json", key=key)
-    return Finished(done.returncode, done.stdout, done.stderr)
+    """A command that acts, under --json."""
+    return agent.run(*arguments, "--json", key=key)
 
 
 @pytest.fixture(scope="module")
@@ -78,19 +76,19 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Receiver]:
 @pytest.fixture(scope="module")
 def empty(tmp_path_factory: pytest.TempPathFactory) -> Agent:
     """An agent that has never run and is not linked; nobody stands at its cloud's address."""
-    return standing(tmp_path_factory.mktemp("empty"), cloud='endpoint = "https://cloud.invalid"')
+    return make_site(tmp_path_factory.mktemp("empty"), cloud='endpoint = "https://cloud.invalid"')
 
 
 @pytest.fixture(scope="module")
 def well(tmp_path_factory: pytest.TempPathFactory, cloud: Receiver) -> Iterator[Agent]:
     """A linked agent that runs, with a closed hour that arrived."""
     text = f'endpoint = "{cloud.settings.endpoint}"\nca_file = "{cloud.settings.ca_file}"'
-    agent = unhurried(standing(tmp_path_factory.mktemp("well"), cloud=text))
-    told("link", ran(agent, "link", "--consent", "extended", "--yes", key=KEY.reveal() + "\n"), 0)
+    agent = unhurried(make_site(tmp_path_factory.mktemp("well"), cloud=text))
+    answered("link", ran(agent, "link", "--consent", "extended", "--yes", key=KEY.reveal() + "\n"), 0)
     link_as(agent, ConsentLevel.EXTENDED)  # as if it had been linked long ago, so that the hour below may leave
     agent.tick(at=datetime.now(UTC) - timedelta(hours=2))
     agent.tick()
-    assert told("deliver", ran(agent, "deliver", "--no-push"), 0)["hoursClosed"] == 1
+    assert answered("deliver", ran(agent, "deliver", "--no-push"), 0)["hoursClosed"] == 1
     lock = InstanceLock(agent.settings.agent.state_dir)
     yield agent
     lock.release()
@@ -105,7 +103,7 @@ def unhurried(agent: Agent) -> Agent:
 @pytest.fixture(scope="module")
 def failing(tmp_path_factory: pytest.TempPathFactory) -> Agent:
     """An agent with everything that can be wrong: sources, counts, losses, batches set aside, a refused key."""
-    agent = standing(tmp_path_factory.mktemp("failing"), cloud='endpoint = "https://cloud.invalid"')
+    agent = make_site(tmp_path_factory.mktemp("failing"), cloud='endpoint = "https://cloud.invalid"')
     link_as(agent, ConsentLevel.BASIC)
     at = datetime.now(UTC) - timedelta(hours=5)
     users = Sample(Series("guardrails", "jira.guardrail.users"), 80_000)
@@ -133,7 +131,7 @@ STATUS = [("empty", 4), ("well", 0), ("failing", 3)]
 @pytest.mark.parametrize(("state", "code"), STATUS)
 def test_status(state: str, code: int, request: pytest.FixtureRequest) -> None:
     """Never ran, running, everything wrong: one shape; its exit code is in it and each problem's too."""
-    view = told("status", asked(request.getfixturevalue(state), "status"), code)
+    view = answered("status", asked(request.getfixturevalue(state), "status"), code)
     assert view["exitCode"] == code
     assert bool(view["problems"]) == bool(code)
     assert all(problem["exitCode"] for problem in view["problems"])
@@ -141,7 +139,7 @@ def test_status(state: str, code: int, request: pytest.FixtureRequest) -> None:
 
 def test_status_of_a_failing_agent_has_every_part(failing: Agent) -> None:
     """The schema was held against full lists, not against empty ones."""
-    view = told("status", asked(failing, "status"), 3)
+    view = answered("status", asked(failing, "status"), 3)
     for part in ("sources", "slowQueries", "losses", "problems"):
         assert view[part], part
     assert (view["cluster"], view["waiting"]["batches"], view["link"]["state"]) == ("standby", 1, "linked")
@@ -151,19 +149,19 @@ def test_status_of_a_failing_agent_has_every_part(failing: Agent) -> None:
 def test_what_asks_the_product(state: str, request: pytest.FixtureRequest) -> None:
     """`sample`, `doctor` and `config check`, beside a product that does not answer."""
     agent = request.getfixturevalue(state)
-    sample = told("sample", asked(agent, "sample"), 1)
+    sample = answered("sample", asked(agent, "sample"), 1)
     assert {source["outcome"] for source in sample["sources"]} >= {"ok", "failed"}
-    doctor = told("doctor", asked(agent, "doctor"), 1)
+    doctor = answered("doctor", asked(agent, "doctor"), 1)
     assert {check["state"] for check in doctor["checks"]} == {"ok", "failed", "skipped"}
-    assert told("config-check", asked(agent, "config", "check"), 0)["databaseLogin"]["asked"] is False
+    assert answered("config-check", asked(agent, "config", "check"), 0)["databaseLogin"]["asked"] is False
 
 
 def test_preview(well: Agent, empty: Agent, failing: Agent) -> None:
     """The document of the hour stands in the answer as it is sent; without an hour there is an error."""
-    view = told("preview", asked(well, "preview"), 0)
+    view = answered("preview", asked(well, "preview"), 0)
     assert view["batches"][0]["document"]["entries"]
-    assert told("preview", asked(well, "preview", "--level", "basic"), 0)["level"] == "basic"
-    assert told("preview-diff", asked(well, "preview", "--diff"), 0)["diff"]
+    assert answered("preview", asked(well, "preview", "--level", "basic"), 0)["level"] == "basic"
+    assert answered("preview-diff", asked(well, "preview", "--diff"), 0)["diff"]
     refused(asked(empty, "preview"), 12, "store")
     refused(asked(failing, "preview"), 1, "degraded")
     refused(asked(failing, "preview", "--level", "all"), 2, "usage")
@@ -171,7 +169,7 @@ def test_preview(well: Agent, empty: Agent, failing: Agent) -> None:
 
 def test_bundle(well: Agent, failing: Agent, tmp_path: Path) -> None:
     """Where the file is and how large; nothing to bundle and a folder that cannot be used are errors."""
-    view = told("bundle", asked(well, "bundle", "--output", str(tmp_path)), 0)
+    view = answered("bundle", asked(well, "bundle", "--output", str(tmp_path)), 0)
     assert Path(view["bundle"]).stat().st_size == view["sizeBytes"]
     refused(asked(failing, "bundle"), 1, "degraded")
     (tmp_path / "file").touch()
@@ -182,19 +180,19 @@ def test_deliver(tmp_path: Path) -> None:
     """What was done, and the problem as an error of its own; offline the bundle that was due."""
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
-    unlinked = standing(tmp_path / "a")
-    view = told("deliver", ran(unlinked, "deliver"), 4)
+    unlinked = make_site(tmp_path / "a")
+    view = answered("deliver", ran(unlinked, "deliver"), 4)
     assert (view["problem"]["code"], view["hoursClosed"]) == ("not-linked", 0)
-    offline = standing(tmp_path / "b", mode="offline")
+    offline = make_site(tmp_path / "b", mode="offline")
     offline.tick(at=datetime.now(UTC) - timedelta(hours=2))
-    view = told("deliver", ran(offline, "deliver"), 0)
+    view = answered("deliver", ran(offline, "deliver"), 0)
     assert (view["problem"], Path(view["bundle"]).exists()) == (None, True)
 
 
 def test_link_consent_and_unlink(tmp_path: Path, cloud: Receiver) -> None:
     """A link from first to last, with what goes wrong on the way; the key is in no answer."""
     text = f'endpoint = "{cloud.settings.endpoint}"\nca_file = "{cloud.settings.ca_file}"'
-    agent, key = standing(tmp_path, cloud=text), KEY.reveal() + "\n"
+    agent, key = make_site(tmp_path, cloud=text), KEY.reveal() + "\n"
     refused(asked(agent, "consent", "show"), 4, "not-linked")
     refused(asked(agent, "unlink", "--yes"), 4, "not-linked")
     refused(ran(agent, "link", key=key), 2, "usage")
@@ -203,23 +201,23 @@ def test_link_consent_and_unlink(tmp_path: Path, cloud: Receiver) -> None:
     cloud.control(mode="503", calls=["link"], times=1)
     refused(ran(agent, "link", "--consent", "basic", key=key), 3, "push-deferred")
     shown = [
-        told("link-show", ran(agent, "link", "--show", key=key), 0),
-        told("link", ran(agent, "link", "--resume"), 0),
+        answered("link-show", ran(agent, "link", "--show", key=key), 0),
+        answered("link", ran(agent, "link", "--resume"), 0),
     ]
     assert [view["keyFingerprint"] for view in shown] == [shown[0]["keyFingerprint"]] * 2
-    assert told("consent-show", asked(agent, "consent", "show"), 0)["level"] == "basic"
-    assert told("consent-set", asked(agent, "consent", "set", "none"), 0)["before"] == "basic"
+    assert answered("consent-show", asked(agent, "consent", "show"), 0)["level"] == "basic"
+    assert answered("consent-set", asked(agent, "consent", "set", "none"), 0)["before"] == "basic"
     refused(asked(agent, "consent", "set", "everything"), 2, "usage")
-    gone = told("unlink", asked(agent, "unlink", "--yes"), 0)
+    gone = answered("unlink", asked(agent, "unlink", "--yes"), 0)
     assert gone["revokedInCloud"] is True
     assert gone["removed"]
-    assert told("unlink", asked(agent, "unlink", "--local"), 0) == {"revokedInCloud": None, "removed": []}
+    assert answered("unlink", asked(agent, "unlink", "--local"), 0) == {"revokedInCloud": None, "removed": []}
     assert KEY.reveal() not in json.dumps([*shown, gone])
 
 
 def test_a_key_that_cannot_be_opened_has_its_own_word(tmp_path: Path, cloud: Receiver) -> None:
     """The codes of the vault are the error's code, so that support can tell the cases apart."""
-    agent = standing(tmp_path, cloud=f'endpoint = "{cloud.settings.endpoint}"\nca_file = "{cloud.settings.ca_file}"')
+    agent = make_site(tmp_path, cloud=f'endpoint = "{cloud.settings.endpoint}"\nca_file = "{cloud.settings.ca_file}"')
     link_as(agent, ConsentLevel.BASIC)
     master_path(agent.settings.link_dir).unlink()
     refused(asked(agent, "unlink", "--yes"), 11, "key-missing")
@@ -228,7 +226,7 @@ def test_a_key_that_cannot_be_opened_has_its_own_word(tmp_path: Path, cloud: Rec
 def test_init(tmp_path: Path) -> None:
     """What was found has keys of its own; an init that cannot be done lists every mistake."""
     home, config = write_home(tmp_path), str(tmp_path / "agent.toml")
-    view = told("init", run_here("init", "--home", str(home), "--config", config, "--json"), 0)
+    view = answered("init", run_here("init", "--home", str(home), "--config", config, "--json"), 0)
     assert view["found"]["sharedHome"] == str(home / "shared")
     assert all(re.fullmatch(r"[a-z]+([A-Z][a-z]*)*", key) for key in view["found"])
     refused(run_here("init", "--home", str(home), "--config", config, "--json"), 10, "configuration")
@@ -241,19 +239,19 @@ def test_init(tmp_path: Path) -> None:
 def test_catalog(empty: Agent) -> None:
     """All of it, with and without statements and a level; a product that is not known."""
     for product in ("jira", "confluence", "bitbucket", "bamboo", "crowd"):
-        view = told("catalog-show", run_here("catalog", "show", "--product", product, "--sql", "--json"), 0)
+        view = answered("catalog-show", run_here("catalog", "show", "--product", product, "--sql", "--json"), 0)
         assert view["metrics"]
         assert view["statements"]
-    narrow = told("catalog-show", asked(empty, "catalog", "show", "--consent", "basic"), 0)
-    assert (narrow["consent"], narrow["statements"], narrow["estimates"]) == ("basic", None, None)
-    assert set(told("catalog-check", run_here("catalog", "check", "--json"), 0)["metrics"]) >= {"jira", "crowd"}
+    of_basic = answered("catalog-show", asked(empty, "catalog", "show", "--consent", "basic"), 0)
+    assert (of_basic["consent"], of_basic["statements"], of_basic["estimates"]) == ("basic", None, None)
+    assert set(answered("catalog-check", run_here("catalog", "check", "--json"), 0)["metrics"]) >= {"jira", "crowd"}
     refused(run_here("catalog", "show", "--product", "fisheye", "--json"), 10, "configuration")
     refused(asked(empty, "catalog", "show", "--consent", "all"), 2, "usage")
 
 
 def test_config(empty: Agent, tmp_path: Path) -> None:
     """Every setting; a file with mistakes names each with file, line, key, problem and the nearest right word."""
-    assert "sampling.interval" in told("config-show", asked(empty, "config", "show"), 0)["settings"]
+    assert "sampling.interval" in answered("config-show", asked(empty, "config", "show"), 0)["settings"]
     bad = tmp_path / "bad.toml"
     bad.write_text(empty.config.read_text() + "\n[delivrey]\nx = 1\n[samplin]\n")
     for words in (("config", "check"), ("config", "show"), ("status",), ("deliver",)):

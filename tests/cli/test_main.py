@@ -13,7 +13,7 @@ from typer.main import get_command
 
 from agent import errors
 from agent.cli.main import EXIT_CODES, asked_for, command_line, command_names
-from tests.support.standing import standing
+from tests.support.site import make_site
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 OPTIONAL_CONFIG = {"catalog check"}  # checks the catalog that is installed; no configuration has a say in it
@@ -87,6 +87,26 @@ def test_readme_names_only_options_that_exist() -> None:
             assert set(re.findall(r"(?<=\s)--[a-z-]+", line.split("#")[0])) <= options | {"--purge"}, line
 
 
+@pytest.mark.parametrize("words", ["", *sorted({words.split()[0] for words in commands() if " " in words})])
+def test_a_list_of_commands_is_whole_at_80_columns(words: str) -> None:
+    """No line of a list is cut short, and no option's value is called by the name of a Python type."""
+    command = get_command(command_line())
+    for word in words.split():
+        command = command.commands[word]  # type: ignore[attr-defined]  # typer's group
+    text = command.get_help(typer.Context(command, info_name="x", terminal_width=80))
+    assert "Commands:" in text
+    assert "..." not in text.partition("Commands:")[2]
+    assert all(len(line) <= 80 for line in text.splitlines())
+
+
+@pytest.mark.parametrize("words", list(commands()))
+def test_values_are_named_for_people(words: str) -> None:
+    """An option's value has a word (LEVEL, FILE), never the name of a Python type."""
+    command = commands()[words]
+    text = command.get_help(typer.Context(command, info_name="x"))  # type: ignore[attr-defined]  # typer's command
+    assert not re.findall(r"<(?:str|int|path)>", text)
+
+
 @pytest.mark.parametrize("words", list(commands()))
 def test_each_command_has_help_with_exit_codes_and_an_example(words: str) -> None:
     """`--help` of each command tells what it does, its exit codes, and one example that names it."""
@@ -108,7 +128,7 @@ def test_no_command_takes_a_secret_as_an_option(words: str) -> None:
 
 def test_status_imports_nothing_heavy(tmp_path: Path) -> None:
     """`status` answers within its budget only without these libraries."""
-    agent = standing(tmp_path)
+    agent = make_site(tmp_path)
     done = subprocess.run(
         [sys.executable, "-X", "importtime", "-m", "agent.cli", "status", "--config", str(agent.config)],
         capture_output=True,
@@ -132,7 +152,7 @@ def test_error_is_three_facts_and_an_exit_code(tmp_path: Path) -> None:
 
 def test_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
     """`portfolio-agent catalog show | head -1` ends quietly (fault 9)."""
-    agent = standing(tmp_path)
+    agent = make_site(tmp_path)
     command = f"{sys.executable} -m agent.cli catalog show --config {agent.config} | head -1"
     done = subprocess.run(["bash", "-c", f"set -o pipefail; {command}"], capture_output=True, text=True, check=False)
     assert "Traceback" not in done.stderr

@@ -43,8 +43,8 @@ def app_key(level: ConsentLevel) -> Key:
 def material(level: ConsentLevel, *ticks: Tick) -> Material:
     """Those ticks, with what is known of the hour before it stored under `level`."""
     row = HourlyAggregate(pool_under(level), HOUR, {"max": 3}, 1, 30, {})
-    seen = {"app.installed": ListState(HOUR.start, {app_key(level): ("1.0",)})}
-    return Material(list(ticks), stored(level, -2), [row], Snapshot(seen))
+    lists = {"app.installed": ListState(HOUR.start, {app_key(level): ("1.0",)})}
+    return Material(list(ticks), stored(level, -2), [row], Snapshot(lists))
 
 
 def aligned(level: ConsentLevel, given: Material) -> Material:
@@ -63,7 +63,7 @@ def test_an_hour_of_extended_has_names(before: ConsentLevel) -> None:
     """What came before under Basic is told by its name now, so that no counter starts anew and no app is a new one."""
     done = aligned(EXTENDED, material(before, stored(EXTENDED), stored(EXTENDED, 2)))
     assert names(done) == {pool_under(EXTENDED)}
-    assert list(done.snapshot.seen["app.installed"].items) == [app_key(EXTENDED)]
+    assert list(done.snapshot.lists["app.installed"].items) == [app_key(EXTENDED)]
 
 
 @pytest.mark.parametrize("ticks", [(BASIC, BASIC), (EXTENDED, BASIC), (BASIC, EXTENDED), (EXTENDED, EXTENDED)])
@@ -75,7 +75,7 @@ def test_an_hour_that_is_partly_basic_is_basic(before: ConsentLevel, ticks: tupl
     for level in levels:
         done = aligned(level, given)
         assert names(done) == {pool_under(BASIC)}
-        assert list(done.snapshot.seen["app.installed"].items) == [app_key(BASIC)]
+        assert list(done.snapshot.lists["app.installed"].items) == [app_key(BASIC)]
 
 
 def test_one_strange_name_does_not_make_an_hour_basic() -> None:

@@ -18,13 +18,13 @@ from agent.link.flow import link_folder_of, set_consent
 from agent.link.record import LinkRecord, remove_link, with_consent
 from agent.model import Consent, ConsentLevel, Hour, Tick
 from agent.product.instance.identity import read_instance
+from agent.runtime.hourly.bundle import bundle_now
 from agent.runtime.hourly.close import close_hours
-from agent.runtime.hourly.run import bundle_now
 from agent.runtime.pipeline import open_pipeline
 from agent.store import open_store, outbox
 from agent.views.preview import read_preview
 from tests.support.clock import reckoned
-from tests.support.standing import Agent, link_as, standing
+from tests.support.site import Agent, link_as, make_site
 
 NONE, BASIC, EXTENDED = ConsentLevel
 NINE = datetime(2026, 11, 22, 9, tzinfo=UTC)
@@ -36,7 +36,7 @@ ORDER = list(ConsentLevel)
 @pytest.fixture
 def agent(tmp_path: Path) -> Agent:
     """An agent in linked mode, not linked yet, with hours of one hour that close at once."""
-    return standing(tmp_path)
+    return make_site(tmp_path)
 
 
 def consent(agent: Agent, level: ConsentLevel, at: datetime) -> None:

@@ -48,10 +48,10 @@ def test_conflict_that_names_the_batch_sets_it_aside() -> None:
 @given(status=st.integers(100, 999), body=st.binary(max_size=60))
 def test_no_answer_can_do_anything_else(status: int, body: bytes) -> None:
     """Whatever comes back, it means one of the table's actions, and never an acknowledgement without proof."""
-    verdict = judge(HttpAnswer(status, body, {}), batch(), SEALED_AT)
-    assert verdict.action is not Action.ACKNOWLEDGE
-    assert verdict.action is ACTIONS.get(status, (Action.WAIT,))[0]
-    assert verdict.why.startswith(str(status))
+    meaning = judge(HttpAnswer(status, body, {}), batch(), SEALED_AT)
+    assert meaning.action is not Action.ACKNOWLEDGE
+    assert meaning.action is ACTIONS.get(status, (Action.WAIT,))[0]
+    assert meaning.why.startswith(str(status))
 
 
 @pytest.mark.fault(82)

@@ -22,7 +22,7 @@ from sqlalchemy import create_engine
 from agent.catalog import load_catalog
 from agent.sources.host.source import Host
 from tests.support.listings import jira_sqlite
-from tests.support.planted import Beans, LinkFolder, close_hour, leaks, left_behind, planted, run_daemon, two_ticks
+from tests.support.planted import Beans, PlantedSite, close_hour, leaks, left_behind, planted, run_daemon, two_ticks
 from tests.support.planting import FOUND, Plants, travelling_bytes
 from tests.support.servers import missing, require, require_root
 
@@ -41,13 +41,13 @@ def sqlite_place(folder: Path) -> tuple[str, Path]:
     return f'login = "own"\ndialect = "sqlite"\nname = "{path}"\n', path
 
 
-def assert_only_paths_are_told(place: LinkFolder, log: bytes) -> dict[str, bytes]:
+def assert_only_paths_are_told(site: PlantedSite, log: bytes) -> dict[str, bytes]:
     """Nothing that travels has anything planted; what the admin sees has names of folders only."""
-    left = left_behind(place, log)
-    travelling = {"store": b"\n".join(travelling_bytes(place.agent.settings.agent.state_dir))}
+    left = left_behind(site, log)
+    travelling = {"store": b"\n".join(travelling_bytes(site.agent.settings.agent.state_dir))}
     travelling |= {name: left[name] for name in left if name.startswith("preview")}
-    assert not (found := leaks(travelling, place.plants)), "\n".join(found[:20])
-    assert place.plants.where(b"\n".join(left.values())) <= {"folder", "?"}
+    assert not (found := leaks(travelling, site.plants)), "\n".join(found[:20])
+    assert site.plants.where(b"\n".join(left.values())) <= {"folder", "?"}
     return left
 
 
@@ -70,10 +70,10 @@ def test_names_of_the_machine_are_told_nowhere(tmp_path: Path) -> None:
     process = tmp_path / plants.name("process")
     shutil.copy("/bin/sleep", process)
     engine = create_engine(f"sqlite:///{path}")
-    with planted("jira", folder, database, engine, jmx=False, plants=plants, inside=inside) as place:
+    with planted("jira", folder, database, engine, jmx=False, plants=plants, inside=inside) as site:
         running = subprocess.Popen([process, "600"], env={"USER": plants.name("environment of a process")})
         try:
-            left = assert_only_paths_are_told(place, run_daemon(place))
+            left = assert_only_paths_are_told(site, run_daemon(site))
         finally:
             running.kill()
             running.wait()
@@ -87,14 +87,14 @@ def test_folders_named_after_people_stay_on_this_machine(tmp_path: Path) -> None
     plants = Plants()
     folder = tmp_path / f"{plants.name('folder')} Mustermann"
     database, path = sqlite_place(folder)
-    with planted("jira", folder, database, create_engine(f"sqlite:///{path}"), jmx=False, plants=plants) as place:
-        two_ticks(place)
-        (place.install / "conf" / "server.xml").unlink()
-        (place.home / "log").rename(tmp_path / "away")
-        two_ticks(place, logs=False)
-        close_hour(place)
-        left = assert_only_paths_are_told(place, b"")
-        assert "folder" in place.plants.where(left["status --json"]), "no failure told a path: nothing was proven"
+    with planted("jira", folder, database, create_engine(f"sqlite:///{path}"), jmx=False, plants=plants) as site:
+        two_ticks(site)
+        (site.install / "conf" / "server.xml").unlink()
+        (site.home / "log").rename(tmp_path / "away")
+        two_ticks(site, logs=False)
+        close_hour(site)
+        left = assert_only_paths_are_told(site, b"")
+        assert "folder" in site.plants.where(left["status --json"]), "no failure told a path: nothing was proven"
 
 
 def test_what_failures_quote_is_hashed_before_it_is_stored(tmp_path: Path) -> None:
@@ -111,18 +111,18 @@ def test_what_failures_quote_is_hashed_before_it_is_stored(tmp_path: Path) -> No
     folder = tmp_path / "place"
     database, path = sqlite_place(folder)
     engine = create_engine(f"sqlite:///{path}")
-    with planted("jira", folder, database, engine, more_jmx="max_beans = 70\n", spoil=spoil) as place:
-        two_ticks(place, ticks=3)
-        close_hour(place)
-        left = left_behind(place, b"")
+    with planted("jira", folder, database, engine, more_jmx="max_beans = 70\n", spoil=spoil) as site:
+        two_ticks(site, ticks=3)
+        close_hour(site)
+        left = left_behind(site, b"")
         jmx = next(item for item in json.loads(left["status --json"])["sources"] if item["name"] == "jmx")
         # What was quoted stands in the detail, as a pseudonym.
         for reason, words in (("cut", "leaves out"), ("quarantined", "not-serializable"), ("remote-failure", "")):
             details = [item["detail"] for item in jmx["failures"] if item["reason"] == reason]
             assert any(words in detail and "h-" in detail for detail in details), (reason, jmx["failures"])
-        seen = place.plants.where(place.agent.run("sample", "--json").stdout.encode())
+        seen = site.plants.where(site.agent.run("sample", "--json").stdout.encode())
         assert any(item.startswith("bean tag") for item in seen)
-        assert not (found := leaks(left, place.plants)), "\n".join(found[:20])
+        assert not (found := leaks(left, site.plants)), "\n".join(found[:20])
 
 
 def test_host_source_reads_no_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ from agent.link.keyfile import master_path
 from agent.link.record import LinkRecord, link_path, read_link, read_record, reveal_key, save_record
 from agent.model import Consent, ConsentLevel
 from agent.settings import Secret
-from tests.link.test_record import make_place
+from tests.link.test_record import make_link_folder
 from tests.support.cloud import KEY, Receiver, receiver
 
 NOW = datetime.now(UTC)
@@ -37,7 +37,7 @@ def cloud(tmp_path: Path) -> Iterator[Receiver]:
 @pytest.fixture
 def folder(tmp_path: Path) -> LinkFolder:
     """A fresh shared home."""
-    return make_place(tmp_path)
+    return make_link_folder(tmp_path)
 
 
 def request_for(consent: Consent) -> LinkRequest:
@@ -143,9 +143,9 @@ def test_nothing_to_resume_is_told(folder: LinkFolder, cloud: Receiver) -> None:
 
 def test_link_of_another_instance_is_replaced(tmp_path: Path, cloud: Receiver) -> None:
     """A link.json copied from another instance does not open here and is replaced by our own link."""
-    there = make_place(tmp_path, "instance-there")
+    there = make_link_folder(tmp_path, "instance-there")
     link(there, cloud, KEY)
-    here = make_place(tmp_path, "instance-here")
+    here = make_link_folder(tmp_path, "instance-here")
     with pytest.raises(KeyUnreadable, match="other-instance"):
         key_of(here)
     link(here, cloud, SECOND_KEY)

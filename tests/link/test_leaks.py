@@ -20,9 +20,10 @@ from agent.link.paste import check_shape
 from agent.link.record import fingerprint_of
 from agent.settings import Secret
 from tests.link.test_flow import BASIC, NOW, request_for
-from tests.link.test_record import make_place
+from tests.link.test_record import make_link_folder
 from tests.support.cloud import KEY, ROOT, Receiver, receiver
-from tests.support.linking import Finished, Installation
+from tests.support.command import Finished
+from tests.support.linking import Installation
 
 # Characters that percent-encoding and both base64 alphabets treat differently, so that every form is distinct.
 PLANTED = Secret("PLANTED+canary/key~00==._-" + "q7w8e9r0" * 4)
@@ -172,22 +173,22 @@ def test_debug_logs_and_tracebacks_hold_no_key(
     tmp_path: Path, cloud: Receiver, caplog: pytest.LogCaptureFixture
 ) -> None:
     """With every library at DEBUG, and the full traceback with its locals, linking and its errors show no key."""
-    place = make_place(tmp_path)
+    folder = make_link_folder(tmp_path)
     key = check_shape(PLANTED.reveal())
-    told = ""
+    said = ""
     with caplog.at_level(logging.DEBUG):
         for name in ("h11", "agent"):
             logging.getLogger(name).setLevel(logging.DEBUG)
         for mode in ("", "500", "deep_json", "reset_mid"):
             cloud.control(mode=mode, calls=["link"])
-            stage_key(place, key, BASIC, NOW)
+            stage_key(folder, key, BASIC, NOW)
             try:
                 with cloud.client() as client:
-                    prove_key(place, client, request_for, "https://localhost", NOW)
+                    prove_key(folder, client, request_for, "https://localhost", NOW)
             except AgentError as error:
-                told += "".join(traceback.format_exception(error))
+                said += "".join(traceback.format_exception(error))
     assert finds(caplog.text.encode()) == []
-    assert finds(told.encode()) == []
+    assert finds(said.encode()) == []
 
 
 def test_secret_does_not_print() -> None:

@@ -44,7 +44,7 @@ KEY = "planted-key." + "0123456789" * 4
 CONSENT = Consent(ConsentLevel.EXTENDED, "fields-1", NOW)
 
 
-def make_place(root: Path, instance_id: str = "instance-here") -> LinkFolder:
+def make_link_folder(root: Path, instance_id: str = "instance-here") -> LinkFolder:
     """A shared home and a state folder as `init` leaves them."""
     state_dir, link_dir = root / "state", root / "home" / "portfolio-agent"
     state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -52,12 +52,12 @@ def make_place(root: Path, instance_id: str = "instance-here") -> LinkFolder:
     return link_folder_of(link_dir, state_dir, instance_id)
 
 
-def make_link(place: LinkFolder, key: str = KEY) -> LinkRecord:
+def make_link(folder: LinkFolder, key: str = KEY) -> LinkRecord:
     """A confirmed link with this key, on disk."""
-    staged = stage_key(place, Secret(key), CONSENT, NOW)
+    staged = stage_key(folder, Secret(key), CONSENT, NOW)
     assert staged.candidate is not None
     record = LinkRecord(
-        instance_id=place.instance_id,
+        instance_id=folder.instance_id,
         consent=CONSENT,
         link_id="link-1",
         organisation="Example Organisation",
@@ -69,123 +69,123 @@ def make_link(place: LinkFolder, key: str = KEY) -> LinkRecord:
         limits={"maxBatchBytes": 1000},
         sealed_key=staged.candidate.sealed_key,
     )
-    save_record(place.link_dir, record, owner=place.owner, owners=place.owners)
+    save_record(folder.link_dir, record, owner=folder.owner, owners=folder.owners)
     return record
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> LinkFolder:
-    """A fresh place."""
-    return make_place(tmp_path)
+def folder(tmp_path: Path) -> LinkFolder:
+    """A fresh link folder."""
+    return make_link_folder(tmp_path)
 
 
-def edit(place: LinkFolder, change: Any) -> None:
+def edit(folder: LinkFolder, change: Any) -> None:
     """Change link.json as an editor would."""
-    path = link_path(place.link_dir)
+    path = link_path(folder.link_dir)
     document = json.loads(path.read_text())
     change(document)
     path.write_text(json.dumps(document))
 
 
-def refusal(place: LinkFolder, record: LinkRecord | None = None) -> KeyUnreadable:
+def refusal(folder: LinkFolder, record: LinkRecord | None = None) -> KeyUnreadable:
     """The error that opening the key gives."""
     with pytest.raises(KeyUnreadable) as caught:
-        reveal_key(record or read_link(place.link_dir) or pytest.fail("no link"), place.link_dir, place.instance_id)
+        reveal_key(record or read_link(folder.link_dir) or pytest.fail("no link"), folder.link_dir, folder.instance_id)
     return caught.value
 
 
-def test_what_is_saved_is_read_back(place: LinkFolder) -> None:
+def test_what_is_saved_is_read_back(folder: LinkFolder) -> None:
     """All facts of a link survive the file; the key opens; the file is 0600 in a 0700 folder and holds no key text."""
-    record = make_link(place)
-    assert read_link(place.link_dir) == record
-    assert reveal_key(record, place.link_dir, place.instance_id).reveal() == KEY
-    path = link_path(place.link_dir)
+    record = make_link(folder)
+    assert read_link(folder.link_dir) == record
+    assert reveal_key(record, folder.link_dir, folder.instance_id).reveal() == KEY
+    path = link_path(folder.link_dir)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert stat.S_IMODE(place.link_dir.stat().st_mode) == 0o700
+    assert stat.S_IMODE(folder.link_dir.stat().st_mode) == 0o700
     assert KEY not in path.read_text()
     assert record.key_fingerprint == fingerprint_of(Secret(KEY))
     assert len(record.key_fingerprint) == 8
-    assert sorted(item.name for item in place.link_dir.iterdir()) == ["keys", "link.json"]
+    assert sorted(item.name for item in folder.link_dir.iterdir()) == ["keys", "link.json"]
 
 
 @pytest.mark.parametrize(
     "damage", [{"level": "none"}, {"level": "all"}, {"grantedAt": "yesterday"}, "extended", 7, None]
 )
-def test_earlier_consents_are_read_back_or_not_at_all(place: LinkFolder, damage: Any) -> None:
+def test_earlier_consents_are_read_back_or_not_at_all(folder: LinkFolder, damage: Any) -> None:
     """What led to the consent in force survives the file; damage to any of it forgets all of it, and opens nothing."""
-    record = make_link(place)
+    record = make_link(folder)
     earlier = (Consent(ConsentLevel.BASIC, "fields-0", NOW - timedelta(days=1)),)
     record = replace(record, earlier=earlier)
-    save_record(place.link_dir, record, owner=place.owner, owners=place.owners)
-    assert read_link(place.link_dir) == record
+    save_record(folder.link_dir, record, owner=folder.owner, owners=folder.owners)
+    assert read_link(folder.link_dir) == record
 
     def break_it(document: Any) -> None:
         items = document["earlierConsents"]
         document["earlierConsents"] = [{**items[0], **damage}] if isinstance(damage, dict) else damage
 
-    edit(place, break_it)
-    assert read_link(place.link_dir) == replace(record, earlier=())
+    edit(folder, break_it)
+    assert read_link(folder.link_dir) == replace(record, earlier=())
 
 
-def test_many_changes_keep_the_newest(place: LinkFolder) -> None:
+def test_many_changes_keep_the_newest(folder: LinkFolder) -> None:
     """The file does not grow for ever: beyond a hundred changes the oldest are forgotten."""
-    record = make_link(place)
+    record = make_link(folder)
     for number in range(EARLIER_KEPT + 5):
         record = with_consent(record, Consent(ConsentLevel.BASIC, str(number), NOW + timedelta(minutes=number)))
     assert [item.field_list_version for item in record.earlier][-1] == str(EARLIER_KEPT + 3)
     assert len(record.earlier) == EARLIER_KEPT
-    save_record(place.link_dir, record, owner=place.owner, owners=place.owners)
-    assert read_link(place.link_dir) == record
+    save_record(folder.link_dir, record, owner=folder.owner, owners=folder.owners)
+    assert read_link(folder.link_dir) == record
 
 
-def test_no_file_is_no_link(place: LinkFolder) -> None:
+def test_no_file_is_no_link(folder: LinkFolder) -> None:
     """Without link.json, or without the whole folder, there is no link and no error."""
-    assert read_link(place.link_dir) is None
-    place.link_dir.mkdir(0o700)
-    assert read_link(place.link_dir) is None
+    assert read_link(folder.link_dir) is None
+    folder.link_dir.mkdir(0o700)
+    assert read_link(folder.link_dir) is None
 
 
-def test_mere_candidate_is_no_link(place: LinkFolder) -> None:
+def test_mere_candidate_is_no_link(folder: LinkFolder) -> None:
     """A pasted key that the cloud has not confirmed is not a link."""
-    stage_key(place, Secret(KEY), CONSENT, NOW)
-    assert read_link(place.link_dir) is None
-    record = read_record(place.link_dir)
+    stage_key(folder, Secret(KEY), CONSENT, NOW)
+    assert read_link(folder.link_dir) is None
+    record = read_record(folder.link_dir)
     assert record is not None
     assert record.candidate is not None
 
 
-def test_pasting_a_new_key_leaves_the_link_in_force(place: LinkFolder) -> None:
+def test_pasting_a_new_key_leaves_the_link_in_force(folder: LinkFolder) -> None:
     """While a new key waits in the second slot the old one still opens, with the old consent."""
-    make_link(place)
+    make_link(folder)
     other = "other-key." + "9876543210" * 3
-    stage_key(place, Secret(other), Consent(ConsentLevel.BASIC, "fields-2", NOW), NOW)
-    record = read_link(place.link_dir)
+    stage_key(folder, Secret(other), Consent(ConsentLevel.BASIC, "fields-2", NOW), NOW)
+    record = read_link(folder.link_dir)
     assert record is not None
-    assert reveal_key(record, place.link_dir, place.instance_id).reveal() == KEY
+    assert reveal_key(record, folder.link_dir, folder.instance_id).reveal() == KEY
     assert record.consent == CONSENT
 
 
 def test_four_ways_to_fail_have_four_codes(tmp_path: Path) -> None:
     """Wrong key, missing key, tampered blob, blob of another host: four codes, each with a command that goes on."""
-    here, there = make_place(tmp_path / "here"), make_place(tmp_path / "there", "instance-there")
+    here, there = make_link_folder(tmp_path / "here"), make_link_folder(tmp_path / "there", "instance-there")
     make_link(here), make_link(there)
-    told: dict[str, str] = {}
+    said: dict[str, str] = {}
 
     edit(here, lambda document: document["current"].update(sealedKey=flipped(document["current"]["sealedKey"])))
-    told[refusal(here).code] = refusal(here).do
+    said[refusal(here).code] = refusal(here).do
     make_link(here)
     shutil.copy2(link_path(there.link_dir), link_path(here.link_dir))
-    told[refusal(here).code] = refusal(here).do
+    said[refusal(here).code] = refusal(here).do
     make_link(here)
     kept = master_path(here.link_dir).read_bytes()
     master_path(here.link_dir).unlink()
-    told[refusal(here).code] = refusal(here).do
+    said[refusal(here).code] = refusal(here).do
     shutil.copy2(master_path(there.link_dir), master_path(here.link_dir))
-    told[refusal(here).code] = refusal(here).do
+    said[refusal(here).code] = refusal(here).do
 
-    assert set(told) == {"authentication-failed", "other-instance", "key-missing", "wrong-key"}
-    assert len(set(told.values())) == 4
-    assert all("portfolio-agent link" in do for do in told.values())
+    assert set(said) == {"authentication-failed", "other-instance", "key-missing", "wrong-key"}
+    assert len(set(said.values())) == 4
+    assert all("portfolio-agent link" in do for do in said.values())
     master_path(here.link_dir).unlink()
     master_path(here.link_dir).write_bytes(kept)
     master_path(here.link_dir).chmod(0o400)
@@ -202,7 +202,7 @@ def flipped(sealed: str) -> str:
 @pytest.mark.fault(94)
 def test_blob_of_another_instance_under_our_name_is_refused(tmp_path: Path) -> None:
     """Another instance's record, renamed to ours and even with its master key, still does not authenticate."""
-    here, there = make_place(tmp_path / "here"), make_place(tmp_path / "there", "instance-there")
+    here, there = make_link_folder(tmp_path / "here"), make_link_folder(tmp_path / "there", "instance-there")
     make_link(there)
     shutil.copytree(there.link_dir, here.link_dir)
     edit(here, lambda document: document.update(instanceId=here.instance_id))
@@ -224,25 +224,25 @@ DAMAGES: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("name", DAMAGES)
-def test_unclear_consent_is_basic(place: LinkFolder, name: str) -> None:
+def test_unclear_consent_is_basic(folder: LinkFolder, name: str) -> None:
     """Extended consent that is damaged in any part counts as Basic, with no field list agreed to."""
-    make_link(place)
-    edit(place, DAMAGES[name])
-    record = read_link(place.link_dir)
+    make_link(folder)
+    edit(folder, DAMAGES[name])
+    record = read_link(folder.link_dir)
     assert record is not None
     assert record.consent == Consent(ConsentLevel.BASIC, "", None)
 
 
-def test_withdrawn_consent_stays_withdrawn_when_damaged(place: LinkFolder) -> None:
+def test_withdrawn_consent_stays_withdrawn_when_damaged(folder: LinkFolder) -> None:
     """None means none: a damaged date beside it does not open Basic again."""
     save_record(
-        place.link_dir,
-        replace(make_link(place), consent=Consent(ConsentLevel.NONE, "fields-1", NOW)),
-        owner=place.owner,
-        owners=place.owners,
+        folder.link_dir,
+        replace(make_link(folder), consent=Consent(ConsentLevel.NONE, "fields-1", NOW)),
+        owner=folder.owner,
+        owners=folder.owners,
     )
-    edit(place, lambda document: document["consent"].pop("grantedAt"))
-    record = read_link(place.link_dir)
+    edit(folder, lambda document: document["consent"].pop("grantedAt"))
+    record = read_link(folder.link_dir)
     assert record is not None
     assert record.consent.level is ConsentLevel.NONE
 
@@ -256,23 +256,23 @@ JSON = st.recursive(
 
 @given(data=st.data())
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_damaged_file_is_an_error_or_less_consent(place: LinkFolder, data: st.DataObject) -> None:
+def test_damaged_file_is_an_error_or_less_consent(folder: LinkFolder, data: st.DataObject) -> None:
     """Whatever one field is replaced with, reading gives a record, no link or KeyUnreadable; consent never rises."""
-    remove_link(place.link_dir)
+    remove_link(folder.link_dir)
     save_record(
-        place.link_dir,
-        replace(make_link(place), consent=Consent(ConsentLevel.BASIC, "fields-1", NOW)),
-        owner=place.owner,
-        owners=place.owners,
+        folder.link_dir,
+        replace(make_link(folder), consent=Consent(ConsentLevel.BASIC, "fields-1", NOW)),
+        owner=folder.owner,
+        owners=folder.owners,
     )
-    document = json.loads(link_path(place.link_dir).read_text())
+    document = json.loads(link_path(folder.link_dir).read_text())
     section = data.draw(st.sampled_from([document, document["current"]]))
     name = data.draw(st.sampled_from(sorted(section)))
     value = data.draw(JSON)
     section[name] = value
-    link_path(place.link_dir).write_text(json.dumps(document))
+    link_path(folder.link_dir).write_text(json.dumps(document))
     try:
-        record = read_link(place.link_dir)
+        record = read_link(folder.link_dir)
     except KeyUnreadable:
         return
     assert record is None or value == "extended" or not record.consent.level.allows(ConsentLevel.EXTENDED)
@@ -283,51 +283,51 @@ def test_damaged_file_is_an_error_or_less_consent(place: LinkFolder, data: st.Da
     [b"", b"{", b"null", b"[]", b"\xff\xfe", b'{"format": 2}', b"[" * 60_000, b"x" * 70_000],
     ids=["empty", "cut", "null", "list", "bytes", "newer", "deep", "huge"],
 )
-def test_file_that_is_no_record_is_an_error(place: LinkFolder, content: bytes) -> None:
+def test_file_that_is_no_record_is_an_error(folder: LinkFolder, content: bytes) -> None:
     """A link.json that is no record is an error with the file's name and a way on, never "not linked"."""
-    make_link(place)
-    link_path(place.link_dir).write_bytes(content)
+    make_link(folder)
+    link_path(folder.link_dir).write_bytes(content)
     with pytest.raises(KeyUnreadable) as caught:
-        read_link(place.link_dir)
-    assert str(link_path(place.link_dir)) in str(caught.value)
+        read_link(folder.link_dir)
+    assert str(link_path(folder.link_dir)) in str(caught.value)
     assert "portfolio-agent link" in caught.value.do
 
 
-def test_link_that_others_could_write_is_refused(place: LinkFolder) -> None:
+def test_link_that_others_could_write_is_refused(folder: LinkFolder) -> None:
     """link.json of another account or readable by others is refused: it decides where figures go."""
     require_root()
-    make_link(place)
-    link_path(place.link_dir).chmod(0o644)
+    make_link(folder)
+    link_path(folder.link_dir).chmod(0o644)
     with pytest.raises(KeyUnreadable, match="file-mode"):
-        read_link(place.link_dir)
-    link_path(place.link_dir).chmod(0o600)
-    os.chown(link_path(place.link_dir), 4242, 4242)
+        read_link(folder.link_dir)
+    link_path(folder.link_dir).chmod(0o600)
+    os.chown(link_path(folder.link_dir), 4242, 4242)
     with pytest.raises(KeyUnreadable, match="file-owner"):
-        read_link(place.link_dir)
+        read_link(folder.link_dir)
 
 
 def test_root_links_for_the_service_account(tmp_path: Path) -> None:
     """Linked by root, every file belongs to the state folder's owner, who can then open the key without root."""
     require_root()
-    os.chown(make_place(tmp_path).link_dir.parent.parent / "state", 4242, 4242)
-    place = make_place(tmp_path)
-    record = make_link(place)
-    paths = [place.link_dir, *place.link_dir.rglob("*")]
+    os.chown(make_link_folder(tmp_path).link_dir.parent.parent / "state", 4242, 4242)
+    folder = make_link_folder(tmp_path)
+    record = make_link(folder)
+    paths = [folder.link_dir, *folder.link_dir.rglob("*")]
     assert {path.stat().st_uid for path in paths} == {4242}
-    assert read_link(place.link_dir, owners=place.owners) == record
-    opened = reveal_key(record, place.link_dir, place.instance_id, owners=place.owners)
+    assert read_link(folder.link_dir, owners=folder.owners) == record
+    opened = reveal_key(record, folder.link_dir, folder.instance_id, owners=folder.owners)
     assert opened.reveal() == KEY
 
 
-def test_failed_save_keeps_the_old_file(place: LinkFolder) -> None:
+def test_failed_save_keeps_the_old_file(folder: LinkFolder) -> None:
     """When the new file cannot be written the old link is still whole and nothing is left beside it."""
-    record = make_link(place)
-    link_path(place.link_dir).unlink()
-    link_path(place.link_dir).mkdir()
+    record = make_link(folder)
+    link_path(folder.link_dir).unlink()
+    link_path(folder.link_dir).mkdir()
     with pytest.raises(UsageError) as caught:
-        save_record(place.link_dir, record, owner=None)
+        save_record(folder.link_dir, record, owner=None)
     assert "link.json" in caught.value.what
-    assert sorted(item.name for item in place.link_dir.iterdir()) == ["keys", "link.json"]
+    assert sorted(item.name for item in folder.link_dir.iterdir()) == ["keys", "link.json"]
 
 
 def fill(path: Path) -> None:
@@ -348,28 +348,28 @@ def test_full_disk_keeps_the_old_file(tmp_path: Path) -> None:
 
         missing("a tmpfs cannot be mounted here")
     try:
-        place = make_place(disk)
-        record = make_link(place)
+        folder = make_link_folder(disk)
+        record = make_link(folder)
         fill(disk / "filler")
         with pytest.raises(UsageError) as caught:
-            save_record(place.link_dir, replace(record, organisation="Other"), owner=None)
+            save_record(folder.link_dir, replace(record, organisation="Other"), owner=None)
         assert "No space" in caught.value.why
-        assert read_link(place.link_dir) == record
-        assert reveal_key(record, place.link_dir, place.instance_id).reveal() == KEY
+        assert read_link(folder.link_dir) == record
+        assert reveal_key(record, folder.link_dir, folder.instance_id).reveal() == KEY
     finally:
         subprocess.run(["umount", "-l", str(disk)], check=True)
 
 
-def test_removal_leaves_no_file_of_the_link(place: LinkFolder) -> None:
+def test_removal_leaves_no_file_of_the_link(folder: LinkFolder) -> None:
     """Removing takes link.json, leftovers of a broken write and the master key; doing it again removes nothing."""
-    make_link(place)
-    (place.link_dir / ".link.json.999").write_text("leftover")
-    (place.link_dir / "instance.json").write_text("{}")
-    gone = remove_link(place.link_dir)
-    assert link_path(place.link_dir) in gone
-    assert master_path(place.link_dir) in gone
-    assert [item.name for item in place.link_dir.iterdir()] == ["instance.json"]
-    assert remove_link(place.link_dir) == ()
+    make_link(folder)
+    (folder.link_dir / ".link.json.999").write_text("leftover")
+    (folder.link_dir / "instance.json").write_text("{}")
+    gone = remove_link(folder.link_dir)
+    assert link_path(folder.link_dir) in gone
+    assert master_path(folder.link_dir) in gone
+    assert [item.name for item in folder.link_dir.iterdir()] == ["instance.json"]
+    assert remove_link(folder.link_dir) == ()
 
 
 @pytest.mark.fault(91)

@@ -22,7 +22,7 @@ from tests.runtime.test_events_end_to_end import THIS_HOUR, entries, link_as, st
 from tests.support.app_manager import PERSONAL, SEN, TOKEN, AppManagerServer, app, app_manager
 from tests.support.jvm import write_secret
 from tests.support.listings import jira_sqlite
-from tests.support.standing import Agent, standing
+from tests.support.site import Agent, make_site
 
 PAYROLL = "com.quibble.planted-payroll"
 
@@ -40,7 +40,7 @@ def agent(tmp_path: Path, server: AppManagerServer) -> Agent:
     token = write_secret(tmp_path / "token", TOKEN + "\n")
     text = f'[database]\nlogin = "own"\ndialect = "sqlite"\nname = "{path}"\n[jmx]\nenabled = false\n'
     text += f'[apps]\nrest_url = "{server.url}"\ntoken_file = "{token}"\nca_file = "{server.ca_file}"\n'
-    return standing(tmp_path, mode="offline", cloud=text)
+    return make_site(tmp_path, mode="offline", cloud=text)
 
 
 def hour(agent: Agent, number: int, *, rest: bool = True, level: ConsentLevel = ConsentLevel.BASIC) -> None:
@@ -132,6 +132,6 @@ def test_token_in_no_output(agent: Agent, server: AppManagerServer) -> None:
             server.always(401)
         for command in ("sample", "doctor", "status", "config show"):
             done = agent.run(*command.split())
-            assert TOKEN not in done.stdout + done.stderr
-            assert [word for word in PERSONAL if word in done.stdout + done.stderr] == []
-    assert "instance.sen" in agent.run("catalog", "show").stdout
+            assert TOKEN not in done.out + done.err
+            assert [word for word in PERSONAL if word in done.out + done.err] == []
+    assert "instance.sen" in agent.run("catalog", "show").out

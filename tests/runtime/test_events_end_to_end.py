@@ -21,7 +21,7 @@ from agent.store.audit import record
 from agent.store.database import FILE_NAME
 from agent.store.ticks import TickWriter
 from tests.support.listings import LINK, change, jira_sqlite
-from tests.support.standing import Agent, link_as, standing
+from tests.support.site import Agent, link_as, make_site
 
 THIS_HOUR = hour_of(datetime.now(UTC)).start
 FIRST = THIS_HOUR - timedelta(hours=3)
@@ -46,7 +46,7 @@ def agent(tmp_path: Path) -> Agent:
     """An offline agent beside a Jira database in a file."""
     path = jira_sqlite(tmp_path / "jira.db")
     text = f'[database]\nlogin = "own"\ndialect = "sqlite"\nname = "{path}"\n[jmx]\nenabled = false\n'
-    return standing(tmp_path, mode="offline", cloud=text)
+    return make_site(tmp_path, mode="offline", cloud=text)
 
 
 def tick(agent: Agent, at: datetime, level: ConsentLevel = ConsentLevel.BASIC) -> None:
@@ -160,7 +160,7 @@ def test_planted_names_stay_here_under_basic(agent: Agent) -> None:
     everything = stored(agent)
     assert "com.onresolve.jira.groovy.groovyrunner" in everything, "the search looks where the data is"
     assert [word for word in (*NAMES, *IDS) if word in everything] == []
-    shown = agent.run("preview", "--json").stdout
+    shown = agent.run("preview", "--json").out
     assert "event.feature_flag" in shown
     assert [word for word in (*NAMES, *IDS) if word in shown] == []
     # a folder of its own: the daily bundle of the run above may be of the same second, and none is overwritten

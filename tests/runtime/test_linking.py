@@ -1,4 +1,4 @@
-"""The order in which linking asks and acts: nobody pastes a key in vain, no act stays without its row."""
+"""The order in which linking asks and does: nobody pastes a key in vain, no act stays without its row."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from agent.settings import Secret
 from agent.store import audit, open_store
 from tests.support.clock import moment_at
 from tests.support.cloud import KEY, Receiver, receiver
-from tests.support.standing import Agent, standing
+from tests.support.site import Agent, make_site
 
 BEGAN = datetime(2026, 11, 22, 19, 0, tzinfo=UTC)
 
@@ -33,7 +33,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Receiver]:
 def agent(tmp_path: Path, cloud: Receiver) -> Agent:
     """An agent that is not linked; the receiver behaves."""
     cloud.control()
-    return standing(tmp_path, cloud=f'endpoint = "{cloud.settings.endpoint}"\nca_file = "{cloud.settings.ca_file}"')
+    return make_site(tmp_path, cloud=f'endpoint = "{cloud.settings.endpoint}"\nca_file = "{cloud.settings.ca_file}"')
 
 
 class Person:
@@ -62,7 +62,7 @@ def link(agent: Agent, person: Person) -> None:
     linking.link(agent.settings, person.agree, person.give_key, person)
 
 
-def acts(agent: Agent) -> list[str]:
+def audited(agent: Agent) -> list[str]:
     store = open_store(agent.settings.agent.state_dir, read_only=True)
     try:
         return [row.event for row in audit.entries(store)]
@@ -78,13 +78,13 @@ def test_consent_first_then_the_key(agent: Agent) -> None:
     record = read_record(agent.settings.link_dir)
     assert record is not None
     assert record.consent.granted_at == BEGAN
-    assert acts(agent) == ["link.made"]
+    assert audited(agent) == ["link.made"]
 
 
 @pytest.mark.parametrize("text", ["", 'mode = "offline"'])
 def test_without_a_cloud_nobody_is_asked(tmp_path: Path, text: str) -> None:
     """No endpoint, or offline: refused before any question."""
-    agent = standing(tmp_path, mode="offline" if text else "linked")
+    agent = make_site(tmp_path, mode="offline" if text else "linked")
     person = Person()
     with pytest.raises(ConfigError):
         link(agent, person)
@@ -102,14 +102,14 @@ def test_who_does_not_agree_gives_no_key(agent: Agent) -> None:
 
     with pytest.raises(UsageError):
         linking.link(agent.settings, refuse, person.give_key, person)
-    assert (person.asked, read_record(agent.settings.link_dir), acts(agent)) == ([], None, [])
+    assert (person.asked, read_record(agent.settings.link_dir), audited(agent)) == ([], None, [])
 
 
 def test_a_refused_key_has_its_row(agent: Agent) -> None:
     """What failed is in the audit as well."""
     with pytest.raises(KeyRejected):
         link(agent, Person(key=Secret("unknown-key-0123456789abcdef")))
-    assert acts(agent) == ["link.failed"]
+    assert audited(agent) == ["link.failed"]
 
 
 def test_a_cloud_that_is_away_keeps_the_key_for_later(agent: Agent, cloud: Receiver) -> None:
@@ -120,7 +120,7 @@ def test_a_cloud_that_is_away_keeps_the_key_for_later(agent: Agent, cloud: Recei
         link(agent, person)
     assert linking.resume_link(agent.settings, person).consent.level is ConsentLevel.EXTENDED
     assert person.asked == ["consent", "key"]
-    assert acts(agent) == ["link.failed", "link.made"]
+    assert audited(agent) == ["link.failed", "link.made"]
 
 
 def test_only_more_is_asked_for(agent: Agent) -> None:
@@ -132,7 +132,7 @@ def test_only_more_is_asked_for(agent: Agent) -> None:
     linking.change_consent(agent.settings, ConsentLevel.EXTENDED, person.agree, person)
     linking.change_consent(agent.settings, ConsentLevel.NONE, person.agree, person)
     assert person.asked == ["consent"]
-    assert acts(agent) == ["link.made", "consent.set", "consent.set", "consent.set"]
+    assert audited(agent) == ["link.made", "consent.set", "consent.set", "consent.set"]
 
 
 def test_unlinking_is_confirmed_first(agent: Agent) -> None:

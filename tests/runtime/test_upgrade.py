@@ -23,7 +23,8 @@ from typing import Any
 import pytest
 
 from agent.errors import StoreError
-from agent.runtime.hourly.run import bundle_now, run_hourly
+from agent.runtime.hourly.bundle import bundle_now
+from agent.runtime.hourly.run import run_hourly
 from agent.runtime.pipeline import open_pipeline
 from agent.settings.load import load_settings
 from agent.store import open_store
@@ -31,7 +32,7 @@ from agent.store.schema import STEPS
 from tests.support.clock import FixedClock
 from tests.support.cloud import Receiver, receiver
 from tests.support.planting import stored_bytes
-from tests.support.standing import Agent, standing
+from tests.support.site import Agent, make_site
 
 RELEASED = Path(__file__).parent / "data" / "released.tar.gz"
 KEPT = {  # each table with the columns it had then
@@ -58,7 +59,7 @@ def cloud(tmp_path: Path) -> Iterator[Receiver]:
 def agent(tmp_path: Path, cloud: Receiver) -> Agent:
     """An agent of today over what the released one left."""
     settings = cloud.settings
-    made = standing(tmp_path, cloud=f'endpoint = "{settings.endpoint}"\nca_file = "{settings.ca_file}"')
+    made = make_site(tmp_path, cloud=f'endpoint = "{settings.endpoint}"\nca_file = "{settings.ca_file}"')
     with tarfile.open(RELEASED) as archive:
         archive.extractall(tmp_path / "released", filter="data")
     made.settings.agent.state_dir.mkdir(mode=0o700)
@@ -87,7 +88,7 @@ def test_readers_understand_the_old_store_before_it_is_migrated(agent: Agent) ->
     """`status`, `preview` and `consent show` open it as it is: what waits and what was last sealed is told."""
     assert rows(agent, "PRAGMA user_version") == [(1,)]
     sealed = rows(agent, "SELECT id, sha256 FROM batch WHERE state = 'waiting' ORDER BY hour_s")
-    status = json.loads(agent.run("status", "--json").stdout)
+    status = agent.run("status", "--json").json
     assert status["waiting"]["batches"] == 2
     shown = agent.json("preview")
     assert [(item["batchId"], item["sha256"], item["state"]) for item in shown["batches"]] == [(*sealed[-1], "waiting")]
@@ -183,5 +184,5 @@ def test_going_back_is_refused_and_changes_nothing(agent: Agent) -> None:
         with pytest.raises(StoreError, match="written by a newer agent") as caught:
             open_store(state, read_only=read_only)
         assert "Install the newer agent again" in caught.value.do
-    assert agent.run("status").returncode == 12
+    assert agent.run("status").code == 12
     assert (state / "agent.sqlite3").read_bytes() == before

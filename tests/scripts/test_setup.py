@@ -84,7 +84,7 @@ def test_a_wheel_that_does_not_match_its_hash_is_refused(machine: Machine) -> No
     machine.run(
         f"cp -R '{CHECKOUT}' /home/person/other && rm -rf /home/person/other/.venv && cp -R /mnt/house/wheels /tmp/w"
     )
-    machine.run("for wheel in /tmp/w/idna-3*.whl; do printf x >> $wheel; done")
+    machine.run("for wheel in /tmp/w/h11-*.whl; do printf x >> $wheel; done")
     machine.run("chown -R person: /home/person/other")
     refused = machine.run(
         f"cd /home/person/other && {AS_PERSON} PIP_FIND_LINKS=/tmp/w scripts/setup --runtime", check=False

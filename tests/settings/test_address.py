@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from agent.net.options import Proxy
 from agent.settings.address import ProxyAddress, parse_proxy, proxy_problem
 
 GOOD = {
@@ -60,3 +61,18 @@ def test_what_is_refused_is_said_without_repeating_it(text: str) -> None:
     with pytest.raises(ValueError, match=r".") as caught:
         parse_proxy(text)
     assert str(caught.value) == problem
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("http://[2001:db8::1]:3128", "[2001:db8::1]:3128"),
+        ("https://[::1]", "[::1]:443"),
+        ("http://192.0.2.1", "192.0.2.1:3128"),
+        ("http://proxy.example.com:80", "proxy.example.com:80"),
+    ],
+)
+def test_a_proxy_is_shown_as_one_writes_it(text: str, shown: str) -> None:
+    """Host and port can be told apart, by the check and by the connection's own words."""
+    found = parse_proxy(text)
+    assert str(found) == str(Proxy(found.host, found.port)) == shown

@@ -43,7 +43,8 @@ def test_all_sources_read(tmp_path: Path, jvm: Jvm) -> None:
     (write_home(tmp_path) / "dbconfig.xml").rename(tmp_path / "dbconfig.xml")
     sources = open_sources(settings(tmp_path, jvm.port), load_catalog("jira"), lambda: ConsentLevel.BASIC)
     names = ["host", "folders", "home", "jmx", "guardrails", "apps", "flags", "links", "nodes"]
-    assert [source.name for source in sources] == names
+    # A source that somebody adds is read here as well, and needs no line of this file.
+    assert [source.name for source in sources if source.name in names] == names
     for source in sources:
         assert source.read(30).samples
         source.close()

@@ -34,7 +34,7 @@ class Tree:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         ignored = shutil.ignore_patterns("__pycache__")
-        for name in ("agent", "scripts", "docs"):
+        for name in ("agent", "scripts", "docs", "config", "requirements"):
             shutil.copytree(CHECKOUT / name, folder / name, ignore=ignored)
         (folder / ".venv").symlink_to(CHECKOUT / ".venv")
 
@@ -114,6 +114,26 @@ def test_a_source_is_one_folder_and_its_entries(tree: Tree, site: RunningAgent) 
     assert (found["source"], found["sent"]) == ("uptime", True)
     sources = [row["source"] for row in samples.values()]
     assert sources.index("host") < sources.index("uptime") < sources.index("home"), "in its declared order"
+
+
+def test_a_fault_on_the_way_is_told_and_changes_nothing(tree: Tree) -> None:
+    """Each command of the page names the file and the key; the pages stay as they were, with nothing beside them."""
+    entry = files_of("A JMX metric")["agent/catalog/common/compilation.toml"]
+    (tree.folder / "agent/catalog/common/compilation.toml").write_text(
+        entry.replace('source = "jmx"', 'source = "jmxx"')
+    )
+    before = sorted((file.name, file.read_bytes()) for file in (tree.folder / "docs").iterdir() if file.is_file())
+    (commands,) = COMMANDS.findall(PAGE)
+    for line in commands.splitlines():
+        done = subprocess.run(
+            shlex.split(line, comments=True), cwd=tree.folder, capture_output=True, text=True, check=False, timeout=120
+        )
+        assert done.returncode != 0
+        assert "common/compilation.toml: jvm.compilation.time.source: must be one of" in done.stderr
+        assert "Traceback" not in done.stderr
+    assert before == sorted(
+        (file.name, file.read_bytes()) for file in (tree.folder / "docs").iterdir() if file.is_file()
+    )
 
 
 @pytest.mark.parametrize("chapter", ["A JMX metric", "A guardrail", "A source"])

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from agent.model import ClusterTurn, Hour, Role, Tick
 from agent.store import open_store
-from agent.store.cluster import KEPT_TERMS, MARGIN_S, LockHold, cluster_state, counts_for
+from agent.store.cluster import MARGIN_S, MOST_HOLDS, LockHold, cluster_state, counts_for
 from agent.store.ticks import TickWriter
 
 LENGTH_S = 60
@@ -20,29 +20,29 @@ NODES = 3
 
 @st.composite
 def histories(draw: st.DrawFn) -> list[list[LockHold]]:
-    """Each node's terms over a random history: one holder at a time, seen at some instants of its hold.
+    """Each node's holds over a random history: one holder at a time, seen at some instants of its hold.
 
     The database's clock may be set back by less than MARGIN_S when another server takes over.
     """
-    terms: list[list[LockHold]] = [[] for _ in range(NODES)]
+    holds: list[list[LockHold]] = [[] for _ in range(NODES)]
     now_s, back_s = 0.0, 0.0
     for number in range(draw(st.integers(1, 25))):
         now_s += draw(st.sampled_from([0.0, 0.001, 1.0, 7.5, 30.0]))  # nobody holds
         ends_s = now_s + draw(st.floats(0, 150))
         seen = sorted(draw(st.lists(st.floats(now_s, ends_s), min_size=2, max_size=2)))
         node = draw(st.integers(0, NODES - 1))
-        terms[node].append(LockHold(f"session-{number}", seen[0] - back_s, seen[1] - back_s))
+        holds[node].append(LockHold(f"session-{number}", seen[0] - back_s, seen[1] - back_s))
         now_s = ends_s
         if draw(st.booleans()) and not back_s:
             back_s = draw(st.floats(0, MARGIN_S, exclude_max=True))
-    return terms
+    return holds
 
 
 @given(histories())
 def test_never_two_nodes_for_one_hour(history: list[list[LockHold]]) -> None:
     """At most one node keeps the rows of any hour, clock steps below the margin included."""
     for hour in HOURS:
-        assert sum(counts_for(terms, hour) for terms in history) <= 1
+        assert sum(counts_for(holds, hour) for holds in history) <= 1
 
 
 @given(st.floats(0, 3000), st.floats(0, 3000))
@@ -65,7 +65,7 @@ def test_nothing_recorded_counts_for_nothing() -> None:
 
 
 def test_turns_are_stored_with_their_ticks(tmp_path: Path) -> None:
-    """Each tick prolongs its session's term; another session begins a new one; a standby adds none."""
+    """Each tick prolongs its session's hold; another session begins a new one; a standby adds none."""
     store = open_store(tmp_path)
     writer = TickWriter(store, LENGTH_S)
     assert cluster_state(store) is None
@@ -83,18 +83,18 @@ def test_turns_are_stored_with_their_ticks(tmp_path: Path) -> None:
     store.close()
     assert state is not None
     assert (state.role, state.ahead_s) == (Role.STANDBY, 0.25)
-    assert state.terms == (LockHold("one", 10.0, 12.0), LockHold("two", 20.0, 20.0))
+    assert state.holds == (LockHold("one", 10.0, 12.0), LockHold("two", 20.0, 20.0))
 
 
 def test_the_record_stays_small(tmp_path: Path) -> None:
     """A lock that changes hands at every tick for days does not let the record grow."""
     store = open_store(tmp_path)
     writer = TickWriter(store, LENGTH_S)
-    for number in range(KEPT_TERMS + 5):
+    for number in range(MOST_HOLDS + 5):
         turn = ClusterTurn(Role.COUNTING, f"s{number}", float(number), float(number))
         writer.append(Tick(datetime.fromtimestamp(1000 + number, UTC), (), (), turn=turn))
     state = cluster_state(store)
     store.close()
     assert state is not None
-    assert len(state.terms) == KEPT_TERMS
-    assert state.terms[-1].session == f"s{KEPT_TERMS + 4}"
+    assert len(state.holds) == MOST_HOLDS
+    assert state.holds[-1].session == f"s{MOST_HOLDS + 4}"

@@ -33,7 +33,7 @@ def put(store: Store, *found: ThresholdStatus) -> None:
 
 
 def test_newest_hour_of_each_metric(store: Store) -> None:
-    """A metric that this hour did not count keeps its last standing; the hour closed last wins.
+    """A metric that this hour did not count keeps its last threshold status; the hour closed last wins.
 
     Hours are closed in the store's order, so it is the newest measured, though a clock was set back since.
     """

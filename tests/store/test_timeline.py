@@ -279,8 +279,8 @@ def test_accepting_moves_the_ticks_in_doubt_and_is_an_act(store: Store) -> None:
     ]
     assert store.execute("SELECT count(*) FROM tick WHERE vouched = 0")[0][0] == 0
     assert store.execute("SELECT count(*) FROM tick WHERE hour_s <> taken_ms / 1000 / 3600 * 3600")[0][0] == 0
-    (act,) = audit.entries(store)
-    assert (act.actor, act.event, dict(act.detail)) == ("agent", "clock.accepted", {"aheadS": 3600})
+    (entry,) = audit.entries(store)
+    assert (entry.actor, entry.event, dict(entry.detail)) == ("agent", "clock.accepted", {"aheadS": 3600})
 
 
 def test_ticks_know_how_long_after_each_other_they_were_taken(store: Store) -> None:
@@ -295,3 +295,18 @@ def test_ticks_know_how_long_after_each_other_they_were_taken(store: Store) -> N
     assert second.seconds_after(first) == TICK_S
     assert second.taken_at - first.taken_at == timedelta(seconds=TICK_S - 50)
     assert third.seconds_after(second) == 600 + TICK_S
+
+
+@pytest.mark.parametrize("ahead", [timedelta(0), timedelta(hours=3), timedelta(days=-40)])
+def test_another_id_of_the_same_boot_is_no_boot(ahead: timedelta) -> None:
+    """In a container two processes may see two ids of one boot: when the clocks agree on when it began, it is one."""
+    clock = HandClock(NOON, uptime_s=100 * 60)
+    anchor = place(None, clock.now()).anchor
+    clock.go_on(120)
+    clock.set(ahead)
+    daemon = place(anchor, clock.now())
+    clock.go_on(60)
+    other = replace(clock.now(), boot_id="seen-by-another-process")
+    seen, same = place(daemon.anchor, other), place(daemon.anchor, clock.now())
+    assert (seen.label_ms, seen.vouched) == (same.label_ms, same.vouched)
+    assert seen.vouched == (ahead == timedelta(0))

@@ -37,7 +37,7 @@ from agent.store.losses import losses
 from agent.store.ticks import TickWriter
 from tests.support.clock import HandClock
 from tests.support.cloud import ROOT
-from tests.support.standing import HEAP, REJECTED, Agent, link_as, standing
+from tests.support.site import HEAP, REJECTED, Agent, link_as, make_site
 from tests.support.ticks import FunctionSource
 
 TICK_S = 360.0
@@ -52,7 +52,9 @@ import os, signal, sys
 from datetime import datetime
 from pathlib import Path
 from agent.model import Moment
-from agent.runtime.hourly.close import close_hours, run_lock, tidy
+from agent.runtime.hourly.close import close_hours
+from agent.runtime.hourly.lock import run_lock
+from agent.runtime.hourly.tidy import tidy
 from agent.runtime.pipeline import open_pipeline
 from agent.settings.load import load_settings
 from agent.store.timeline import reckon
@@ -105,7 +107,7 @@ class Cloud:
 
 
 @dataclass(frozen=True)
-class Account:
+class Tally:
     """What became of everything, at the end."""
 
     stored: int
@@ -122,7 +124,7 @@ class Site:
     """One agent, one JVM, one machine, one cloud."""
 
     def __init__(self, folder: Path, start: datetime, *, linked: bool = True) -> None:
-        made = standing(folder)
+        made = make_site(folder)
         text = made.config.read_text().replace('interval = "1s"', f'interval = "{TICK_S:.0f}s"')
         text = text.replace('close_after = "0s"', f'close_after = "{CLOSE_AFTER_S:.0f}s"')
         made.config.write_text(text)
@@ -258,7 +260,7 @@ class Site:
         """The state of every batch in the outbox."""
         return [row["state"] for row in self._store.execute("SELECT state FROM batch")]
 
-    def account(self) -> Account:
+    def account(self) -> Tally:
         """Count everything there is, once nothing is open any more but the hour that goes on."""
         store = self._store
         rows = store.execute(
@@ -285,7 +287,7 @@ class Site:
         )
         doubled = [*(key for key, count in per_window.items() if count > 1)]
         sent = [key for key, ids in self.cloud.windows.items() if len(ids) > 1]
-        return Account(
+        return Tally(
             stored=self._ticks - uncounted,
             counted=counted,
             lost={loss.reason: loss.count for loss in losses(store)},

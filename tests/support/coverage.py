@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from agent.catalog import Catalog, declared_sources, load_catalog
@@ -34,6 +35,15 @@ BEANS = Path(__file__).parents[1] / "sources" / "data" / "PlantedBeans.java"
 LISTINGS = ("apps", "flags", "links", "nodes")
 # One Tomcat stands in one product, under a domain of that product's choice.
 TOMCATS = ("Catalina", "Standalone", "Tomcat")
+OF_THE_JVM = "java.lang:"
+# Must never be read: families that grow without bound, alerts whose names are people's words, other apps' beans.
+FORBIDDEN = (
+    "com.atlassian.confluence:type=metrics,category00=confluence,category01=logging,name=planted",
+    "com.atlassian.confluence:type=metrics,category00=hazelcast,category01=map,name=planted",
+    "com.atlassian.diagnostics:type=Alerts,Category=Plugin,name=planted",
+    "com.atlassian.diagnostics:type=Alerts,Category=Issue,name=planted",
+    "com.atlassian.bitbucket.thread-pools:name=PlantedByAnApp",
+)
 TOMCAT = {"confluence": "Standalone", "bitbucket": "Tomcat"}
 DERIVED = "events"  # made of what other sources listed: tests/runtime/test_events_end_to_end.py
 PRODUCTS = tuple(product.value for product in ProductType)
@@ -84,16 +94,43 @@ def bean_names(product: str, binding: JmxBinding) -> list[str]:
     return [name.removesuffix(",*").replace("*", "one") for name in names]
 
 
+def numbers_of(product: str, catalog: Catalog) -> dict[str, set[int]]:
+    """The values that the JMX entries must give, by name: each planted bean and attribute has a number of its own."""
+    at: dict[tuple[str, str], int] = {}
+    for number, place in enumerate(_places(product, catalog)):
+        at.setdefault(place, 1000 + number)
+    found: dict[str, set[int]] = {}
+    for metric in catalog.of_source("jmx"):
+        binding = metric.bound(JmxBinding)
+        if binding is not None and not binding.bean.startswith(OF_THE_JVM):
+            found[metric.name] = {at[name, binding.attribute] for name in bean_names(product, binding)}
+    return found
+
+
+def planted_beans(product: str, catalog: Catalog) -> Iterator[tuple[str, str, str]]:
+    """(bean, attribute, value) for PlantedBeans.java: all that the catalog reads, and what it must never read."""
+    places = _places(product, catalog)
+    for number, (name, attribute) in enumerate(places):
+        yield name, attribute, str(1000 + number)
+    for name in FORBIDDEN:
+        for attribute in sorted({attribute for _, attribute in places}):
+            yield name, attribute, "666"
+
+
+def _places(product: str, catalog: Catalog) -> list[tuple[str, str]]:
+    return list(
+        dict.fromkeys(
+            (name, binding.attribute)
+            for binding in bindings_of(catalog)
+            if not binding.bean.startswith(OF_THE_JVM)
+            for name in bean_names(product, binding)
+        )
+    )
+
+
 def _beans(product: str, catalog: Catalog, folder: Path) -> Reading:
-    bindings = bindings_of(catalog)
-    lines = [
-        f"{name}\t{binding.attribute}\t{1000 + number}"
-        for number, binding in enumerate(bindings)
-        if not binding.bean.startswith("java.lang:")
-        for name in bean_names(product, binding)
-    ]
     planted = folder / "beans.tsv"
-    planted.write_text("\n".join(lines) + "\n")
+    planted.write_text("\n".join("\t".join(line) for line in planted_beans(product, catalog)) + "\n")
     with running_jvm(BEANS, str(planted)) as jvm:
         source = jmx_source(jvm.port, catalog)
         try:

@@ -69,23 +69,20 @@ SHORT: dict[str, dict[str, str]] = {
     },
 }
 
-# What Extended names, by the column it is read from; of tables of keys and values by the key, ids in it as `*`.
+# What Extended names, by the column it is read from: names. A key or a flag that does not look like one (a planted text
+# has a space) is hashed under it too. Of tables of keys and values by the key, ids in it as `*`.
 NAMED: dict[str, set[str]] = {
     "jira": {
-        "feature.feature_name",
-        "pluginversion.pluginkey",
         "pluginversion.pluginname",
         "propertystring.propertyvalue[applinks.admin.*.name]",
     },
     "confluence": {
         "bandana.bandanavalue[applinks.admin.*.name]",
         "bandana.bandanavalue[confluence.darkfeature]",
-        "bandana.bandanavalue[plugin.manager.state.Map]",
-        "plugindata.pluginkey",
     },
-    "bitbucket": {"plugin_setting.key_value[applinks.admin.*.name]", "plugin_state.name"},
+    "bitbucket": {"plugin_setting.key_value[applinks.admin.*.name]"},
     "bamboo": set(),
     "crowd": set(),
 }
 # The same of the app manager's answers.
-NAMED_BY_MANAGER = {"app.key", "app.name"}
+NAMED_BY_MANAGER = {"app.name"}

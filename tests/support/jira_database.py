@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import sqlite3
 import uuid
+from contextlib import closing
+from functools import cache
 from pathlib import Path
 
 from tests.support.mariadb import MariaDbServer
@@ -114,22 +116,30 @@ COUNTS = {
 
 def fill_sqlite(path: Path, *, without: str = "", rows: bool = True) -> Path:
     """A new SQLite database at `path`; `without` names a table that is dropped afterwards."""
-    connection = sqlite3.connect(path)
-    connection.executescript(SCHEMA.read_text())
-    if rows:
-        connection.executescript(ROWS.read_text())
+    return write_sqlite(path, SCHEMA.read_text(), *([ROWS.read_text()] if rows else []), without=without)
+
+
+def write_sqlite(path: Path, *scripts: str, without: str = "") -> Path:
+    """A new SQLite database at `path` in which these scripts were run; they are run once, then copied."""
+    path.write_bytes(_image(scripts))
     if without:
-        connection.execute(f'drop table "{without}"')
-    connection.commit()
-    connection.close()
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute(f'drop table "{without}"')
+            connection.commit()
     return path
 
 
-def fill_postgres(server: PostgresServer) -> str:
+@cache
+def _image(scripts: tuple[str, ...]) -> bytes:
+    with closing(sqlite3.connect(":memory:")) as connection:
+        for script in scripts:
+            connection.executescript(script)
+        return connection.serialize()
+
+
+def fill_postgres(server: PostgresServer, *, rows: bool = True) -> str:
     """The name of a new PostgreSQL database with the demo's tables and rows."""
-    name = server.create_database("jira")
-    server.execute(name, SCHEMA.read_text(), ROWS.read_text())
-    return name
+    return server.filled_database("jira", SCHEMA.read_text(), *([ROWS.read_text()] if rows else []))
 
 
 def fill_mariadb(server: MariaDbServer) -> str:

@@ -41,10 +41,10 @@ LONG = (
     "tests/runtime/test_cluster.py",
     "tests/e2e/test_hung_home.py",
     "tests/systemd/test_service.py",
-    "tests/product/database/test_roles_products.py",
+    "tests/product/database/test_roles.py",
     "tests/sources/test_contract.py",
     "tests/jmx/test_modes.py",
-    "tests/sources/guardrails/test_source.py",
+    "tests/sources/guardrails/test_counts.py",
     "tests/e2e/test_leaks_of_the_machine.py",
     "tests/scripts/test_setup.py",
 )

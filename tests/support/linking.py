@@ -1,44 +1,22 @@
-"""One installed agent for tests of commands: configuration, shared home, state folder, run as real processes."""
+"""One installed agent for tests of commands: configuration, shared home, state folder."""
 
 from __future__ import annotations
 
-import json
 import os
 import pty
 import select
-import subprocess
 import sys
 import time
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from agent.link.record import LinkRecord, read_link
 from agent.product.instance.identity import ensure_instance, read_instance
 from agent.store.audit import AuditEntry, entries
 from agent.store.database import open_store
 from tests.support.cloud import ROOT, Receiver
+from tests.support.command import Finished, run_here
 
 WAIT_S = 30.0
-
-
-@dataclass(frozen=True)
-class Finished:
-    """What one command left: exit code and everything it printed."""
-
-    code: int
-    out: str
-    err: str = ""
-
-    @property
-    def text(self) -> str:
-        """All of it."""
-        return self.out + self.err
-
-    @property
-    def json(self) -> Any:
-        """Standard output as JSON."""
-        return json.loads(self.out)
 
 
 class Installation:
@@ -68,22 +46,19 @@ class Installation:
             lines += [f'location = "{location}"'] if location else []
         self.config.write_text("\n".join(lines) + "\n")
 
-    def command(self, *arguments: str) -> list[str]:
-        """The command line; the configuration goes where the subcommand's options begin."""
+    def words(self, *arguments: str) -> list[str]:
+        """The arguments; the configuration goes where the subcommand's options begin."""
         words = [word for word in arguments if not word.startswith("-")]
         count = 2 if words[:1] == ["consent"] else 1
-        return [*self.program(), *arguments[:count], "--config", str(self.config), *arguments[count:]]
+        return [*arguments[:count], "--config", str(self.config), *arguments[count:]]
 
-    def program(self) -> list[str]:
-        """How the agent is started."""
-        return [sys.executable, "-m", "agent.cli"]
+    def command(self, *arguments: str) -> list[str]:
+        """The command line of a process of its own."""
+        return [sys.executable, "-m", "agent.cli", *self.words(*arguments)]
 
     def run(self, *arguments: str, given: str = "") -> Finished:
-        """Run a command with text on standard input."""
-        done = subprocess.run(
-            self.command(*arguments), cwd=ROOT, input=given, capture_output=True, text=True, timeout=WAIT_S, check=False
-        )
-        return Finished(done.returncode, done.stdout, done.stderr)
+        """Run a command in this process, with text on standard input."""
+        return run_here(*self.words(*arguments), given=given)
 
     def type(self, *arguments: str, answers: list[tuple[str, str]]) -> Finished:
         """Run a command at a terminal: wait for each question, then type its answer."""

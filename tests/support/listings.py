@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 
 from agent.model import ConsentLevel, Reading
 from agent.sources.listings.source import Listing
-from tests.support.jira_database import fill_postgres, fill_sqlite
+from tests.support.jira_database import ROWS, SCHEMA, write_sqlite
 from tests.support.postgres import PostgresServer
 from tests.support.sources import catalog
 
@@ -22,16 +22,12 @@ LINK = "0a0b0c0d-1111-3222-8333-444455556666"
 
 def jira_sqlite(path: Path) -> Path:
     """A new SQLite database with every row."""
-    fill_sqlite(path)
-    change(path, APPS.read_text())
-    return path
+    return write_sqlite(path, SCHEMA.read_text(), ROWS.read_text(), APPS.read_text())
 
 
 def jira_postgres(server: PostgresServer) -> str:
     """The name of a new PostgreSQL database with every row."""
-    name = fill_postgres(server)
-    server.execute(name, APPS.read_text())
-    return name
+    return server.filled_database("jira", SCHEMA.read_text(), ROWS.read_text(), APPS.read_text())
 
 
 def change(path: Path, *statements: str) -> None:

@@ -36,7 +36,7 @@ from tests.support.homes import write_home
 from tests.support.jvm_beans import running_jvm
 from tests.support.planting import FAMILY, FOUND, Plants, plant_in_database, planted_beans, stored_bytes
 from tests.support.product_homes import write_product_home
-from tests.support.standing import Agent
+from tests.support.site import Agent
 
 BEANS = Path(__file__).parents[1] / "sources" / "data" / "PlantedBeans.java"
 HOUR_S = 4
@@ -66,7 +66,7 @@ Beans = list[tuple[str, str, str]]
 
 
 @dataclass(frozen=True)
-class LinkFolder:
+class PlantedSite:
     """One product on disk with its planted texts."""
 
     agent: Agent
@@ -150,39 +150,39 @@ def apdex_line(page: str, number: int) -> str:
     return f"2026-11-22 10:00:00,123+0000 category: {page}, apdex: {{{counts}}}\n"
 
 
-def log_some(place: LinkFolder, number: int) -> None:
+def log_some(site: PlantedSite, number: int) -> None:
     """Twenty requests and, beside Jira, an hour of every page, with a line of no form in between."""
-    product, plants = place.agent.settings.instance.product, place.plants
+    product, plants = site.agent.settings.instance.product, site.plants
     lines = [log_line(PATTERNS[product], plants, number + step) for step in range(20)]
     lines.append(f"{plants.name('line of no form')} {FAMILY}\n".encode())
-    with (place.install / "logs" / f"access_log.{datetime.now(UTC):%Y-%m-%d}").open("ab") as log:
+    with (site.install / "logs" / f"access_log.{datetime.now(UTC):%Y-%m-%d}").open("ab") as log:
         log.write(b"".join(lines))
     if product == "jira":
         pages = [page.format(len(plants.places)) for page in APDEX_PAGES]
         plants.name("page of the Apdex log")
-        with (place.home / "log" / "atlassian-jira-apdex.log").open("a") as log:
+        with (site.home / "log" / "atlassian-jira-apdex.log").open("a") as log:
             log.write("".join(apdex_line(page, number) for page in (*pages, *READ_PAGES)))
 
 
 def planted_manager(server: AppManagerServer, plants: Plants) -> None:
     """Let the app manager say a planted text in every text of its answers, and once more in place of everything."""
-    told = {**_told({**APPS[1], "key": ""}, "app", plants), "key": APPS[1]["key"], "name": APPS[1]["name"]}
-    everywhere = _told(APPS[0], "app", plants, all_of_it=True)
-    server.apps = (*(_told(app, "app", plants) for app in APPS), everywhere, told)
+    known_app = {**_with_plants({**APPS[1], "key": ""}, "app", plants), "key": APPS[1]["key"], "name": APPS[1]["name"]}
+    everywhere = _with_plants(APPS[0], "app", plants, all_of_it=True)
+    server.apps = (*(_with_plants(app, "app", plants) for app in APPS), everywhere, known_app)
     keys = [app["key"] for app in server.apps]
     (licence,) = LICENCES.values()
     server.licences = {
-        key: _told(licence, "licence", plants, all_of_it=number % 2 == 0) for number, key in enumerate(keys)
+        key: _with_plants(licence, "licence", plants, all_of_it=number % 2 == 0) for number, key in enumerate(keys)
     }
     server.sen = f"SEN-{plants.name('host licence.supportEntitlementNumber')}"
 
 
-def _told(value: Any, place: str, plants: Plants, *, all_of_it: bool = False) -> Any:
+def _with_plants(value: Any, place: str, plants: Plants, *, all_of_it: bool = False) -> Any:
     """The same with a planted text in each text; `all_of_it`: in each number and truth value as well."""
     if isinstance(value, dict):
-        told = {key: _told(item, f"{place}.{key}", plants, all_of_it=all_of_it) for key, item in value.items()}
+        fields = {key: _with_plants(item, f"{place}.{key}", plants, all_of_it=all_of_it) for key, item in value.items()}
         more = plants.name(f"{place}, a key")
-        return {**told, more: plants.name(f"{place}, of a key that nobody knows"), "key of ours": more}
+        return {**fields, more: plants.name(f"{place}, of a key that nobody knows"), "key of ours": more}
     if isinstance(value, str) or all_of_it:
         return f"{plants.name(place)} {FAMILY}"
     return value
@@ -201,7 +201,7 @@ def planted(
     spoil: Callable[[Beans, Plants], Beans] = lambda beans, plants: beans,
     plants: Plants | None = None,
     inside: tuple[str, ...] = (),
-) -> Iterator[LinkFolder]:
+) -> Iterator[PlantedSite]:
     """The product in `folder`; `database` is the text of [database], `engine` may write there.
 
     `manager` is asked for the apps in place of the database; `more_jmx` is added to [jmx]; `spoil` changes the beans;
@@ -226,39 +226,39 @@ def planted(
         )
     config = folder / "agent.toml"
 
-    def place(port: int | None) -> LinkFolder:
-        told = f'host = "127.0.0.1"\nport = {port}\n{more_jmx}' if port else "enabled = false\n"
-        config.write_text(f"{text}[jmx]\n{told}")
+    def site(port: int | None) -> PlantedSite:
+        jmx = f'host = "127.0.0.1"\nport = {port}\n{more_jmx}' if port else "enabled = false\n"
+        config.write_text(f"{text}[jmx]\n{jmx}")
         settings = load_settings(config)
         ensure_instance(settings.link_dir)
-        return LinkFolder(Agent(config, settings, inside), plants, install, home)
+        return PlantedSite(Agent(config, settings, inside), plants, install, home)
 
     if not jmx:
-        yield place(None)
+        yield site(None)
         return
     beans = folder / "beans.txt"
     lines = spoil(planted_beans(catalog, TOMCAT.get(product, "Catalina"), plants), plants)
     beans.write_text("".join("\t".join(line) + "\n" for line in lines))
     with running_jvm(BEANS, str(beans), options=planted_options(plants)) as jvm:
-        yield place(jvm.port)
+        yield site(jvm.port)
 
 
-def write_logs(place: LinkFolder, stopping: threading.Event) -> None:
+def write_logs(site: PlantedSite, stopping: threading.Event) -> None:
     """Append planted lines while the daemon reads."""
     number = 0
     while not stopping.wait(0.3):
-        log_some(place, number)
+        log_some(site, number)
         number += 20
 
 
-def run_daemon(place: LinkFolder, hours: int = 2) -> bytes:
+def run_daemon(site: PlantedSite, hours: int = 2) -> bytes:
     """The real daemon until it has closed some hours that have batches or a bundle; returns its log."""
-    log_path = place.agent.config.with_name("daemon.log")
+    log_path = site.agent.config.with_name("daemon.log")
     stopping = threading.Event()
-    writer = threading.Thread(target=write_logs, args=(place, stopping), daemon=True)
+    writer = threading.Thread(target=write_logs, args=(site, stopping), daemon=True)
     with log_path.open("wb") as log:
         daemon = subprocess.Popen(
-            [*place.agent.inside, sys.executable, "-m", "agent.cli", "run", "--config", str(place.agent.config)],
+            [*site.agent.inside, sys.executable, "-m", "agent.cli", "run", "--config", str(site.agent.config)],
             cwd=ROOT,
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -278,7 +278,7 @@ def run_daemon(place: LinkFolder, hours: int = 2) -> bytes:
 
 
 def two_ticks(
-    place: LinkFolder,
+    site: PlantedSite,
     conceal: bool = True,
     level: ConsentLevel = ConsentLevel.BASIC,
     *,
@@ -286,7 +286,7 @@ def two_ticks(
     logs: bool = True,
 ) -> None:
     """Ticks read by the real sources and stored, with or without what hashes them before."""
-    settings, catalog = place.agent.settings, load_catalog(place.agent.settings.instance.product)
+    settings, catalog = site.agent.settings, load_catalog(site.agent.settings.instance.product)
     guard = TickConcealer(settings, catalog, lambda: level) if conceal else None
     sampler = Sampler(open_sources(settings, catalog, lambda: level), guard)
     store = open_store(settings.agent.state_dir)
@@ -294,28 +294,28 @@ def two_ticks(
         writer = TickWriter(store, settings.hour.length_s)
         for number in range(ticks):
             if logs:
-                log_some(place, 20 * number)
+                log_some(site, 20 * number)
             writer.append(sampler.take(datetime.now(UTC), 30))
     finally:
         sampler.close()
         store.close()
 
 
-def close_hour(place: LinkFolder) -> None:
+def close_hour(site: PlantedSite) -> None:
     """The real delivery run, as soon as the hour of the newest tick is over."""
     hour = time.time() // HOUR_S
     wait_until(lambda: time.time() // HOUR_S > hour)
-    wait_until(lambda: place.agent.json("deliver")["hoursClosed"] > 0, 30)
+    wait_until(lambda: site.agent.json("deliver")["hoursClosed"] > 0, 30)
 
 
 SHOWN = (["status", "--json"], ["status"], ["preview", "--json"], ["bundle", "--json"])
 
 
-def left_behind(place: LinkFolder, log: bytes) -> dict[str, bytes]:
+def left_behind(site: PlantedSite, log: bytes) -> dict[str, bytes]:
     """Everything that is stored, shown or would be sent, by where it is."""
-    shown = {" ".join(command): place.agent.run(*command).stdout.encode() for command in SHOWN}
+    shown = {" ".join(command): site.agent.process(*command).out.encode() for command in SHOWN}
     assert b'"entries"' in shown["preview --json"], "nothing was closed"
-    return {"state folder": b"\n".join(stored_bytes(place.agent.settings.agent.state_dir)), "log": log, **shown}
+    return {"state folder": b"\n".join(stored_bytes(site.agent.settings.agent.state_dir)), "log": log, **shown}
 
 
 def leaks(places: dict[str, bytes], plants: Plants) -> list[str]:

@@ -20,6 +20,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -67,9 +68,24 @@ class PostgresServer:
 
     def create_database(self, prefix: str = "test") -> str:
         """A new empty database with a name of its own."""
+        return self._create(prefix, "template0")
+
+    def filled_database(self, prefix: str, *statements: str) -> str:
+        """A new database in which these statements were run; they are run once, then what they made is copied."""
+        return self._create(prefix, _template(self, prefix, statements))
+
+    def _create(self, prefix: str, template: str) -> str:
         name = f"{prefix}_{uuid.uuid4().hex[:8]}"
-        self.execute("postgres", f'CREATE DATABASE "{name}" TEMPLATE template0')
+        self.execute("postgres", f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
         return name
+
+
+@cache
+def _template(server: PostgresServer, prefix: str, statements: tuple[str, ...]) -> str:
+    """A database with these statements run that nobody connects to: only then may it be copied."""
+    name = server.create_database(f"{prefix}_template")
+    server.execute(name, *statements)
+    return name
 
 
 def programs() -> Path | None:

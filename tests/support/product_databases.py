@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sqlite3
 import uuid
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from agent.product.database.engine import open_engine
 from agent.product.database.jdbc import DatabaseAddress
 from agent.product.model import DatabaseAccess
 from agent.settings import Dialect, Secret
+from tests.support.jira_database import write_sqlite
 from tests.support.mariadb import MariaDbServer
 from tests.support.postgres import PostgresServer
 
@@ -126,22 +126,13 @@ def tables(product: str) -> tuple[str, ...]:
 
 def fill_sqlite(product: str, path: Path, *, without: str = "", rows: bool = True) -> Path:
     """A new SQLite database at `path`; `without` names a table that is dropped afterwards."""
-    connection = sqlite3.connect(path)
-    connection.executescript(_text(product, "schema"))
-    if rows:
-        connection.executescript(_text(product, "rows"))
-    if without:
-        connection.execute(f"drop table {without}")
-    connection.commit()
-    connection.close()
-    return path
+    scripts = [_text(product, "schema"), *([_text(product, "rows")] if rows else [])]
+    return write_sqlite(path, *scripts, without=without)
 
 
-def fill_postgres(product: str, server: PostgresServer) -> str:
+def fill_postgres(product: str, server: PostgresServer, *, rows: bool = True) -> str:
     """The name of a new PostgreSQL database with the product's tables and rows."""
-    name = server.create_database(product)
-    server.execute(name, _text(product, "schema"), _text(product, "rows"))
-    return name
+    return server.filled_database(product, _text(product, "schema"), *([_text(product, "rows")] if rows else []))
 
 
 def fill_mariadb(product: str, server: MariaDbServer) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import subprocess
 import uuid
@@ -17,7 +16,7 @@ from agent.product.model import DatabaseAccess
 from agent.settings import Dialect, Secret
 from scripts.database_roles import FOLDER
 from tests.support import jira_database, product_databases
-from tests.support.listings import APPS
+from tests.support.listings import APPS, jira_postgres
 from tests.support.mariadb import MariaDbServer
 from tests.support.postgres import PostgresServer
 from tests.support.private_tables import plant
@@ -44,9 +43,7 @@ def fill_postgres(product: str, server: PostgresServer) -> str:
 def _filled_postgres(product: str, server: PostgresServer) -> str:
     if product != "jira":
         return product_databases.fill_postgres(product, server)
-    name = jira_database.fill_postgres(server)
-    server.execute(name, APPS.read_text())
-    return name
+    return jira_postgres(server)
 
 
 def make_postgres_role(server: PostgresServer, name: str, *, strict: bool = True, scripts: Path = FOLDER) -> None:
@@ -77,12 +74,17 @@ def postgres_login(server: PostgresServer, name: str, schema: str = "public") ->
 
 def fill_mariadb(product: str, server: MariaDbServer) -> str:
     """A database of the product on MariaDB with planted secrets."""
-    if product == "jira":
-        name = jira_database.fill_mariadb(server)
-        more = [re.sub(r"\s+", " ", part) for part in APPS.read_text().split(";\n") if part.strip()]
-    else:
-        name, more = product_databases.fill_mariadb(product, server), []
-    server.execute(f"use {name}", *more, *plant(product, upper=True, quote="`"))
+    name = filled_mariadb(product, server)
+    server.execute(f"use {name}", *plant(product, upper=True, quote="`"))
+    return name
+
+
+def filled_mariadb(product: str, server: MariaDbServer) -> str:
+    """A database of the product on MariaDB, Jira's apps, flags and links in it too."""
+    if product != "jira":
+        return product_databases.fill_mariadb(product, server)
+    name = jira_database.fill_mariadb(server)
+    server.execute(f"use {name}", *jira_database.statements(APPS))
     return name
 
 

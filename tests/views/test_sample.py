@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from agent.views.sample import read_sample, render_sample
@@ -25,6 +26,8 @@ def test_sample_shows_verdicts_and_stores_nothing(tmp_path: Path) -> None:
     assert (server.sent, server.hashed) == (True, ("value",))
     assert "would be sent; value only as keyed hash" in text
     assert any(row.attributes for row in view.samples if row.metric == "app.installed")
+    (line,) = [line for line in text.splitlines() if "jira.guardrail.issues " in line]
+    assert re.match(r"  jira\.guardrail\.issues +\d+ \{issue\} basic", line[:80]), "the first 80 columns say what it is"
 
 
 def test_sample_with_a_dead_source_says_what_to_do(tmp_path: Path) -> None:

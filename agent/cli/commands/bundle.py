@@ -28,7 +28,7 @@ def bundle(
 
     Example: portfolio-agent bundle --output /tmp/for-upload
     """
-    from agent.runtime.hourly.run import write_bundle_by_hand
+    from agent.runtime.hourly.bundle import write_bundle_by_hand
     from agent.settings.load import load_settings
     from agent.system.account import act_as_owner
     from agent.views.bundle import read_bundle, render_bundle

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
+from agent.cli.asking import parse_level
 from agent.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, print_view
-from agent.model import ConsentLevel
 
 app = typer.Typer(
     help="What is read and what may leave.", rich_markup_mode=None, no_args_is_help=True, add_completion=False
@@ -22,10 +22,14 @@ def register(parent: typer.Typer) -> None:
     parent.add_typer(app, name="catalog")
 
 
-@app.command(epilog=SHOW_EPILOG)
+@app.command(epilog=SHOW_EPILOG, short_help="Every metric: where it is read, what may leave.")
 def show(
-    product: Annotated[str, typer.Option(help="A product; without it the configured one, or jira.")] = "",
-    consent: Annotated[str, typer.Option(help="Only what may leave under this level: basic or extended.")] = "",
+    product: Annotated[
+        str, typer.Option("--product", metavar="NAME", help="A product; without it the configured one, or jira.")
+    ] = "",
+    consent: Annotated[
+        str, typer.Option("--consent", metavar="LEVEL", help="Only what may leave under it: basic or extended.")
+    ] = "",
     sql: Annotated[bool, typer.Option("--sql", help="Print the SQL statements as well.")] = False,
     config: ConfigPath = DEFAULT_CONFIG,
     as_json: AsJson = False,
@@ -34,11 +38,11 @@ def show(
     from agent.views.catalog import read_catalog
     from agent.views.catalog_text import render_catalog
 
-    view = read_catalog(product or _configured(config), _level(consent), sql=sql)
+    view = read_catalog(product or _configured(config), parse_level(consent) if consent else None, sql=sql)
     print_view(view, render_catalog, as_json=as_json)
 
 
-@app.command(epilog=CHECK_EPILOG)
+@app.command(epilog=CHECK_EPILOG, short_help="Whether every field is classified.")
 def check(as_json: AsJson = False, config: ConfigPath = DEFAULT_CONFIG) -> None:
     """Check that every field of every product is classified, as the build does."""
     from agent.views.catalog import check_catalog
@@ -54,13 +58,3 @@ def _configured(config: Path) -> str:
     from agent.settings import load_settings
 
     return str(load_settings(config).instance.product)
-
-
-def _level(word: str) -> ConsentLevel | None:
-    from agent.errors import UsageError
-
-    if not word:
-        return None
-    if word not in (ConsentLevel.BASIC, ConsentLevel.EXTENDED):
-        raise UsageError(f"'{word}' is no consent level.", do="Use: --consent basic or --consent extended")
-    return ConsentLevel(word)

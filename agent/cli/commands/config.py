@@ -30,8 +30,8 @@ def register(app: typer.Typer) -> None:
         no_args_is_help=True,
         rich_markup_mode=None,
     )
-    group.command("check", epilog=CHECK_EPILOG)(check)
-    group.command("show", epilog=SHOW_EPILOG)(show)
+    group.command("check", epilog=CHECK_EPILOG, short_help="Every mistake at once; whether the login can write.")(check)
+    group.command("show", epilog=SHOW_EPILOG, short_help="Every setting, and where it comes from.")(show)
     app.add_typer(group, name="config")
 
 

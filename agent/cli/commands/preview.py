@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
+from agent.cli.asking import parse_level
 from agent.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, print_json, print_view
-from agent.errors import UsageError
 from agent.system.clock import utc_now
 
 
@@ -15,7 +15,8 @@ def preview(
     config: ConfigPath = DEFAULT_CONFIG,
     as_json: AsJson = False,
     level: Annotated[
-        str | None, typer.Option("--level", help="As it would be under this consent: basic or extended.")
+        str | None,
+        typer.Option("--level", metavar="LEVEL", help="As it would be under this consent: basic or extended."),
     ] = None,
     diff: Annotated[bool, typer.Option("--diff", help="Show what extended adds to basic, as far as stored.")] = False,
 ) -> None:
@@ -27,19 +28,17 @@ def preview(
 
     Example: portfolio-agent preview --level extended
     """
-    from agent.model import ConsentLevel
     from agent.settings.load import load_settings
     from agent.system.account import act_as_owner
     from agent.views.preview import read_difference, read_preview, render_difference, summary
 
-    if level not in (None, ConsentLevel.BASIC, ConsentLevel.EXTENDED):
-        raise UsageError(f"There is no consent level {level!r}.", do="Use --level basic or --level extended.")
+    wanted = None if level is None else parse_level(level)
     settings, now = load_settings(config), utc_now()
     act_as_owner(settings.agent.state_dir)
     if diff:
         print_view(read_difference(settings, now), render_difference, as_json=as_json)
         return
-    view = read_preview(settings, now, None if level is None else ConsentLevel(level))
+    view = read_preview(settings, now, wanted)
     if as_json:
         print_json(view)
         return

@@ -79,6 +79,7 @@ def _postgresql(login: DatabaseAccess, timeout_s: float) -> Driver:
         # A peer that is gone without a word: noticed by the kernel within the statement's time.
         "keepalives_idle": 30,
         "tcp_user_timeout": _milliseconds(timeout_s) + 5_000,
+        # No prepared statements: a pooler may send the next execution to a server session that knows none of them.
         "prepare_threshold": None,
         **_postgresql_tls(address.options),
     }
@@ -140,6 +141,8 @@ def _mysql(login: DatabaseAccess, timeout_s: float) -> Driver:
             cursor.execute(
                 f"SET SESSION {limit}, lock_wait_timeout = {LOCK_WAIT_S}, innodb_lock_wait_timeout = {LOCK_WAIT_S}"
             )
+            # For the session, so that every transaction of it is; a login without the right to write makes it true a
+            # second time.
             cursor.execute("SET SESSION TRANSACTION READ ONLY")
         connection.commit()
 

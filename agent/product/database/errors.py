@@ -149,6 +149,7 @@ _ORACLE = {
     "ORA-03114": "connection-lost",
 }
 # The first that is found in the text decides; needed where a driver gives no code: libpq while connecting, SQLite.
+# In this order: "too many connections for role ..." names a role, and is no refused login.
 _TEXTS = (
     ("too many", "too-many-connections"),
     ("remaining connection slots", "too-many-connections"),
@@ -266,6 +267,7 @@ def _by_text(origin: BaseException) -> str:
 def _text(origin: BaseException) -> str:
     """Everything the driver says but what stands in quotes (names), in lower case, for searching only."""
     try:
+        # The context too: some drivers put the operating system's error there and say only "cannot connect" themselves.
         parts = (origin, *origin.args, origin.__context__)
         return re.sub(r'"[^"]*"', '""', " ".join(str(part) for part in parts).lower()[:4000])
     except (UnicodeError, TypeError, ValueError):

@@ -27,7 +27,7 @@ class Gate:
     """Shared by all sources that read one database as one login."""
 
     def __init__(self) -> None:
-        self._turn = threading.Lock()
+        self._inside = threading.Lock()
         self._counting = threading.Lock()
         self._waiting = 0
         self._engine: Engine | None = None
@@ -35,7 +35,7 @@ class Gate:
 
     @property
     def waiting(self) -> int:
-        """How many sources wait for their turn."""
+        """How many sources wait to be let in."""
         return self._waiting
 
     @contextmanager
@@ -44,7 +44,7 @@ class Gate:
 
         What goes wrong inside costs the connection: the next source has a new one.
         """
-        with self._waiting_turn(within_s):
+        with self._alone(within_s):
             try:
                 if self._connection is None:
                     if self._engine is None:
@@ -61,19 +61,19 @@ class Gate:
     def close(self) -> None:
         """Let go of everything, unless a source is inside: it does so itself when it leaves."""
         # Never waited for: one that hangs in the database would hold up the end of the process.
-        if self._turn.acquire(blocking=False):
+        if self._inside.acquire(blocking=False):
             try:
                 self._forget()
             finally:
-                self._turn.release()
+                self._inside.release()
 
     @contextmanager
-    def _waiting_turn(self, within_s: float) -> Iterator[None]:
+    def _alone(self, within_s: float) -> Iterator[None]:
         # Counted before the lock is asked for: who is inside looks at the number when it leaves, and keeps the
         # connection for whoever waits by then. A lock of its own, since += on a shared number loses counts.
         with self._counting:
             self._waiting += 1
-        entered = self._turn.acquire(timeout=max(within_s * SHARE, 0.0))
+        entered = self._inside.acquire(timeout=max(within_s * SHARE, 0.0))
         with self._counting:
             self._waiting -= 1
         if not entered:
@@ -87,16 +87,16 @@ class Gate:
         try:
             yield
         finally:
-            self._turn.release()
+            self._inside.release()
 
     def _hang_up_if_idle(self) -> None:
         """For one that gave up waiting: whoever was inside may just have left the connection to it."""
-        if self._turn.acquire(blocking=False):
+        if self._inside.acquire(blocking=False):
             try:
                 if self._waiting == 0:
                     self._hang_up()
             finally:
-                self._turn.release()
+                self._inside.release()
 
     def _hang_up(self) -> None:
         connection, self._connection = self._connection, None

@@ -71,6 +71,7 @@ def parse_jdbc_url(url: str) -> DatabaseAddress:
     url = url.strip()
     if len(url) > URL_LIMIT:
         raise BadUrl("is too long")
+    # The product's file is data: what it says goes into connection strings and messages.
     if not url.isprintable():
         raise BadUrl("holds control characters")
     if not url.lower().startswith("jdbc:"):

@@ -76,12 +76,15 @@ _WORDS = {
         "false), set_config('tcp_keepalives_count', '3', false), case when current_setting('idle_session_timeout', "
         "true) is not null then set_config('idle_session_timeout', '0', false) end",
         take="select pg_try_advisory_lock(cast(:number as bigint))",
+        # A key of 64 bits lies in two columns; the same numbers under another `objsubid` are a lock of two keys of 32
+        # bits.
         check="select pg_backend_pid(), exists (select 1 from pg_locks where locktype = 'advisory' and granted and "
         "pid = pg_backend_pid() and cast(classid as bigint) = :high and cast(objid as bigint) = :low and "
         "objsubid = 1), extract(epoch from clock_timestamp())",
     ),
     "mysql": _Words(
         settle="set session wait_timeout = :idle_s",
+        # Zero seconds: a node that waited for the lock would hold up its own tick.
         take="select get_lock(:name, 0)",
         check="select connection_id(), coalesce(is_used_lock(:name) = connection_id(), 0), "
         "timestampdiff(microsecond, '1970-01-01', utc_timestamp(6)) / 1000000",
@@ -134,6 +137,8 @@ class ClusterLock:
                     return self._confirm(self._held[0])
                 except SourceError as error:
                     self._let_go()
+                    # A session that is gone took the lock with it: this very tick may take it again, as a hold of its
+                    # own.
                     if error.reason not in LOST:
                         raise
             return self._try()
@@ -170,10 +175,15 @@ class ClusterLock:
         try:
             with database_errors():
                 connection = engine.connect()
+            # Noted before it is used: whatever fails from here on, letting go finds it and closes it.
             self._held = (connection, engine)
             with database_errors():
+                # In no transaction: idle in one, the session would keep the product's server from cleaning up behind
+                # it, and be ended by servers that do not allow it.
                 connection.execution_options(isolation_level="AUTOCOMMIT")
                 self._settle(connection)
+                # Taken and then asked about, on what should be one session: behind a pooler it is two, and the second
+                # does not hold it.
                 got = self._take(connection)
                 session, holds, seconds = self._ask(connection)
         except SourceError:
@@ -184,6 +194,7 @@ class ClusterLock:
             self._let_go()
             return ClusterTurn(Role.STANDBY, ahead_s=ahead_s)
         self._server_session = session
+        # A name of our own: the server gives its session numbers to others again.
         self._turn = ClusterTurn(Role.COUNTING, uuid.uuid4().hex, seconds, seconds, ahead_s)
         return self._turn
 

@@ -48,6 +48,7 @@ def read_elements(octets: bytes, root: str, wanted: Collection[str]) -> dict[str
     parser.StartElementHandler = walk.start
     parser.EndElementHandler = walk.end
     parser.CharacterDataHandler = walk.text
+    # At its first sign: entities could read files of this machine into a value, or grow to gigabytes.
     parser.StartDoctypeDeclHandler = _refuse_doctype
     try:
         parser.Parse(octets, True)
@@ -108,6 +109,7 @@ def read_properties(octets: bytes, wanted: Collection[str]) -> dict[str, str]:
         text = octets.decode("utf-8-sig")
     except UnicodeDecodeError:
         text = octets.decode("latin-1")
+    # A backslash at the end of a line goes on in the next, unless it is itself escaped.
     joined = re.sub(r"(?<!\\)((?:\\\\)*)\\\r?\n[ \t]*", r"\1", text)
     found: dict[str, str] = {}
     for line in re.split(r"\r\n|\r|\n", joined):

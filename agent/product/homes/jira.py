@@ -103,6 +103,8 @@ def _database(path: Path, mistakes: list[Mistake]) -> ProductDatabase | None:
     if not user.isprintable():
         mistakes.append(Mistake(str(path), f"{_SOURCE}/username", "holds control characters"))
     cipher = next((values[key] for key in _CIPHERS if values.get(key)), "")
+    # Never decrypted: the key is the product's, and what can be decrypted here can be decrypted by whoever takes this
+    # over.
     encrypted = bool(cipher) or password.strip() == SECURED
     return ProductDatabase(
         address=address,

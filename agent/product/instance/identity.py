@@ -49,6 +49,8 @@ def ensure_instance(link_dir: Path, owner: Account | None = None) -> InstanceFac
         _ensure_folder(link_dir, owner)
         _ensure_folder(link_dir / "keys", owner)
         document = json.dumps({"formatVersion": FORMAT_VERSION, "instanceId": str(uuid.uuid4())}) + "\n"
+        # The id before the key, and neither ever over what is there: with another key every name of the instance would
+        # change, and the cloud would see new apps and new nodes.
         _create(_id_file(link_dir), document.encode("ascii"), 0o600, owner)
         _create(_key_file(link_dir), secrets.token_bytes(KEY_BYTES), 0o400, owner)
     except OSError as error:

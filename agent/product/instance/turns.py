@@ -53,6 +53,7 @@ class TurnKeeper:
         try:
             lock = self._opened()
             if lock is not None:
+                # Until the database has answered: a turn of the tick before must not be stored with this one.
                 self._last = ClusterTurn(Role.UNKNOWN)
                 self._last = lock.turn()
         except SourceError as error:

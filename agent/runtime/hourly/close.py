@@ -1,99 +1,49 @@
-"""The hourly run: close hours, filter by consent, seal batches, push what waits or write a bundle, tidy up.
+"""Closes hours that are over: their ticks become rows, rows become sealed batches as far as consent allows.
 
-In:   the store and the link. Out: a report of what was done. The same run is started by the daemon each hour and by
-an admin with `portfolio-agent deliver`; a file lock keeps two of them apart.
+In:   the store's ticks and where the clocks stand. Out: which hours were closed, and how many batches wait for it.
 Each hour is closed in one transaction together with its batches, so a crash leaves it open or sealed, never half.
 Hours are closed in the store's order, one after the other: each is compared with the one measured before it.
 """
 
 from __future__ import annotations
 
-import fcntl
 import logging
-import os
-import sqlite3
-import threading
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
-from pathlib import Path
 
-from agent.aggregation import Event, aggregate, audit_events, list_of, watch, with_events
+from agent.aggregation import Event, aggregate, audit_events, events_between, list_of, with_events
 from agent.aggregation.cluster_rows import without_cluster_rows
 from agent.aggregation.thresholds import threshold_statuses_of
 from agent.catalog import Catalog, Every
 from agent.consent import Material, align_names
 from agent.consent.periods import consent_of, covered, is_covered
-from agent.errors import AgentError, AlreadyRunning, StoreError
 from agent.log import log, logger
 from agent.model import Consent, Hour, HourlyAggregate, Tick
+from agent.runtime.hourly.report import Closed
 from agent.runtime.pipeline import Pipeline
 from agent.settings import Settings
 from agent.settings.schedule import closes_after_s
 from agent.store import Store, audit, outbox
 from agent.store.cluster import cluster_state, counts_for
-from agent.store.database import check_folder, explain
 from agent.store.hours import (
-    RUN_KEPT,
     ClosedHour,
     OpenHour,
     aggregates_of,
     closed_hours,
-    horizon,
     hour_before,
     put_hour,
-    remove_hours,
     uncounted,
 )
 from agent.store.losses import count_loss
-from agent.store.snapshots import put_snapshot, remove_snapshots, snapshot_before
+from agent.store.snapshots import put_snapshot, snapshot_before
 from agent.store.thresholds import put_threshold_statuses
-from agent.store.ticks import remove_counted, remove_lost, tick_before, ticks_of, watermark
+from agent.store.ticks import numbers_of, remove_lost, tick_before, ticks_of
 from agent.store.timeline import Reckoning
-from agent.system.clock import monotonic_s
 
 LOG = logger("hourly")
 LATE_FOR = timedelta(hours=2)  # a late sample corrects its hour within this time; later ones are counted as lost
-RUN_LOCK = "hourly.lock"
-LOCK_TRY_S = 0.1
-SET_BACK, TOO_LATE, NEVER_CLOSED = "clock-set-back", "tick-too-late", "tick-never-closed"
-
-
-@dataclass(slots=True)
-class Closed:
-    """What closing did: which hours, how many batches were sealed."""
-
-    hours: list[ClosedHour] = field(default_factory=list)
-    batches: int = 0
-
-
-@contextmanager
-def run_lock(folder: Path, wait_s: float = 0.0) -> Iterator[None]:
-    """One hourly run or bundle at a time on one state folder; waits up to `wait_s` for it. Raises AlreadyRunning."""
-    check_folder(folder, create=True)
-    try:
-        handle = os.open(folder / RUN_LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise explain(error, folder) from error
-    ends_s = monotonic_s() + wait_s
-    try:
-        while True:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except OSError:
-                if monotonic_s() < ends_s:
-                    threading.Event().wait(LOCK_TRY_S)
-                    continue
-                raise AlreadyRunning(
-                    "Another delivery run is at work.",
-                    why="The daemon runs one each hour, and after an outage it may take some minutes.",
-                    do="Wait for it; see: portfolio-agent status",
-                ) from None
-        yield
-    finally:
-        os.close(handle)
+SET_BACK, TOO_LATE = "clock-set-back", "tick-too-late"
 
 
 def close_hours(pipeline: Pipeline, now: Reckoning) -> Closed:
@@ -109,6 +59,8 @@ def close_hours(pipeline: Pipeline, now: Reckoning) -> Closed:
         return closed
     waits = timedelta(seconds=closes_after_s(settings, clustered=pipeline.clustered))
     found = uncounted(store, settings.hour.length_s)
+    # Before the hours: a tick that no hour can take would keep the watermark where it is, and nothing would ever be
+    # tidied.
     _count_set_back(store, found.set_back, now.label)
     for item in found.hours:
         # An hour that the store has left and that is still to come was labelled by a clock that has gone back since.
@@ -133,7 +85,7 @@ def _close(pipeline: Pipeline, item: OpenHour, now: datetime, closed: Closed) ->
     stored = ticks_of(pipeline.store, hour)
     consent = consent_of(pipeline.consents, stored, pipeline.marks)
     material = _material(pipeline, hour, stored, consent)
-    changed, snapshot = watch(material.snapshot, material.ticks)
+    changed, snapshot = events_between(material.snapshot, material.ticks)
     done, snapshot = audit_events(snapshot, audit.entries(pipeline.store), hour, now)
     events = (*changed, *done)
     if consent is not None:
@@ -144,6 +96,7 @@ def _close(pipeline: Pipeline, item: OpenHour, now: datetime, closed: Closed) ->
     left = sum(1 for row in measured if row.samples) - sum(1 for row in aggregates if row.samples)
     last_tick = stored[-1].number
     record = ClosedHour(hour, revision, now, last_tick, len(material.ticks))
+    # All that takes time is done before the transaction: it holds the write lock, and the daemon has a tick to store.
     batches = pipeline.batches(hour, revision, aggregates, now, under=consent) if consent is not None else []
     with pipeline.store.transaction() as connection:
         put_hour(connection, record, aggregates)
@@ -151,7 +104,9 @@ def _close(pipeline: Pipeline, item: OpenHour, now: datetime, closed: Closed) ->
         put_threshold_statuses(pipeline.store, connection, threshold_statuses_of(aggregates, pipeline.catalog))
         for batch in batches:
             outbox.put(connection, batch)
+        # After the new batches, which count as well; the oldest go, each a loss by name.
         outbox.enforce_limit(connection, pipeline.settings.delivery.outbox_limit_bytes, now)
+        # An hour that is closed once more leaves the same rows to the same node: they were counted the first time.
         if revision == 0:
             count_loss(connection, "counted-by-another-node", left, now)
     closed.hours.append(record)
@@ -177,7 +132,7 @@ def _of_this_node(pipeline: Pipeline, hour: Hour, aggregates: list[HourlyAggrega
     if not pipeline.clustered:
         return aggregates
     state = cluster_state(pipeline.store)
-    if state is not None and counts_for(state.terms, hour):
+    if state is not None and counts_for(state.holds, hour):
         return aggregates
     return without_cluster_rows(aggregates, pipeline.catalog)
 
@@ -251,13 +206,7 @@ def _seal_earlier(pipeline: Pipeline, now: datetime) -> int:
 
 def _count_late(store: Store, item: OpenHour, now: datetime) -> None:
     """Too late to correct the hour: the ticks are dropped, counted, and said."""
-    late = [
-        row["number"]
-        for row in store.execute(
-            "SELECT number FROM tick WHERE hour_s = ? AND number BETWEEN ? AND ?",
-            (int(item.hour.start.timestamp()), item.first, item.last),
-        )
-    ]
+    late = numbers_of(store, item.hour, item.first, item.last)
     with store.transaction() as connection:
         remove_lost(connection, late, TOO_LATE, now)
     hour = f"{item.hour.start:%Y-%m-%dT%H:%M:%SZ}"
@@ -277,52 +226,3 @@ def _count_set_back(store: Store, numbers: Sequence[int], now: datetime) -> None
             why="The clock was set back, into hours that were counted before.",
             do="Nothing: they are in the list of losses of portfolio-agent status.",
         )
-
-
-def tidy(pipeline: Pipeline, now: datetime) -> None:
-    """Remove what nobody needs any more: counted ticks, old hours, the bodies of old batches; give pages back.
-
-    What is old is told by how many hours were closed since, never by a clock: one that is ahead closes no more hours
-    than were measured. `now` only labels losses.
-    """
-    settings = pipeline.settings
-    kept = max(settings.bundle.days * 86400 // settings.hour.length_s, RUN_KEPT)
-    try:
-        with pipeline.store.transaction() as connection:
-            _give_up(connection, settings, now)
-            # Snapshots before hours: the newest of those that go is what a late tick's hour is compared with.
-            remove_counted(connection, horizon(connection, RUN_KEPT))
-            remove_snapshots(connection, horizon(connection, RUN_KEPT))
-            remove_hours(connection, horizon(connection, kept))
-            outbox.forget_settled(connection, horizon(connection, kept))
-            # Their rows stay twice as long as the hours: an hour whose batch is not known would be sealed again.
-            outbox.remove_settled(connection, horizon(connection, 2 * kept))
-        pipeline.store.connection.execute("PRAGMA incremental_vacuum(2000)").fetchall()
-    except StoreError as error:
-        log(LOG, logging.WARNING, "store.not_tidied", why=error.why, do=error.do)
-
-
-def _give_up(connection: sqlite3.Connection, settings: Settings, now: datetime) -> None:
-    """A bound for the disk while no hour can be closed: beyond as many ticks as hours are kept for, the oldest go."""
-    most = round(settings.bundle.days * 86400 / settings.sampling.interval_s)
-    rows = connection.execute(
-        "SELECT number FROM tick WHERE number > ? ORDER BY number DESC LIMIT -1 OFFSET ?", (watermark(connection), most)
-    )
-    remove_lost(connection, [row["number"] for row in rows], NEVER_CLOSED, now)
-
-
-@dataclass(slots=True)
-class HourlyReport:
-    """What one run did, for the command line and the log."""
-
-    closed: Closed = field(default_factory=Closed)
-    resealed: int = 0
-    purged: int = 0
-    pushed: int = 0
-    waiting: int = 0
-    bundle: Path | None = None
-    problem: AgentError | None = None
-
-    def exit_code(self) -> int:
-        """What the command returns."""
-        return 0 if self.problem is None else self.problem.exit_code

@@ -62,6 +62,7 @@ def _rewrite(pipeline: Pipeline) -> int:
         return concealer.series(series, ConsentLevel.BASIC, pseudonyms)
 
     for tick in all_ticks(store):
+        # A transaction a row: the daemon waits for one of them, and not for a week's rows.
         stored = concealer.conceal(tick, ConsentLevel.BASIC, pseudonyms)
         if stored != tick:
             changed += 1

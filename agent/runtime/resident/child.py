@@ -16,7 +16,8 @@ LOG = logger("daemon")
 GRACE_S = 120.0  # beyond its retry time: closing hours, sealing, one last request
 STOP_WAIT_S = 5.0
 KILL_WAIT_S = 1.0
-TOLD = frozenset({0, 3, 4, 10, 11, 12, 13})
+EXPLAINED = frozenset({0, 3, 4, 10, 11, 12, 13})
+# No more than this: proxies, certificate files and key logs named in the environment are nobody's decision.
 PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "CREDENTIALS_DIRECTORY", "TMPDIR")
 DAEMON = "PORTFOLIO_AGENT_DAEMON"  # tells the child whose it is: with that process it ends
 
@@ -25,6 +26,7 @@ class HourlyChild:
     """At most one `deliver` process at a time, ended when it outstays its time."""
 
     def __init__(self, config: Path, retry_for_s: float) -> None:
+        # -I: no PYTHON variable and no folder of the caller's decides what this process imports.
         self._command = [sys.executable, "-I", "-m", "agent.cli", "deliver", "--scheduled", "--config", str(config)]
         self._longest_s = retry_for_s + GRACE_S
         self._process: subprocess.Popen[bytes] | None = None
@@ -58,7 +60,7 @@ class HourlyChild:
             return
         code = self._process.returncode
         # A documented exit code was explained by the child itself, in a line of its own.
-        level = logging.INFO if code in TOLD else logging.WARNING
+        level = logging.INFO if code in EXPLAINED else logging.WARNING
         log(LOG, level, "deliver.finished", exit_code=code, took_s=round(now_s - self._started_s, 1))
         self._process = None
 

@@ -41,13 +41,13 @@ class TickConcealer:
         self._level = ConsentLevel.BASIC
         self._stamp: Stamp | None = None
         self._looking: threading.Thread | None = None
-        self._told = False
+        self._was_away = False
 
     def __call__(self, tick: Tick) -> Tick:
         """The tick as it may be stored."""
         level = self._level if self._look() else ConsentLevel.BASIC
         pseudonyms = self._pseudonyms
-        if pseudonyms is None and not self._told:
+        if pseudonyms is None and not self._was_away:
             log(
                 LOG,
                 logging.WARNING,
@@ -55,9 +55,9 @@ class TickConcealer:
                 why="The key of the pseudonyms cannot be read, and names are not stored plain.",
                 do=f"Mount the shared home; see: ls -l {pseudonym_key_path(self._link_dir)}",
             )
-        elif pseudonyms is not None and self._told:
+        elif pseudonyms is not None and self._was_away:
             log(LOG, logging.INFO, "names.stored_again")
-        self._told = pseudonyms is None
+        self._was_away = pseudonyms is None
         return self._concealer.conceal(tick, level, pseudonyms or self._without)
 
     def _look(self) -> bool:

@@ -94,6 +94,8 @@ def handle_signals(stopping: threading.Event) -> None:
 
 def run(settings: Settings, config: Path, stopping: threading.Event) -> int:
     """The life of the daemon, from taking the lock to giving it back."""
+    # Before the first file is opened: what root leaves here the service could not write later. Then the lock, before
+    # anything is read or migrated under another daemon's feet.
     act_as_owner(settings.agent.state_dir)
     lock = InstanceLock(settings.agent.state_dir)
     try:
@@ -199,6 +201,7 @@ class Loop:
 
     def _tick(self, stopping: threading.Event) -> None:
         started = monotonic_s()
+        # When the tick began, not when the last source answered: the label is the instant of the question.
         moment = self._clock.now()
         tick = self._sampler.take(moment.wall, self._settings.sampling.deadline_s, stopping)
         if stopping.is_set():
@@ -315,6 +318,8 @@ class Loop:
     def _sleep_s(self, next_tick: float) -> float:
         now = self._label()
         length_s = self._settings.hour.length_s
+        # By the label and not the wall clock: a clock that was set must neither call the child for each hour it skipped
+        # nor keep it from being called at all.
         until_due = length_s - (now.timestamp() - self._delay_s()) % length_s
         waits = [next_tick - monotonic_s(), until_due + 0.01]
         if self._child.running():

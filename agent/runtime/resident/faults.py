@@ -14,7 +14,7 @@ REMINDER_S = 3600.0
 class _Lasting:
     cause: str
     since_s: float
-    told_s: float
+    logged_s: float
     count: int = 1
 
 
@@ -33,8 +33,8 @@ class FaultLog:
             log(self._logger, logging.WARNING, f"{subject}.failed", reason=cause, why=why, do=do)
             return
         lasting.count += 1
-        if now_s - lasting.told_s >= REMINDER_S:
-            lasting.told_s = now_s
+        if now_s - lasting.logged_s >= REMINDER_S:
+            lasting.logged_s = now_s
             log(
                 self._logger,
                 logging.WARNING,

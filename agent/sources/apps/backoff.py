@@ -22,6 +22,7 @@ from agent.system.clock import monotonic_s, utc_now
 from agent.system.files import open_regular
 
 FIRST_WAIT_S = 300.0
+# Products lock an account, or ask it for a CAPTCHA, after a few failed logins in a row.
 LONGEST_WAIT_S = 3600.0
 SIZE_LIMIT_BYTES = 4096
 
@@ -56,6 +57,7 @@ class LoginBackoff:
     def check(self) -> None:
         """Raise the last failure again, same reason, while it is too early for another attempt."""
         held = self._held or self._remembered()
+        # A password file that was changed is a reason to try at once.
         if held is None or (held.error.reason in REFUSED and held.stamp != self._stamp()):
             return
         left_s = held.until_s - self._clock()

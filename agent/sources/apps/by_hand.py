@@ -30,19 +30,19 @@ class AppAttempt:
 
 def ask_by_hand(settings: Settings, deadline_s: float) -> AppAttempt:
     """At most two requests, and none while a refused login is held."""
-    manager, pause = manager_of(settings.apps), backoff_of(settings)
+    manager, backoff = manager_of(settings.apps), backoff_of(settings)
     try:
         user, _ = manager.login()
     except SourceError as error:
         return AppAttempt(manager, login_error=error)
     try:
-        pause.check()
+        backoff.check()
     except SourceError as error:
         return AppAttempt(manager, user, list_error=error)
     try:
         listed = read_apps(manager, deadline_s)
     except SourceError as error:
-        pause.failed(error)
+        backoff.failed(error)
         return AppAttempt(manager, user, list_error=error)
-    pause.succeeded()
+    backoff.succeeded()
     return AppAttempt(manager, user, listed=listed)

@@ -4,7 +4,7 @@ In:   the product's address, a login, a deadline for both questions. Nothing els
       followed, no redirect, no proxy. The second question lets the product look whether the Marketplace can be reached,
       as it does when an admin opens the page; `licences = false` leaves it out.
 Out:  one row an app (`APP_COLUMNS`), and the Support Entitlement Number. Answers hold licence texts, organisations and
-      e-mail addresses: whatever is not in `KEPT` is dropped while the JSON is parsed.
+      e-mail addresses: whatever is not in `WANTED` is dropped while the JSON is parsed.
 Raise: SourceError with a code that may leave; `wait_s` of `Refused` says how long not to ask again.
 """
 
@@ -42,7 +42,7 @@ MOST_COMMAS = 400_000  # bounds what 8 MiB can become: each value of a document 
 MOST_APPS = 5000
 LONGEST_WAIT_S = 3600.0
 
-KEPT = frozenset(
+WANTED = frozenset(
     (
         *("plugins", "key", "name", "version", "enabled", "userInstalled", "usesLicensing"),
         *("licenseDetails", "licenseType", "evaluation", "expiryDate", "maintenanceExpiryDate"),
@@ -98,6 +98,7 @@ def read_apps(manager: AppManager, deadline_s: float) -> AppList:
         HttpClient,  # brings h11 and ssl: only where an admin asks for apps, at the first question
     )
 
+    # Read for each question and dropped with it: a password changed in its file holds at the next one.
     user, secret = manager.login()
     headers = {
         "Authorization": _authorization(user, secret),
@@ -257,11 +258,12 @@ def _source_error(error: NetError | SourceError) -> SourceError:
 
 
 def parse(body: bytes) -> dict[str, Any]:
-    """The document, only with the keys in `KEPT`. Raises SourceError for anything else, however deep or long."""
+    """The document, only with the keys in `WANTED`. Raises SourceError for anything else, however deep or long."""
+    # Before parsing, which is what costs: three bytes of text become an object of their own.
     if body.count(b",") > MOST_COMMAS:
         raise SourceError("reply-too-large", "The list of apps is larger than the agent takes.", do="Check rest_url.")
     try:
-        document = json.loads(body.decode("utf-8"), object_pairs_hook=_kept)
+        document = json.loads(body.decode("utf-8"), object_pairs_hook=_wanted)
     except (ValueError, RecursionError):
         # not chained: the exception carries the text
         raise _not_the_app_manager("The answer is no JSON.") from None
@@ -270,8 +272,10 @@ def parse(body: bytes) -> dict[str, Any]:
     return document
 
 
-def _kept(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
-    return {key: value for key, value in pairs if key in KEPT}
+def _wanted(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    # While parsing and not after it: what is not wanted (licence texts, organisations, addresses) never becomes a
+    # value.
+    return {key: value for key, value in pairs if key in WANTED}
 
 
 # rows

@@ -136,6 +136,8 @@ class Requests:
         for name, figures in self._classes.items():
             tags = (("class", name),)
             grew = figures.requests.waiting
+            # Percentiles over what ripened and nothing else: over all, the difference of two of them could be about one
+            # request.
             if figures.requests.ripen(self._smallest):
                 yield from _percentiles(figures, grew, tags)
                 figures.sum_us.ripen(0)

@@ -38,6 +38,7 @@ from agent.system.clock import Clock, SystemClock, monotonic_s
 
 NAME = "clientside"
 FORMAT = 2  # of the checkpoint
+# The rest is for whoever is slower: a log that is behind catches up over some ticks.
 SHARE_OF_DEADLINE = 0.5
 STALE_S = 2 * 3600.0  # after a longer pause what was written meanwhile belongs to hours that are closed
 APDEX_PREFIX = "clientside.apdex."
@@ -227,6 +228,7 @@ class ClientSide:
         ends_s = monotonic_s() + deadline_s * SHARE_OF_DEADLINE
         if not self._epoch:
             self._resume()
+        # The last reading was thrown away, so its lines are read again, and counters and position go back together.
         for part, mark in self._before.items():
             self._logs[part].go_back(mark)
         self._before = {part: log.mark() for part, log in self._logs.items()}
@@ -294,6 +296,7 @@ class ClientSide:
                     self._seen, self._epoch = _moment_of(document["seen"]), str(document["epoch"])
             except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
                 self._seen, self._logs = None, self._open_logs()  # not ours: begin anew, and with nothing of it
+        # New counters have a new epoch: an hour that holds old and new ones sees a restart and no fall.
         self._epoch = self._epoch or secrets.token_hex(8)
 
 

@@ -95,15 +95,17 @@ class Follower:
 
     def skip_to_end(self) -> int:
         """Pass over what is there now; the bytes of followed files that were passed over."""
-        candidates = self._candidates()
+        files = self._log_files()
         offsets = {(position.device, position.inode): position.offset for position in self._positions}
         unread = 0
         if self._floor_ns is not None:
-            unread = sum(max(0, c.size - offsets.get((c.device, c.inode), 0)) for c in candidates if not c.compressed)
-        plain = [candidate for candidate in candidates if not candidate.compressed]
-        newest_ns = max((candidate.changed_ns for candidate in plain), default=int(unix_s() * 1e9) - START_SLACK_NS)
+            unread = sum(
+                max(0, file.size - offsets.get((file.device, file.inode), 0)) for file in files if not file.compressed
+            )
+        plain = [file for file in files if not file.compressed]
+        newest_ns = max((file.changed_ns for file in plain), default=int(unix_s() * 1e9) - START_SLACK_NS)
         # Older files too: a writer may still hold the one that was rotated away a moment ago.
-        ends = (self._at_end(candidate) for candidate in plain[-KEPT_POSITIONS:])
+        ends = (self._at_end(file) for file in plain[-KEPT_POSITIONS:])
         self._positions = [position for position in ends if position is not None]
         self._floor_ns = newest_ns
         return unread
@@ -116,23 +118,23 @@ class Follower:
         progress = Progress()
         if self._floor_ns is None:
             self.skip_to_end()
-        matched = self._match(self._candidates(), progress)
-        for position, candidate in sorted(matched, key=lambda pair: (pair[1].changed_ns, pair[1].path.name)):
+        matched = self._match(self._log_files(), progress)
+        for position, file in sorted(matched, key=lambda pair: (pair[1].changed_ns, pair[1].path.name)):
             if monotonic_s() >= ends_s:
                 progress.finished = False
                 break
-            read = self._read_compressed if candidate.compressed else self._read_plain
+            read = self._read_compressed if file.compressed else self._read_plain
             try:
-                read(position, candidate, consume, progress, ends_s)
+                read(position, file, consume, progress, ends_s)
             except PermissionError:
                 progress.denied += 1
             except (OSError, EOFError, zlib.error):
                 progress.finished = False  # moved or still being written; the next look finds it as it is then
-            position.changed_ns = candidate.changed_ns
+            position.changed_ns = file.changed_ns
         self._forget_old()
         return progress
 
-    def _candidates(self) -> list[LogFile]:
+    def _log_files(self) -> list[LogFile]:
         followed = {(position.device, position.inode) for position in self._positions}
         found = []
         with os.scandir(self._folder) as entries:
@@ -144,45 +146,45 @@ class Follower:
                 if recent or (facts.st_dev, facts.st_ino) in followed:
                     path = self._folder / entry.name
                     found.append(LogFile(path, facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns))
-        return sorted(found, key=lambda candidate: (candidate.changed_ns, candidate.path.name))
+        return sorted(found, key=lambda file: (file.changed_ns, file.path.name))
 
-    def _match(self, candidates: list[LogFile], progress: Progress) -> list[tuple[Position, LogFile]]:
+    def _match(self, files: list[LogFile], progress: Progress) -> list[tuple[Position, LogFile]]:
         """Which file is which position now; a file that is no known one and not empty begins at 0."""
         # First by inode, which is sure when the first bytes agree. What is left over is compared by first bytes alone:
         # a log that was copied away and truncated, or compressed, lives on under another inode. In that order, since
         # a copy has the first bytes of its original too, and the original must keep its position.
         by_inode = {(position.device, position.inode): position for position in self._positions}
         heads: dict[LogFile, bytes] = {}
-        for candidate in candidates:
+        for file in files:
             try:
-                heads[candidate] = self._head(candidate)
+                heads[file] = self._head(file)
             except PermissionError:
                 progress.denied += 1
             except (OSError, EOFError, zlib.error):
                 progress.finished = False
         pairs: list[tuple[Position, LogFile]] = []
-        taken: list[Position] = []
+        matched: list[Position] = []
         others = []
-        for candidate, head in heads.items():
-            known = by_inode.get((candidate.device, candidate.inode))
-            if known is not None and _is_same(known, candidate, head):
-                pairs.append((known, candidate))
-                taken.append(known)
+        for file, head in heads.items():
+            known = by_inode.get((file.device, file.inode))
+            if known is not None and _is_same(known, file, head):
+                pairs.append((known, file))
+                matched.append(known)
             elif head:
-                others.append((candidate, head))
-        for candidate, head in others:
-            twin = next((position for position in self._positions if _begins_alike(position, head)), None)
-            if twin is None and any(_digest(head[:length]) == digest for length, digest in self._copies):
+                others.append((file, head))
+        for file, head in others:
+            same = next((position for position in self._positions if _begins_alike(position, head)), None)
+            if same is None and any(_digest(head[:length]) == digest for length, digest in self._copies):
                 continue
-            if twin is None:
-                twin = Position(candidate.device, candidate.inode, len(head), _digest(head), 0, candidate.changed_ns)
-                self._positions.append(twin)
-            elif any(twin is position for position in taken):
+            if same is None:
+                same = Position(file.device, file.inode, len(head), _digest(head), 0, file.changed_ns)
+                self._positions.append(same)
+            elif any(same is position for position in matched):
                 self._note_copy(head)
                 continue
-            twin.device, twin.inode, twin.compressed = candidate.device, candidate.inode, False
-            taken.append(twin)
-            pairs.append((twin, candidate))
+            same.device, same.inode, same.compressed = file.device, file.inode, False
+            matched.append(same)
+            pairs.append((same, file))
         return pairs
 
     def _note_copy(self, head: bytes) -> None:
@@ -191,44 +193,42 @@ class Follower:
         if copy not in self._copies:
             self._copies = [*self._copies[1 - KEPT_POSITIONS :], copy]
 
-    def _head(self, candidate: LogFile) -> bytes:
+    def _head(self, file: LogFile) -> bytes:
         """The first bytes of a file, unpacked; remembered while the file does not change."""
-        key = (candidate.device, candidate.inode, candidate.size, candidate.changed_ns)
+        key = (file.device, file.inode, file.size, file.changed_ns)
         if key not in self._heads:
             if len(self._heads) > 4 * KEPT_POSITIONS:
                 self._heads.clear()
-            with _opened(candidate) as handle:
-                if candidate.compressed:
+            with _opened(file) as handle:
+                if file.compressed:
                     with _unpacked(handle) as stream:
                         self._heads[key] = stream.read(HEAD_BYTES)
                 else:
                     self._heads[key] = os.pread(handle, HEAD_BYTES, 0)
         return self._heads[key]
 
-    def _at_end(self, candidate: LogFile) -> Position | None:
+    def _at_end(self, file: LogFile) -> Position | None:
         """A position behind the last complete line; None for an empty file or one that cannot be read."""
         try:
-            with _opened(candidate) as handle:
+            with _opened(file) as handle:
                 head = os.pread(handle, HEAD_BYTES, 0)
-                start = max(0, candidate.size - CHUNK_BYTES)
-                tail = os.pread(handle, candidate.size - start, start)
+                start = max(0, file.size - CHUNK_BYTES)
+                tail = os.pread(handle, file.size - start, start)
         except OSError:
             return None
         if not head:
             return None
         cut = tail.rfind(b"\n") + 1
         offset, skipping = (start + cut, False) if cut or not start else (start + len(tail), True)
-        head = head[: candidate.size]
-        return Position(
-            candidate.device, candidate.inode, len(head), _digest(head), offset, candidate.changed_ns, skipping
-        )
+        head = head[: file.size]
+        return Position(file.device, file.inode, len(head), _digest(head), offset, file.changed_ns, skipping)
 
     def _read_plain(
-        self, position: Position, candidate: LogFile, consume: Consume, progress: Progress, ends_s: float
+        self, position: Position, file: LogFile, consume: Consume, progress: Progress, ends_s: float
     ) -> None:
-        if candidate.size <= position.offset and position.head_length >= HEAD_BYTES:
+        if file.size <= position.offset and position.head_length >= HEAD_BYTES:
             return
-        with _opened(candidate) as handle:
+        with _opened(file) as handle:
             if position.head_length < HEAD_BYTES:
                 head = os.pread(handle, HEAD_BYTES, 0)
                 if _begins_alike(position, head):
@@ -246,12 +246,12 @@ class Follower:
                     return
 
     def _read_compressed(
-        self, position: Position, candidate: LogFile, consume: Consume, progress: Progress, ends_s: float
+        self, position: Position, file: LogFile, consume: Consume, progress: Progress, ends_s: float
     ) -> None:
         """Read what is left of a file that was compressed meanwhile, from the same place in its unpacked bytes."""
         if position.compressed:
             return
-        with _opened(candidate) as handle, _unpacked(handle) as stream:
+        with _opened(file) as handle, _unpacked(handle) as stream:
             left = position.offset
             while left and (passed := stream.read(min(left, CHUNK_BYTES))):
                 left -= len(passed)
@@ -292,12 +292,12 @@ def _give(chunk: bytes, position: Position, consume: Consume) -> int:
 
 
 @contextmanager
-def _opened(candidate: LogFile) -> Iterator[int]:
-    """The descriptor of a candidate's file; OSError when another file has taken its place."""
-    handle = os.open(candidate.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+def _opened(file: LogFile) -> Iterator[int]:
+    """The descriptor of a log file; OSError when another file has taken its place."""
+    handle = os.open(file.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         facts = os.fstat(handle)
-        if not stat.S_ISREG(facts.st_mode) or (facts.st_dev, facts.st_ino) != (candidate.device, candidate.inode):
+        if not stat.S_ISREG(facts.st_mode) or (facts.st_dev, facts.st_ino) != (file.device, file.inode):
             raise FileNotFoundError("another file has this name now")
         yield handle
     finally:
@@ -319,7 +319,7 @@ def _begins_alike(position: Position, head: bytes) -> bool:
     return 0 < length <= len(head) and _digest(head[:length]) == position.head
 
 
-def _is_same(position: Position, candidate: LogFile, head: bytes) -> bool:
-    if position.compressed or candidate.compressed:
-        return candidate.compressed and _begins_alike(position, head)
-    return candidate.size >= position.offset and _begins_alike(position, head)
+def _is_same(position: Position, file: LogFile, head: bytes) -> bool:
+    if position.compressed or file.compressed:
+        return file.compressed and _begins_alike(position, head)
+    return file.size >= position.offset and _begins_alike(position, head)

@@ -90,11 +90,13 @@ class Estimates:
             if planned.table not in tables:
                 tables[planned.table] = self._whole(connection, dialect, planned.table)
             known = tables[planned.table]
+            # Of a table that was never analysed the planner says some number all the same.
             if known is None or known.rows is None:
                 continue
             row = self._row(connection, EXPLAIN[dialect] + words)
             rows = None if row is None else planned_rows(dialect, next(iter(row.values()), None))
             if rows is not None:
+                # No more than the whole table: what a planner expects of a condition may be more than that.
                 yield planned.column, Guess(min(rows, known.rows), known.as_of)
 
     def _row(

@@ -131,6 +131,8 @@ class Jmx:
     def _matching(self, bean: str) -> tuple[Match, ...]:
         known = self._matches.get(bean)
         if known is None:
+            # Matching is what costs, some hundred patterns a name; what a bean matches is remembered as long as names
+            # stay.
             if len(self._matches) >= REMEMBERED_BEANS:
                 self._matches.clear()
             name = _parsed(bean)

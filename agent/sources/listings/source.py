@@ -216,6 +216,7 @@ class Listing:
         query = self._catalog.queries[joined.query]
         if query.consent is ConsentLevel.EXTENDED and not self._extended:
             return
+        # Public apps only, and some at a time: databases bound how many values a list may have, Oracle at a thousand.
         keys = sorted({key for tags in found for tag, key in tags if tag == APP_TAG and self._catalog.is_public(key)})
         lists = [keys[at : at + KEYS_AT_ONCE] for at in range(0, len(keys), KEYS_AT_ONCE)]
         for some in lists if query.of_public_apps else [None]:
@@ -252,6 +253,7 @@ class Listing:
                 result = connection.execute(statement).mappings()
                 rows: list[Row] = [
                     {str(column).lower(): value for column, value in row.items()}
+                    # One more than may be taken, which is how it is known that there were more.
                     for row in islice(result, query.rows + 1)
                 ]
                 result.close()

@@ -72,16 +72,17 @@ def _connect(settings: Settings, now: datetime, limit_s: float) -> Iterator[Chec
         return
     addresses = ", ".join(dict.fromkeys(address[0] for _, address in found))
     yield Check(Area.CLOUD, "name", State.OK, f"{host} is {addresses}.")
+    shown = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     try:
         open_tcp(host, port, Deadline(CONNECT_S)).close()
     except NetError as error:
         code = "refused" if error.fault is Fault.REFUSED else "unreachable"
         silent = isinstance(error.cause, TimeoutError)
         why = "no answer: a firewall may drop the packets" if silent else error.why
-        do = f"Check {key}; allow this host to connect to {host}:{port}."
-        yield Check(Area.CLOUD, "tcp", State.FAILED, f"No connection to {host}:{port}.", f"{why}.", do, code)
+        do = f"Check {key}; allow this host to connect to {shown}."
+        yield Check(Area.CLOUD, "tcp", State.FAILED, f"No connection to {shown}.", f"{why}.", do, code)
         return
-    yield Check(Area.CLOUD, "tcp", State.OK, f"{host}:{port} takes connections.")
+    yield Check(Area.CLOUD, "tcp", State.OK, f"{shown} takes connections.")
     yield from _request(settings, now, limit_s)
 
 

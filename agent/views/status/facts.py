@@ -71,6 +71,7 @@ def read_facts(settings: Settings, moment: Moment) -> Facts:
     if (folder / FILE_NAME).exists():
         with contextlib.closing(open_store(folder, read_only=True)) as store:
             stored = _stored(settings, store, moment)
+    # Ages are told by the line of the ticks: a clock that was just set by an hour makes nothing an hour old.
     now = moment.wall if stored is None else stored.reckoning.label
     return Facts(now, settings, running, link, stored)
 

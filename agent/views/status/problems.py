@@ -23,7 +23,9 @@ from agent.views.status.facts import Facts, StoredFacts
 from agent.views.status.view import DEGRADED, NOT_DELIVERING, NOT_LINKED, OK, Problem
 from agent.views.words import ago, span
 
+# One code for a script: nothing leaves at all is graver than not being linked, which somebody may have meant.
 WORST_FIRST = (NOT_DELIVERING, NOT_LINKED, DEGRADED, OK)
+# One tick may be skipped while the product hangs; two in a row are no accident.
 LATE_TICK_INTERVALS = 2.5
 LATE_PUSH_HOURS = 2
 CLOCKS_APART_S = 60.0
@@ -141,6 +143,8 @@ def _room(facts: Facts, stored: StoredFacts) -> Iterator[Problem]:
 def _unclosed(facts: Facts, stored: StoredFacts) -> Iterator[Problem]:
     """Hours that should have been closed long ago: the hourly run fails, and nothing else would tell."""
     settings, hour = facts.settings, stored.oldest_open_hour
+    # As long as a run may take by its own settings, and one hour more: earlier would be a false alarm after every
+    # outage.
     slack_s = (
         closes_after_s(settings, clustered=stored.cluster is not None)
         + settings.delivery.retry_for_s
@@ -160,8 +164,8 @@ def _source(facts: Facts, state: SourceState) -> Iterator[Problem]:
         seen = "never" if state.ok_at is None else f"last answered {ago(facts.now, state.ok_at)}"
         yield Problem(f"{state.source} gives nothing ({seen}).", state.why, state.do)
         return
-    told = {detail: metric for metric, reason, detail in state.failures if reason in FOR_A_PERSON and RUN in detail}
-    for detail, metric in told.items():
+    of_runs = {detail: metric for metric, reason, detail in state.failures if reason in FOR_A_PERSON and RUN in detail}
+    for detail, metric in of_runs.items():
         why, _, command = detail.partition(RUN)
         yield Problem(f"{state.source} does not give {metric}.", why, f"{RUN.strip()} {command}")
 

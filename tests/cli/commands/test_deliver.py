@@ -1,4 +1,4 @@
-"""deliver, preview and bundle as processes, with a real store and a real receiver."""
+"""deliver, preview and bundle with a real store and a real receiver."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from agent.model import ConsentLevel
 from agent.store import ledger, open_store, outbox
 from tests.support.cloud import KEY, ROOT, Receiver, receiver, wait_until
 from tests.support.servers import require
-from tests.support.standing import Agent, link_as, standing
+from tests.support.site import Agent, link_as, make_site
 
 
 @pytest.fixture
@@ -33,9 +33,9 @@ def cloud(tmp_path: Path) -> Iterator[Receiver]:
 def linked(folder: Path, cloud: Receiver, level: str = "basic") -> Agent:
     """A linked agent with hours of two seconds."""
     text = f'endpoint = "{cloud.settings.endpoint}"\nca_file = "{cloud.settings.ca_file}"\nlocation = "eu"'
-    agent = standing(folder, cloud=text, hour="2s")
+    agent = make_site(folder, cloud=text, hour="2s")
     done = agent.run("link", "--consent", level, "--yes", key=KEY.reveal() + "\n")
-    assert done.returncode == 0, done.stderr
+    assert done.code == 0, done.err
     return agent
 
 
@@ -54,8 +54,8 @@ def test_linked_hour_arrives(tmp_path: Path, cloud: Receiver) -> None:
     (batch_id,) = cloud.stored()
     arrived = gzip.decompress(cloud.body(batch_id)).decode()
     preview = agent.run("preview")
-    assert preview.stdout == arrived
-    assert f"batch {batch_id}: acknowledged" in preview.stderr
+    assert preview.out == arrived
+    assert f"batch {batch_id}: acknowledged" in preview.err
     assert agent.json("deliver")["batchesAcknowledged"] == 0
     assert len([line for line in cloud.log() if line["call"] == "batches"]) == 1
 
@@ -63,9 +63,9 @@ def test_linked_hour_arrives(tmp_path: Path, cloud: Receiver) -> None:
 def test_preview_before_linking_is_what_is_sent_after(tmp_path: Path, cloud: Receiver) -> None:
     """Unlinked, preview shows the entries that leave later, entry for entry (T3)."""
     text = f'endpoint = "{cloud.settings.endpoint}"\nca_file = "{cloud.settings.ca_file}"'
-    agent = standing(tmp_path, cloud=text, hour="2s")
+    agent = make_site(tmp_path, cloud=text, hour="2s")
     one_hour(agent)
-    assert agent.run("deliver").returncode == 4, "not linked"
+    assert agent.run("deliver").code == 4, "not linked"
     shown = agent.json("preview", "--level", "basic")
     assert shown["batches"][0]["state"] == "would be sent"
     entries = shown["batches"][0]["document"]["entries"]
@@ -77,42 +77,42 @@ def test_preview_before_linking_is_what_is_sent_after(tmp_path: Path, cloud: Rec
 
 def test_diff_shows_what_extended_adds(tmp_path: Path) -> None:
     """--diff shows, entry by entry, what Extended gives over Basic, of an hour that was stored under Extended."""
-    agent = standing(tmp_path)
+    agent = make_site(tmp_path)
     link_as(agent, ConsentLevel.EXTENDED)
     agent.tick(at=datetime.now(UTC) - timedelta(hours=2))
     agent.run("deliver", "--no-push")
     lines = agent.json("preview", "--diff")["diff"]
     assert [line for line in lines if line.startswith("+{") and '"context":"/jira"' in line]
     assert not [line for line in lines if line.startswith("-{") and '"context":"/jira"' in line]
-    assert '"context":"/jira"' in agent.run("preview", "--level", "extended").stdout
-    assert '"context":"/jira"' not in agent.run("preview", "--level", "basic").stdout
-    assert agent.run("preview", "--level", "everything").returncode == 2
+    assert '"context":"/jira"' in agent.run("preview", "--level", "extended").out
+    assert '"context":"/jira"' not in agent.run("preview", "--level", "basic").out
+    assert agent.run("preview", "--level", "everything").code == 2
 
 
 def test_diff_cannot_show_a_name_that_basic_has_hashed(tmp_path: Path) -> None:
     """Under Basic names are not stored, so no preview of this hour, at whatever level, can bring one back."""
-    agent = standing(tmp_path)
+    agent = make_site(tmp_path)
     agent.tick(at=datetime.now(UTC) - timedelta(hours=2))
     agent.run("deliver", "--no-push")
     assert "/jira" not in json.dumps(agent.json("preview", "--diff")["diff"])
-    assert '"context":"/jira"' not in agent.run("preview", "--level", "extended").stdout
+    assert '"context":"/jira"' not in agent.run("preview", "--level", "extended").out
 
 
 def test_nothing_to_show_yet(tmp_path: Path) -> None:
     """Before the first hour is closed, preview and bundle say so and what to run instead."""
-    agent = standing(tmp_path)
+    agent = make_site(tmp_path)
     agent.tick()
     for command in ("preview", "bundle"):
         done = agent.run(command)
-        assert done.returncode == 1
-        assert "no hour" in done.stderr.lower()
+        assert done.code == 1
+        assert "no hour" in done.err.lower()
 
 
 def test_offline_makes_no_connection_and_bundles(tmp_path: Path) -> None:
     """Offline: deliver writes the bundle that is due, in a network namespace that has no network at all (T2)."""
     require("strace")
     require("unshare")
-    agent = standing(tmp_path, mode="offline")
+    agent = make_site(tmp_path, mode="offline")
     agent.tick(at=datetime.now(UTC) - timedelta(hours=2))
     command = ["unshare", "--user", "--map-root-user", "--net", "strace", "-f", "-e", "trace=connect", "-o"]
     trace = tmp_path / "trace"
@@ -150,8 +150,8 @@ def test_cloud_down_keeps_everything(tmp_path: Path, cloud: Receiver) -> None:
     for number in range(2):
         one_hour(agent, 1000 + number)
         done = agent.run("deliver")
-        assert done.returncode == 3, done.stderr
-        assert "connection refused" in done.stdout + done.stderr
+        assert done.code == 3, done.err
+        assert "connection refused" in done.out + done.err
     cloud.start()
     assert agent.json("deliver")["batchesAcknowledged"] == 2
     windows = [
@@ -185,7 +185,7 @@ def test_lowered_consent_is_kept_before_the_next_push(tmp_path: Path, cloud: Rec
     one_hour(agent)
     agent.json("deliver", "--no-push")
     done = agent.run("consent", "set", "basic", "--yes")
-    assert done.returncode == 0, done.stderr
+    assert done.code == 0, done.err
     report = agent.json("deliver")
     assert report["batchesAcknowledged"] == 1
     (batch_id,) = cloud.stored()
@@ -197,7 +197,7 @@ def test_lowered_consent_is_kept_before_the_next_push(tmp_path: Path, cloud: Rec
 @pytest.mark.parametrize("command", ["deliver", "preview", "bundle"])
 def test_help_ends_with_codes_and_an_example(command: str, tmp_path: Path) -> None:
     """Help names the exit codes and an example."""
-    done = standing(tmp_path).run(command, "--help")
-    assert done.returncode == 0
-    assert "Exit codes: 0" in done.stdout
-    assert f"Example: portfolio-agent {command}" in done.stdout
+    done = make_site(tmp_path).run(command, "--help")
+    assert done.code == 0
+    assert "Exit codes: 0" in done.out
+    assert f"Example: portfolio-agent {command}" in done.out

@@ -1,10 +1,8 @@
-"""`link`, `unlink` and `consent` as real processes against a real TLS server, at a terminal and in scripts."""
+"""`link`, `unlink` and `consent` against a real TLS server, at a terminal (a real process) and in scripts."""
 
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +11,8 @@ import pytest
 from agent.link.keyfile import master_path
 from agent.link.record import link_path, read_record
 from agent.model import ConsentLevel
-from tests.support.cloud import KEY, ROOT, Receiver, receiver
+from tests.support.cloud import KEY, Receiver, receiver
+from tests.support.command import run_here
 from tests.support.linking import Installation
 
 TEXT = KEY.reveal()
@@ -256,7 +255,7 @@ def test_raised_consent_shows_the_screen_and_asks(agent: Installation) -> None:
 @pytest.mark.parametrize("command", [("link",), ("unlink",), ("consent", "show"), ("consent", "set")])
 def test_help_has_exit_codes_and_example(command: tuple[str, ...]) -> None:
     """Each command's help ends with its exit codes and an example."""
-    program = [sys.executable, "-m", "agent.cli", *command, "--help"]
-    done = subprocess.run(program, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
-    assert "Exit codes:" in done.stdout
-    assert f"Example: portfolio-agent {' '.join(command)}" in done.stdout
+    done = run_here(*command, "--help")
+    assert done.code == 0
+    assert "Exit codes:" in done.out
+    assert f"Example: portfolio-agent {' '.join(command)}" in done.out

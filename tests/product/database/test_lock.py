@@ -142,7 +142,7 @@ def test_another_instance_has_another_lock(server: Server, nodes: list[ClusterLo
     other.release()
 
 
-def test_a_lost_session_is_a_new_term(server: Server, nodes: list[ClusterLock]) -> None:
+def test_a_lost_session_is_a_new_hold(server: Server, nodes: list[ClusterLock]) -> None:
     """When the server ends the holder's session, whoever asks next holds, and never under the old session."""
     first, second = nodes
     before = first.turn()

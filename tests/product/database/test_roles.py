@@ -1,25 +1,31 @@
-"""The role scripts on real servers: what stands in them, and what the account beside a Jira can and cannot do."""
+"""The account that the role scripts make beside every product, on every server: all that the owner reads, no more."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import psycopg
 import pymysql
 import pytest
+from sqlalchemy import Engine
 
-from agent.catalog import load_catalog
+from agent.catalog import cluster_sources, load_catalog, products
+from agent.model import ConsentLevel, Failure, Reading, Sample
 from agent.product.database.connect import refuse_writable
 from agent.product.database.engine import open_engine
 from agent.product.database.proof import prove
 from agent.product.model import DatabaseAccess
+from agent.sources.governor import CostGovernor
 from agent.sources.guardrails.source import Guardrails
-from scripts.database_roles import DIALECTS, FOLDER, Hidden, load_readable, render, write_all
-from tests.support.jira_database import COUNTS
+from agent.sources.listings.source import REST_ONLY, Listing
+from tests.support.filled import COUNTS
 from tests.support.mariadb import MariaDbServer, mariadb
 from tests.support.postgres import PostgresServer, postgres
-from tests.support.private_tables import SECRET
+from tests.support.private_tables import COLUMNS, EVERYWHERE, FILTERED, SECRET
+from tests.support.product_databases import UPPER_ON_MYSQL
 from tests.support.roles import (
     PASSWORD,
     drop_postgres_role,
@@ -29,102 +35,236 @@ from tests.support.roles import (
     make_postgres_role,
     postgres_login,
 )
+from tests.support.sources import mariadb_engine, postgres_engine
 
 __all__ = ["mariadb", "postgres"]  # the fixtures
 
-# ------------------------------------------------------------------------------------------------- the list itself
+NOW = datetime(2026, 11, 22, 19, 0, 30, tzinfo=UTC)
+PRODUCTS = tuple(products())
+SERVERS = ("postgresql", "mariadb")
+# 1044 1142 1143 1227: no right; 1054 1146: what is not shown is not there; 1370: no right to a routine.
+REFUSED_BY_MARIADB = (1044, 1054, 1142, 1143, 1146, 1227, 1370)
+REFUSED_BY_POSTGRES = (psycopg.errors.InsufficientPrivilege, psycopg.errors.ObjectNotInPrerequisiteState)
+OVERWRITTEN = {"instance.base_url"}  # Confluence's stands in a row that `private_tables.plant` replaces
+Refuse = Callable[[str], None]
 
 
-@pytest.mark.parametrize("dialect", DIALECTS)
-def test_scripts_are_current(dialect: str) -> None:
-    """config/database/*.sql is what `python3 -m scripts.database_roles` writes."""
-    assert (FOLDER / f"{dialect}.sql").read_text() == render(dialect, load_readable())
+@dataclass(frozen=True)
+class Beside:
+    """One product's database on one server, and the account that the script made there, run twice."""
+
+    product: str
+    server: PostgresServer | MariaDbServer
+    database: str
+    login: DatabaseAccess
+
+    def owner(self) -> Engine:
+        """An engine of whom the product's tables belong to."""
+        if isinstance(self.server, PostgresServer):
+            return postgres_engine(self.server, self.database, user=self.database, password="owner-1")
+        return mariadb_engine(self.server, self.database)
+
+    def account(self) -> Engine:
+        """An engine of the account, as a source opens it: refused when it may write."""
+        return refuse_writable(open_engine(self.login, 10))
+
+    def spelt(self, table: str) -> str:
+        """A table's name as the product spells it on this server."""
+        if isinstance(self.server, PostgresServer) or table.startswith(("cwd_", "AO_")):
+            return table
+        return table.upper() if self.product in UPPER_ON_MYSQL else table
+
+    def rows(self, sql: str) -> list[tuple[object, ...]]:
+        """What the account reads."""
+        with open_engine(self.login, 10).connect() as connection:
+            return [tuple(row) for row in connection.exec_driver_sql(sql)]
 
 
-@pytest.mark.parametrize("dialect", DIALECTS)
-def test_the_page_gives_the_commands_of_the_script(dialect: str) -> None:
-    """docs/database-account.md: each command for a database stands in the header of its script, word for word."""
-    page = (FOLDER.parents[1] / "docs" / "database-account.md").read_text()
-    title = {"postgresql": "PostgreSQL", "mysql": "MySQL", "sqlserver": "SQL Server", "oracle": "Oracle"}[dialect]
-    section = page.split(f"## {title}")[1].split("\n## ")[0]
-    commands = [line.strip() for line in section.splitlines() if line.startswith("    ")]
-    script = (FOLDER / f"{dialect}.sql").read_text()
-    header = [line.removeprefix("--").strip() for line in script.splitlines() if line.startswith("--")]
-    assert len(commands) >= 2
-    assert [command for command in commands if command not in header] == []
-    unrun = "NOT YET RUN" in script
-    assert unrun == (dialect in ("sqlserver", "oracle"))
+@contextmanager
+def refusing(beside: Beside) -> Iterator[Refuse]:
+    """A function that has a statement refused for lack of a right, in one session that may write."""
+    if isinstance(beside.server, PostgresServer):
+        with psycopg.connect(dsn(beside, "portfolio_agent", PASSWORD), autocommit=True) as session:
+            session.execute("set default_transaction_read_only = off")
+
+            def by_postgres(sql: str) -> None:
+                with pytest.raises(REFUSED_BY_POSTGRES):
+                    session.execute(sql.encode())
+
+            yield by_postgres
+        return
+    address = beside.login.address
+    with (
+        pymysql.connect(
+            host=address.host, port=address.port, user=beside.login.user, password=PASSWORD, database=address.name
+        ) as connection,
+        connection.cursor() as cursor,
+    ):
+
+        def by_mariadb(sql: str) -> None:
+            with pytest.raises(pymysql.MySQLError) as caught:
+                cursor.execute(sql)
+            assert caught.value.args[0] in REFUSED_BY_MARIADB, sql
+
+        yield by_mariadb
 
 
-def test_a_statement_grants_itself_what_it_reads() -> None:
-    """Of each table the columns that the statements name; of one whose rows are counted a key, never all."""
-    tables = load_readable().tables
-    assert tables["AO_60DB71_SPRINT"] == ("CLOSED",)
-    assert tables["fileattachment"] == ("filesize",)
-    assert tables["customfieldvalue"] == ("id",)
-    assert tables["sta_normal_project"] == ("project_id",)
-    assert {"pluginkey", "pluginname", "pluginversion"} == set(tables["pluginversion"])
-
-
-def test_what_has_a_view_is_granted_through_it_only() -> None:
-    """A table with secrets is in the list of views and not in that of tables, and so is a column that is counted."""
-    readable = load_readable()
-    assert not readable.tables.keys() & {view.name for view in readable.views}
-    assert "author" not in readable.tables["jiraaction"]
-    assert "groupname" not in readable.tables["content_perm"]
-    assert "credential" not in readable.tables["cwd_user"]
-
-
-def test_a_column_that_no_view_shows_is_told(tmp_path: Path) -> None:
-    """A statement that reads more of such a table than its view shows is named, and nothing is written."""
-    views = (FOLDER / "views.toml").read_text()
-    assert 'columns = "id number, propertyvalue text"' in views
-    (tmp_path / "views.toml").write_text(views.replace("id number, propertyvalue text", "id number"))
-    with pytest.raises(Hidden, match="reads propertyvalue of propertystring"):
-        write_all(tmp_path)
-    assert [file.name for file in tmp_path.iterdir()] == ["views.toml"]
-
-
-# ----------------------------------------------------------------------------------------------------- PostgreSQL
+def dsn(beside: Beside, user: str, password: str) -> str:
+    server = beside.server
+    return f"host={server.host} port={server.port} dbname={beside.database} user={user} password={password}"
 
 
 @pytest.fixture(scope="module")
-def postgres_database(postgres: PostgresServer) -> Iterator[str]:
-    """A Jira database that belongs to an account of its own, after the script ran twice, strict."""
-    name = fill_postgres("jira", postgres)
-    make_postgres_role(postgres, name)
-    yield name
-    drop_postgres_role(postgres, name)  # the script's own words for removal leave nothing behind
+def on_postgres(postgres: PostgresServer) -> Iterator[dict[str, Beside]]:
+    """One database a product that belongs to an account of its own, the role made in each, strict."""
+    names = {product: fill_postgres(product, postgres) for product in PRODUCTS}
+    for name in names.values():
+        make_postgres_role(postgres, name)
+    yield {product: Beside(product, postgres, name, postgres_login(postgres, name)) for product, name in names.items()}
+    drop_postgres_role(postgres, *names.values())  # the script's own words for removal leave nothing behind
 
 
-@pytest.mark.parametrize("schema", ["public", ""])
-def test_postgres_role_reads_every_guardrail(postgres: PostgresServer, postgres_database: str, schema: str) -> None:
-    """All of the catalog through the account, right to the last count, and the source does not refuse it."""
-    login = postgres_login(postgres, postgres_database, schema)
+@pytest.fixture(scope="module")
+def on_mariadb(mariadb: MariaDbServer) -> dict[str, Beside]:
+    """One database a product, an account of the script beside each."""
+    names = {product: fill_mariadb(product, mariadb) for product in PRODUCTS}
+    return {
+        product: Beside(product, mariadb, name, make_mariadb_role(mariadb, name)) for product, name in names.items()
+    }
+
+
+@pytest.fixture(params=SERVERS)
+def server(request: pytest.FixtureRequest) -> dict[str, Beside]:
+    """Each server, with every product."""
+    made: dict[str, Beside] = request.getfixturevalue({"postgresql": "on_postgres"}.get(request.param, "on_mariadb"))
+    return made
+
+
+@pytest.fixture(params=PRODUCTS)
+def beside(request: pytest.FixtureRequest, server: dict[str, Beside]) -> Beside:
+    """Each product on each server."""
+    return server[request.param]
+
+
+def everything(product: str, engine: Callable[[], Engine]) -> tuple[list[Sample], list[Failure]]:
+    """All that every source of the database gives under Extended, sorted."""
+    catalog = load_catalog(product)
+    readings: list[Reading] = [Guardrails(catalog, engine, governor=CostGovernor(tick_s=3600)).read(60)]
+    for source in sorted(cluster_sources() - {"guardrails"}):
+        if catalog.of_source(source):
+            readings.append(Listing(source, catalog, engine, lambda: ConsentLevel.EXTENDED, now=lambda: NOW).read(60))
+    samples = [sample for reading in readings for sample in reading.samples]
+    failures = [failure for reading in readings for failure in reading.failures if failure.detail != REST_ONLY]
+    return sorted(samples, key=repr), sorted(failures, key=repr)
+
+
+def test_account_reads_what_the_owner_reads(beside: Beside) -> None:
+    """Every guardrail, instance statement and listing: the owner's samples, right to the last count, none missing."""
+    ours, missed = everything(beside.product, beside.account)
+    owners, _ = everything(beside.product, beside.owner)
+    assert ours == owners
+    assert missed == []
+    found = {sample.series.metric: sample.value for sample in ours}
+    counted = {metric: value for metric, value in COUNTS[beside.product].items() if metric not in OVERWRITTEN}
+    assert {metric: found.get(metric) for metric in counted} == counted
+    read = [metric for metric in load_catalog(beside.product).metrics.values() if metric.sql is not None]
+    assert len(found) == len(read)
+
+
+def test_schema_may_be_left_out(on_postgres: dict[str, Beside]) -> None:
+    """Without a schema in its login the account finds the tables all the same."""
+    jira = on_postgres["jira"]
+    assert isinstance(jira.server, PostgresServer)
+    login = postgres_login(jira.server, jira.database, "")
     reading = Guardrails(load_catalog("jira"), lambda: refuse_writable(open_engine(login, 10))).read(30)
-    found = {sample.series.metric: sample.value for sample in reading.samples}
     assert reading.failures == ()
-    assert {metric: found.get(metric) for metric in COUNTS} == COUNTS
-    assert found["product.version"] == "9.12.4"
+    assert {sample.series.metric for sample in reading.samples} >= COUNTS["jira"].keys()
 
 
-def test_postgres_role_is_proven_harmless(postgres: PostgresServer, postgres_database: str) -> None:
-    """The proof finds nothing to write and nothing private to read."""
-    with open_engine(postgres_login(postgres, postgres_database), 10).connect() as connection:
+def test_account_is_proven_harmless(beside: Beside) -> None:
+    """The proof finds nothing to write, nothing private to read, and nothing left open by default."""
+    with open_engine(beside.login, 10).connect() as connection:
         proof = prove(connection)
-    assert (proof.can_write, proof.findings, proof.too_wide) == (False, (), ())
+    assert (proof.can_write, proof.findings, proof.too_wide, proof.left_open) == (False, (), (), ())
 
 
-@pytest.mark.parametrize(
-    "sql",
-    [
-        "insert into project (id) values (1)",
-        "update project set id = id",
-        "delete from project",
-        "truncate project",
+def test_account_is_denied_what_is_private(beside: Beside) -> None:
+    """Each column with a credential, licence, key or text, whole rows of their tables, and the tables under views.
+
+    On MariaDB in the agent's database and in the product's.
+    """
+    private, filtered = [*EVERYWHERE.items(), *COLUMNS[beside.product]], FILTERED[beside.product]
+    if isinstance(beside.server, PostgresServer):
+        statements = [f'select "{column}" from "{table}"' for table, column in private]
+        statements += [f'select * from "{table}"' for table, _ in private]
+        statements += [f'select * from public."{table}"' for table in filtered]
+    else:
+        statements = [
+            f"select `{column}` from {place}`{beside.spelt(table)}`"
+            for table, column in [*private, *((table, "id") for table in filtered)]
+            for place in ("", f"{beside.database}.")
+            if place or table not in filtered  # the view of it, which is the account's to read
+        ]
+    with refusing(beside) as refused:
+        for sql in statements:
+            refused(sql)
+
+
+def test_filtered_tables_hold_no_secret(beside: Beside) -> None:
+    """Every row that the account sees of a table with secrets: some, and none with a credential."""
+    for table in FILTERED[beside.product]:
+        rows = beside.rows(f"select * from {beside.spelt(table)}")
+        assert rows, table
+        shown = repr(rows).replace("planted.flag.of.quibble", "")  # a flag's name, which is no secret
+        for word in (SECRET, ".auth.", "oauth", "license"):
+            assert word not in shown, table
+
+
+def test_harmless_rows_of_jiras_properties_are_seen(server: dict[str, Beside]) -> None:
+    """Of the property tables, which hold passwords too, the named rows are seen and no other."""
+    rows = [row[0] for row in server["jira"].rows("select propertyvalue from propertystring")]
+    assert "9.12.4" in rows
+    assert not {SECRET, "Demo"} & set(rows)
+
+
+def test_star_shows_the_granted_columns_only(on_mariadb: dict[str, Beside]) -> None:
+    """`select *` through a view of the account gives what the list names and nothing more."""
+    with open_engine(on_mariadb["jira"].login, 10).connect() as connection:
+        assert set(connection.exec_driver_sql("select * from cwd_user").keys()) == {"active"}
+
+
+def test_account_writes_into_no_table(beside: Beside) -> None:
+    """Each table and view that the account reads: no insert, update or delete, with read-only switched off."""
+    if isinstance(beside.server, PostgresServer):
+        seen = beside.rows(
+            "select c.oid::regclass::text from pg_class c where has_any_column_privilege(c.oid, 'select')"
+            " and relkind in ('r', 'v') and relnamespace::regnamespace::text in ('public', 'portfolio_agent')"
+        )
+        nothing = "default values"
+    else:
+        seen, nothing = [(f"`{row[0]}`",) for row in beside.rows("show tables")], "values ()"
+    assert len(seen) > 3
+    with refusing(beside) as refused:
+        for (table,) in seen:
+            refused(f"delete from {table}")
+            refused(f"insert into {table} {nothing}")
+
+
+# What changes a database or shows more of it, refused by either server; `{product}` is the product's own place.
+ANYWHERE = (
+    "insert into project (id) values (1)",
+    "update project set id = id",
+    "delete from project",
+    "truncate project",
+    "create table mine (n int)",
+    "create temporary table mine (n int)",
+    "insert into propertystring values (1, 'x')",
+    "select propertyvalue from {product}.propertystring",
+)
+DENIED = {
+    "postgresql": (
+        *ANYWHERE,
         "select id from project for update",
-        "create table mine (n int)",
-        "create temporary table mine (n int)",
         "create schema mine",
         "create table portfolio_agent.mine (n int)",
         "insert into portfolio_agent.propertystring values (1, 'x')",
@@ -133,116 +273,34 @@ def test_postgres_role_is_proven_harmless(postgres: PostgresServer, postgres_dat
         "do $$ begin lock table project in exclusive mode; end $$",
         "copy project (id) to '/tmp/w_never'",
         "select rolpassword from pg_authid",
-        "select propertyvalue from public.propertystring",
         "select property_key from public.propertyentry",
-    ],
-)
-def test_postgres_role_is_denied(postgres: PostgresServer, postgres_database: str, sql: str) -> None:
+    ),
+    "mariadb": (
+        *ANYWHERE,
+        "create database mine",
+        "drop view project",
+        "lock tables project write",
+        "select id from {product}.project",
+    ),
+}
+
+
+@pytest.mark.parametrize(("database", "sql"), [(name, sql) for name, texts in DENIED.items() for sql in texts])
+def test_account_is_denied(request: pytest.FixtureRequest, database: str, sql: str) -> None:
     """Refused for lack of a right, with the session's own read-only setting switched off."""
-    dsn = (
-        f"host={postgres.host} port={postgres.port} dbname={postgres_database} user=portfolio_agent password={PASSWORD}"
-    )
-    with psycopg.connect(dsn, autocommit=True) as connection:
-        connection.execute("set default_transaction_read_only = off")
-        with pytest.raises((psycopg.errors.InsufficientPrivilege, psycopg.errors.ObjectNotInPrerequisiteState)):
-            connection.execute(sql.encode())
+    made = request.getfixturevalue("on_postgres" if database == "postgresql" else "on_mariadb")
+    beside: Beside = made["jira"]
+    with refusing(beside) as refused:
+        refused(sql.replace("{product}", "public" if database == "postgresql" else beside.database))
 
 
-def test_postgres_role_sees_harmless_rows_only(postgres: PostgresServer, postgres_database: str) -> None:
-    """Of the property tables, which hold passwords too, the named rows are seen and no other."""
-    with open_engine(postgres_login(postgres, postgres_database), 10).connect() as connection:
-        rows = [row[0] for row in connection.exec_driver_sql("select propertyvalue from propertystring")]
-    assert SECRET not in rows
-    assert "9.12.4" in rows
-    assert "Demo" not in rows
-
-
-def test_postgres_product_goes_on(postgres: PostgresServer, postgres_database: str) -> None:
+def test_the_product_goes_on(on_postgres: dict[str, Beside]) -> None:
     """The product's account still writes, makes temporary tables, and changes the type of a column we read."""
-    name = postgres_database
-    dsn = f"host={postgres.host} port={postgres.port} dbname={name} user={name} password=owner-1"
-    with psycopg.connect(dsn) as connection:
+    jira = on_postgres["jira"]
+    with psycopg.connect(dsn(jira, jira.database, "owner-1")) as connection:
         connection.execute("create temporary table t (n int)")
         connection.execute("create table of_an_app (n int)")
         connection.execute("select lo_create(0)")
         connection.execute("alter table propertystring alter column propertyvalue type varchar(4000)")
         connection.execute("alter table jiraissue alter column archived type varchar(20)")
         connection.rollback()
-
-
-# -------------------------------------------------------------------------------------------------------- MariaDB
-
-
-@pytest.fixture(scope="module")
-def mariadb_login(mariadb: MariaDbServer) -> DatabaseAccess:
-    """The account that mysql.sql makes beside a Jira database, after it ran twice."""
-    return make_mariadb_role(mariadb, fill_mariadb("jira", mariadb))
-
-
-def test_mariadb_role_reads_every_guardrail(mariadb_login: DatabaseAccess) -> None:
-    """All of the catalog through the account, and the source does not refuse it."""
-    engine = refuse_writable(open_engine(mariadb_login, 10))
-    reading = Guardrails(load_catalog("jira"), lambda: engine).read(30)
-    found = {sample.series.metric: sample.value for sample in reading.samples}
-    assert reading.failures == ()
-    assert {metric: found.get(metric) for metric in COUNTS} == COUNTS
-    assert found["product.version"] == "9.12.4"
-
-
-def test_mariadb_role_is_proven_harmless(mariadb_login: DatabaseAccess) -> None:
-    """The proof finds nothing to write and nothing private to read."""
-    with open_engine(mariadb_login, 10).connect() as connection:
-        proof = prove(connection)
-    assert (proof.can_write, proof.findings, proof.too_wide) == (False, (), ())
-
-
-@pytest.mark.parametrize(
-    "sql",
-    [
-        "insert into project (id) values (1)",
-        "update project set id = id",
-        "delete from project",
-        "truncate project",
-        "create table mine (n int)",
-        "create temporary table mine (n int)",
-        "create database mine",
-        "drop view project",
-        "lock tables project write",
-        "insert into propertystring values (1, 'x')",
-        "select id from {product}.project",
-        "select propertyvalue from {product}.propertystring",
-    ],
-)
-def test_mariadb_role_is_denied(mariadb_login: DatabaseAccess, sql: str) -> None:
-    """Refused for lack of a right, in a session that may write."""
-    address, password = mariadb_login.address, mariadb_login.password
-    assert password is not None
-    with (
-        pymysql.connect(
-            host=address.host,
-            port=address.port,
-            user=mariadb_login.user,
-            password=password.reveal(),
-            database=address.name,
-        ) as connection,
-        pytest.raises(pymysql.MySQLError) as caught,
-        connection.cursor() as cursor,
-    ):
-        cursor.execute(sql.format(product=address.name.removeprefix("portfolio_agent_")))
-    # 1044 1142 1143 1227: no right; 1054 1146: what is not shown is not there; 1356 and 1471: a view that gives none.
-    assert caught.value.args[0] in (1044, 1054, 1142, 1143, 1146, 1227, 1370)
-
-
-def test_mariadb_star_shows_the_granted_columns_only(mariadb_login: DatabaseAccess) -> None:
-    """`select *` through a view of the account gives what the list names and nothing more."""
-    with open_engine(mariadb_login, 10).connect() as connection:
-        columns = set(connection.exec_driver_sql("select * from cwd_user").keys())
-    assert columns == {"active"}
-
-
-def test_mariadb_role_sees_harmless_rows_only(mariadb_login: DatabaseAccess) -> None:
-    """Of the property tables the named rows are seen and no other."""
-    with open_engine(mariadb_login, 10).connect() as connection:
-        rows = [row[0] for row in connection.exec_driver_sql("select propertyvalue from propertystring")]
-    assert "9.12.4" in rows
-    assert not {SECRET, "Demo"} & set(rows)

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from agent.store.outbox import BatchState
-from tests.support.clock_site import CLOSE_AFTER_S, TICK_S, Account, Site
+from tests.support.clock_site import CLOSE_AFTER_S, TICK_S, Site, Tally
 
 START = datetime(2026, 11, 22, 8, 3, tzinfo=UTC)
 SECOND, QUARTER, HOUR, FORTY = timedelta(seconds=1), timedelta(minutes=15), timedelta(hours=1), timedelta(days=40)
@@ -35,7 +35,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
     made.close()
 
 
-def checked(site: Site, *, row: str, lost_at_most: int = 0, of_a_gap: int = 0) -> Account:
+def checked(site: Site, *, row: str, lost_at_most: int = 0, of_a_gap: int = 0) -> Tally:
     """The account of a site that has come to rest; fails where the promise is broken.
 
     `of_a_gap` is what was counted over a gap between two hours that was longer than two ticks: no hour's increase.
@@ -315,7 +315,7 @@ def test_a_first_start_in_1970(tmp_path: Path) -> None:
     site.close()
 
 
-def checked_without_events(site: Site) -> Account:
+def checked_without_events(site: Site) -> Tally:
     """The account; a restart before the first tick is none that can be seen."""
     site.restarts = 0
     return checked(site, row="1970 at the first start, set after three hours")

@@ -10,12 +10,14 @@ import pytest
 
 from agent.errors import AlreadyRunning, StoreError
 from agent.model import Consent, ConsentLevel
-from agent.runtime.hourly.close import Closed, close_hours, run_lock
+from agent.runtime.hourly.close import close_hours
+from agent.runtime.hourly.lock import run_lock
+from agent.runtime.hourly.report import Closed
 from agent.runtime.pipeline import open_pipeline
 from agent.store import open_store
 from agent.store.losses import losses
 from tests.support.clock import reckoned
-from tests.support.standing import Agent, standing
+from tests.support.site import Agent, make_site
 
 NINE = datetime(2026, 11, 22, 9, tzinfo=UTC)
 CLOSES = NINE + timedelta(hours=1)
@@ -24,7 +26,7 @@ CLOSES = NINE + timedelta(hours=1)
 @pytest.fixture
 def agent(tmp_path: Path) -> Agent:
     """An offline agent with hours of one hour that close at once: Basic holds without a link."""
-    return standing(tmp_path, mode="offline")
+    return make_site(tmp_path, mode="offline")
 
 
 def close(agent: Agent, now: datetime) -> Closed:
@@ -94,7 +96,7 @@ def test_clock_before_its_time_closes_nothing(agent: Agent) -> None:
 
 def test_nothing_is_sealed_without_a_link(tmp_path: Path) -> None:
     """In linked mode without a link hours are closed, and no batch is made of them."""
-    agent = standing(tmp_path)
+    agent = make_site(tmp_path)
     agent.tick(at=NINE)
     done = close(agent, CLOSES)
     assert (len(done.hours), done.batches) == (1, 0)

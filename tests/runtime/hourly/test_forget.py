@@ -22,7 +22,7 @@ from agent.store.meta import meta
 from agent.store.ticks import TickWriter
 from tests.support.cloud import ROOT
 from tests.support.planting import stored_bytes
-from tests.support.standing import Agent, standing
+from tests.support.site import Agent, make_site
 
 NAME = "Erika's pool"
 HOURS, TICKS, SERIES = 48, 12, 60
@@ -55,7 +55,7 @@ with open_pipeline(load_settings(Path(sys.argv[1]))) as pipeline:
 @pytest.fixture
 def agent(tmp_path: Path) -> Agent:
     """An offline agent whose store an older version filled with names as read."""
-    made = standing(tmp_path, mode="offline")
+    made = make_site(tmp_path, mode="offline")
     pools = [Series("jmx", "pool.hikari.active", (("pool", f"{NAME} {number}"),)) for number in range(SERIES)]
     store = open_store(made.settings.agent.state_dir)
     for number in range(HOURS):

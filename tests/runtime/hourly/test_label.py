@@ -12,14 +12,15 @@ import pytest
 from agent.batching import open_document, seal
 from agent.catalog import load_catalog
 from agent.model import Consent, ConsentLevel
+from agent.runtime.hourly.bundle import bundle_now
 from agent.runtime.hourly.close import close_hours
-from agent.runtime.hourly.run import bundle_now, run_hourly
+from agent.runtime.hourly.run import run_hourly
 from agent.runtime.pipeline import open_pipeline
 from agent.store import outbox
 from agent.store.hours import aggregates_of, closed_hours
 from agent.views.preview import read_preview
 from tests.support.clock import FixedClock, reckoned
-from tests.support.standing import Agent, link_as, standing
+from tests.support.site import Agent, link_as, make_site
 from tests.support.ticks import START
 
 AGREED = "f-0123456789ab"  # of an agent that was upgraded since
@@ -30,7 +31,7 @@ BASIC, EXTENDED = ConsentLevel.BASIC, ConsentLevel.EXTENDED
 @pytest.fixture
 def agent(tmp_path: Path) -> Agent:
     """A linked agent whose owner agreed to an older field list, with one tick."""
-    made = standing(tmp_path)
+    made = make_site(tmp_path)
     link_as(made, EXTENDED, field_list=AGREED)
     made.tick(at=START)
     return made

@@ -15,14 +15,15 @@ import pytest
 from agent.delivery.bundle import verify_bundle
 from agent.errors import AlreadyRunning, StoreError
 from agent.model import ConsentLevel, Tick
-from agent.runtime.hourly.close import close_hours, run_lock
-from agent.runtime.hourly.run import bundle_now, write_bundle_by_hand
+from agent.runtime.hourly.bundle import bundle_now, write_bundle_by_hand
+from agent.runtime.hourly.close import close_hours
+from agent.runtime.hourly.lock import run_lock
 from agent.runtime.pipeline import open_pipeline
 from agent.store import Store, ledger, open_store, outbox
 from agent.store.database import FILE_NAME
 from agent.store.ticks import TickWriter
 from tests.support.clock import FixedClock, HandClock, reckoned
-from tests.support.standing import Agent, link_as, standing
+from tests.support.site import Agent, link_as, make_site
 
 NINE = datetime(2026, 11, 22, 9, tzinfo=UTC)
 NOW = NINE + timedelta(hours=3, minutes=1)
@@ -31,7 +32,7 @@ NOW = NINE + timedelta(hours=3, minutes=1)
 @pytest.fixture
 def agent(tmp_path: Path) -> Agent:
     """Three closed hours of an agent in linked mode without a link: none of them is sealed."""
-    made = standing(tmp_path)
+    made = make_site(tmp_path)
     for number in range(3):
         made.tick(1000 + number, at=NINE + timedelta(hours=number))
     with open_pipeline(made.settings) as pipeline:

@@ -22,7 +22,7 @@ from agent.store import open_store
 from agent.store.meta import meta
 from agent.store.ticks import TickWriter
 from tests.support.planting import stored_bytes
-from tests.support.standing import Agent, link_as, standing
+from tests.support.site import Agent, link_as, make_site
 
 BASIC, EXTENDED = ConsentLevel.BASIC, ConsentLevel.EXTENDED
 KEY = "com.quibble.payroll"
@@ -36,7 +36,7 @@ FIRST = hour_of(datetime.now(UTC)).start - timedelta(hours=3)
 @pytest.fixture
 def agent(tmp_path: Path) -> Agent:
     """An offline agent, so Basic as long as it is not linked."""
-    return standing(tmp_path, mode="offline")
+    return make_site(tmp_path, mode="offline")
 
 
 def as_read(at: datetime, calls: int, *, app: str = KEY) -> Tick:

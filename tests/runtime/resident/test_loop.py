@@ -21,12 +21,12 @@ from agent.runtime.resident.daemon import CostKeeper, Loop
 from agent.runtime.resident.notify import Notifier
 from agent.sampling import Sampler
 from agent.settings import Settings
-from agent.sources import CostGovernor
+from agent.sources.governor import CostGovernor
 from agent.store import Store, open_store, reserve
 from agent.store.losses import losses
 from tests.support.clock import HandClock
 from tests.support.mounts import small_disk
-from tests.support.standing import HEAP, standing
+from tests.support.site import HEAP, make_site
 from tests.support.ticks import FunctionSource
 
 # In the middle of an hour: a site closes up to ten minutes after its end, and only one hour is due in these tests.
@@ -86,7 +86,7 @@ class Running:
         loop.run(stopping)
         sampler.close()
 
-    def told(self) -> list[str]:
+    def notified(self) -> list[str]:
         """Every line that the service manager got."""
         found = []
         self.manager.setblocking(False)
@@ -110,7 +110,7 @@ def running(tmp_path: Path, state: Path) -> Iterator[Running]:
     """An agent that ticks every second."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(str(tmp_path / "notify"))
-        settings = standing(tmp_path, mode="offline").settings
+        settings = make_site(tmp_path, mode="offline").settings
         settings = replace(settings, sampling=replace(settings.sampling, interval_s=0.05, deadline_s=60.0))
         store = open_store(state)
         yield Running(settings, HandClock(HALF_PAST), store, manager, str(tmp_path / "notify"))
@@ -129,7 +129,7 @@ def test_a_value_that_json_refuses_costs_one_tick(running: Running) -> None:
 def test_ready_comes_with_the_first_stored_tick(running: Running) -> None:
     """Once."""
     running.ticks(3)
-    assert running.told().count("READY=1") == 1
+    assert running.notified().count("READY=1") == 1
     assert running.child.times == 1
 
 
@@ -153,13 +153,13 @@ def test_a_start_on_a_full_disk_drains_first_and_is_ready(tmp_path: Path) -> Non
         contextlib.closing(open_store(state)) as store,  # closed before the disk goes, also when this fails
     ):
         manager.bind(str(tmp_path / "notify"))
-        settings = standing(tmp_path, mode="offline").settings
+        settings = make_site(tmp_path, mode="offline").settings
         settings = replace(settings, sampling=replace(settings.sampling, interval_s=0.05, deadline_s=60.0))
         with (state / "somebody-elses-file").open("wb") as file:
             os.posix_fallocate(file.fileno(), 0, reserve.free_bytes(state) - reserve.SIZE_BYTES // 2)
         assert reserve.spent(state)
         running = Running(settings, HandClock(HALF_PAST), store, manager, str(tmp_path / "notify"))
         running.ticks(2)
-        assert running.told().count("READY=1") == 1
+        assert running.notified().count("READY=1") == 1
         assert running.child.times == 1
         assert store.execute("SELECT count(*) FROM tick")[0][0] == 0, "room that is kept for deliveries is not theirs"

@@ -63,11 +63,11 @@ class Bench:
         """Opened anew, as after a restart of the agent."""
         settings = settings or self.settings
         shared = backoff_of(settings)
-        pause = LoginBackoff(shared._file, shared._stamp, clock=self.clock, now=lambda: self.now[0])
+        backoff = LoginBackoff(shared._file, shared._stamp, clock=self.clock, now=lambda: self.now[0])
         return InstalledApps(
             load_catalog(self.product),
             manager_of(settings.apps),
-            pause,
+            backoff,
             lambda: self.levels[0],
             database,
             tick_s=120,

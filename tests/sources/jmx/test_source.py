@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from agent.catalog import Merge
+from agent.catalog import Merge, load_catalog, products
 from agent.catalog.reasons import REASONS
 from agent.errors import SourceError
 from agent.jmx import BeanQuery, JmxError, JmxSample, JmxValue, ReadFailure
+from agent.jmx.names import matches
 from agent.model import Failure, Kind, Reading, Value
 from agent.sources.jmx.binding import JmxBinding
 from agent.sources.jmx.source import Jmx, bean_queries
+from tests.support.coverage import FORBIDDEN
 from tests.support.jvm_beans import Jvm
 from tests.support.sources import bindings_of, catalog, catalog_of, jmx_metric, jmx_source
 
@@ -112,6 +114,13 @@ def test_tags_come_from_key_properties(reading: Reading) -> None:
 def test_tomcat_domain_differs_by_product(reading: Reading) -> None:
     """Catalina, Standalone and Tomcat are one metric."""
     assert values(reading, "tomcat.requests") == {(("connector", "http-nio-8090"),): 42}
+
+
+@pytest.mark.parametrize("product", products())
+def test_no_query_reaches_a_forbidden_bean(product: str) -> None:
+    """Not the source filters them out: the JVM is never asked. tests/catalog/test_coverage.py reads every entry."""
+    for query in bean_queries(bindings_of(load_catalog(product))):
+        assert not any(matches(query.name, name) for name in FORBIDDEN), query.name
 
 
 def test_queries_are_merged_by_bean() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -10,83 +9,16 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, event
 
-from agent.catalog import load_catalog
 from agent.errors import SourceError
 from agent.model import ConsentLevel
 from agent.sources.listings.source import Listing
-from tests.support.listings import LINK, START, change, jira_postgres, jira_sqlite, listing, reasons, rows
-from tests.support.mariadb import MariaDbServer, mariadb
-from tests.support.mariadb_engine import mariadb_engine
+from tests.support.listings import START, change, jira_postgres, jira_sqlite, listing, reasons, rows
+from tests.support.mariadb import mariadb
 from tests.support.postgres import PostgresServer
 from tests.support.sources import accepted, catalog, postgres_engine, sqlite_engine
 
 __all__ = ["mariadb"]
 REST_ONLY = {"instance.sen": "not-due"}  # only the app manager knows it
-APPS = {
-    "com.atlassian.jira.plugins.webhooks": ("5.1-SNAPSHOT", {"state": "default", "name": "Webhooks"}),
-    "com.atlassian.tutorial.planted": ("1.0", {"state": "default"}),
-    "com.example.demo": ("1.0.0", {"state": "default"}),
-    "com.onresolve.jira.groovy.groovyrunner": ("8.20.0", {"state": "disabled", "name": "ScriptRunner"}),
-    "com.pyxis.greenhopper.jira": ("9.12.4", {"state": "default", "name": "Jira Software"}),
-    "com.quibble.planted-payroll": ("2.1", {"state": "enabled"}),
-    "planted key with spaces": ("unknown", {"state": "default"}),
-}
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], Engine]:
-    """The same rows on each database."""
-    if request.param == "sqlite":
-        path = jira_sqlite(tmp_path / "jira.db")
-        return lambda: sqlite_engine(path)
-    server: PostgresServer = request.getfixturevalue("postgres")
-    name = jira_postgres(server)
-    return lambda: postgres_engine(server, name)
-
-
-def test_apps_under_basic(engine: Callable[[], Engine]) -> None:
-    """Each app with version and state; the name of public ones only, of others only the numbers of the version."""
-    reading = listing("apps", engine).read(30)
-    assert rows(reading, "app.installed") == APPS
-    assert [sample.value for sample in reading.samples if sample.series.metric == "app.installed.count"] == [7]
-    assert reasons(reading) == REST_ONLY
-
-
-def test_apps_under_extended(engine: Callable[[], Engine]) -> None:
-    """Under Extended each app has its name."""
-    found = rows(listing("apps", engine, ConsentLevel.EXTENDED).read(30), "app.installed")
-    assert {key: value for key, (value, _) in found.items()} == {key: value for key, (value, _) in APPS.items()}
-    assert found["com.quibble.planted-payroll"][1]["name"] == "Planted payroll of Quibble"
-    assert all("name" in attributes for _, attributes in found.values())
-
-
-def test_links(engine: Callable[[], Engine]) -> None:
-    """Address without user, query and fragment, product family of a known word; a link without address is left out."""
-    reading = listing("links", engine).read(30)
-    assert rows(reading, "link.application") == {
-        LINK: ("https://wiki.example.com/wiki", {"family": "confluence"}),
-        f"9999{LINK[4:]}": ("http://build.example.com", {"family": "other"}),
-    }
-    assert "planted" not in repr(reading)
-    named = rows(listing("links", engine, ConsentLevel.EXTENDED).read(30), "link.application")
-    assert named[LINK][1]["name"] == "Planted wiki of Quibble"
-
-
-def test_flags_of_the_site_only(engine: Callable[[], Engine]) -> None:
-    """Flags of users are not read; empty and missing user keys both mean the site."""
-    assert rows(listing("flags", engine).read(30), "feature_flag.site").keys() == {
-        "com.atlassian.jira.agile.darkfeature.splitissue",
-        "planted.flag.of.quibble",
-    }
-
-
-def test_nodes(engine: Callable[[], Engine]) -> None:
-    """Nodes with state, version and build."""
-    assert rows(listing("nodes", engine).read(30), "cluster.node") == {
-        "node-one": ("active", {"version": "9.12.4", "build": "9120004"}),
-        "node-three": ("active", {"version": "9.12.4", "build": "9120004"}),
-        "node-two": ("offline", {"version": "9.12.4", "build": "9120004"}),
-    }
 
 
 def extended_statements() -> list[str]:
@@ -219,105 +151,12 @@ def test_database_that_is_away_is_an_error_and_asked_again(tmp_path: Path) -> No
     assert accepted(source).samples
 
 
-CONFLUENCE = (
-    "create table BANDANA (BANDANAID bigint primary key, BANDANACONTEXT varchar(255), BANDANAKEY varchar(100),"
-    " BANDANAVALUE longtext)",
-    "create table PLUGINDATA (PLUGINDATAID bigint primary key, PLUGINKEY varchar(255), FILENAME varchar(255),"
-    " LASTMODDATE datetime, DATA longblob)",
-    "insert into PLUGINDATA values (1, 'com.quibble.planted', 'planted.jar', null, 'planted'),"
-    " (2, 'com.atlassian.x', 'x.jar', null, null)",
-    f"insert into BANDANA values (1, '_GLOBAL', 'applinks.admin.{LINK}.display.url',"
-    " '<string>https://planted@jira.example.com/jira?planted=1</string>'),"
-    f" (2, '_GLOBAL', 'applinks.admin.{LINK}.type', '<string>jira</string>'),"
-    f" (3, '_GLOBAL', 'applinks.admin.{LINK}.name', '<string>Planted</string>'),"
-    " (4, '_GLOBAL', 'synchrony_collaborative_editor_app_secret', '<string>planted-secret</string>')",
-)
-BITBUCKET = (
-    "create table plugin_setting (namespace varchar(255), key_name varchar(255), key_value text, id bigint)",
-    "create table plugin_state (name varchar(255), enabled boolean, updated_timestamp bigint)",
-    f"insert into plugin_setting values ('x', 'applinks.admin.{LINK}.rpc.url', 'https://jira.example.com/', 1),"
-    f" ('x', 'applinks.admin.{LINK}.type', 'jira', 2), ('x', 'applinks.admin.{LINK}.name', 'Planted', 3)",
-    "insert into plugin_state values ('com.atlassian.x', false, 1), ('com.quibble.planted', true, 2),"
-    " ('com.atlassian.x:planted-module', false, 3)",
-)
-HERE = {LINK: ("https://jira.example.com", {"family": "jira"})}
-
-
-def product_listing(product: str, name: str, engine: Callable[[], Engine], level: ConsentLevel) -> Listing:
-    return Listing(name, load_catalog(product), engine, lambda: level, now=lambda: START)
-
-
-def test_confluence_on_mariadb(mariadb: MariaDbServer) -> None:
-    """Confluence on MySQL has upper-case tables; values are unwrapped; the jar and other keys are not read."""
-    open_engine = mariadb_engine(mariadb, "confluence_apps", *CONFLUENCE)
-    reading = product_listing("confluence", "links", open_engine, ConsentLevel.BASIC).read(30)
-    assert rows(reading, "link.application") == {LINK: ("https://jira.example.com/jira", {"family": "jira"})}
-    assert "lanted" not in repr(reading)
-    named = product_listing("confluence", "links", open_engine, ConsentLevel.EXTENDED).read(30)
-    assert rows(named, "link.application")[LINK][1]["name"] == "Planted"
-    apps = product_listing("confluence", "apps", open_engine, ConsentLevel.BASIC).read(30)
-    assert rows(apps, "app.installed") == {
-        "com.atlassian.x": ("unknown", {"origin": "user-installed"}),
-        "com.quibble.planted": ("unknown", {"origin": "user-installed"}),
-    }
-
-
-def test_confluence_on_postgresql(postgres: PostgresServer) -> None:
-    """The same on PostgreSQL, where the names are lower-case."""
-    name = postgres.create_database("confluence")
-    types = (("longtext", "text"), ("longblob", "bytea"), ("datetime", "timestamp"))
-    for statement in CONFLUENCE:
-        for old, new in types:
-            statement = statement.replace(old, new)
-        postgres.execute(name, statement)
-    open_engine = lambda: postgres_engine(postgres, name)  # noqa: E731  # one word for two uses
-    reading = product_listing("confluence", "links", open_engine, ConsentLevel.BASIC).read(30)
-    assert rows(reading, "link.application") == {LINK: ("https://jira.example.com/jira", {"family": "jira"})}
-    apps = product_listing("confluence", "apps", open_engine, ConsentLevel.BASIC).read(30)
-    assert rows(apps, "app.installed").keys() == {"com.atlassian.x", "com.quibble.planted"}
-
-
-def test_bitbucket_on_postgresql(postgres: PostgresServer) -> None:
-    """Links from plugin_setting, apps whose state was changed from plugin_state; modules are no apps."""
-    name = postgres.create_database("bitbucket")
-    postgres.execute(name, *BITBUCKET)
-    open_engine = lambda: postgres_engine(postgres, name)  # noqa: E731  # one word for two uses
-    reading = product_listing("bitbucket", "links", open_engine, ConsentLevel.BASIC).read(30)
-    assert rows(reading, "link.application") == HERE
-    apps = product_listing("bitbucket", "apps", open_engine, ConsentLevel.BASIC).read(30)
-    assert rows(apps, "app.state") == {"com.atlassian.x": ("disabled", {}), "com.quibble.planted": ("enabled", {})}
-
-
-def test_jira_on_mariadb(mariadb: MariaDbServer) -> None:
-    """Jira's listings run on MySQL's dialect too, per cent signs of LIKE included."""
-    tables = (
-        "create table pluginversion (id bigint, pluginname varchar(255), pluginkey varchar(255),"
-        " pluginversion varchar(255))",
-        "create table pluginstate (pluginkey varchar(255), pluginenabled varchar(60))",
-        "create table feature (id bigint, feature_name varchar(255), feature_type varchar(10), user_key varchar(255))",
-        "create table clusternode (node_id varchar(60), node_state varchar(60), node_build_number bigint,"
-        " node_version varchar(60))",
-        "create table propertyentry (id bigint, entity_name varchar(255), entity_id bigint,"
-        " property_key varchar(255), propertytype bigint)",
-        "create table propertystring (id bigint, propertyvalue text)",
-    )
-    planted = Path(__file__).parents[2] / "support" / "jira_apps.sql"
-    statements = [line for line in planted.read_text().splitlines() if line.startswith("insert")]
-    open_engine = mariadb_engine(mariadb, "jira_apps", *tables, *statements)
-    for source, metric, count in (("apps", "app.installed", 5), ("flags", "feature_flag.site", 2)):
-        reading = listing(source, open_engine).read(30)
-        assert len(rows(reading, metric)) == count
-        assert reasons(reading) == (REST_ONLY if source == "apps" else {})
-    assert rows(listing("links", open_engine).read(30), "link.application")[LINK][0] == "https://wiki.example.com/wiki"
-    assert listing("nodes", open_engine).read(30).samples[0].value == 0
-
-
 def test_restricted_text_of_a_listing(tmp_path: Path) -> None:
     """A list may have a restricted text as a guardrail has; where both fail, the first failure is told."""
     path = jira_sqlite(tmp_path / "jira.db")
     full = catalog()
-    narrow = replace(full.queries["flags"], restricted={"": "select flag, 'stored' as state from site_flags"})
-    own = replace(full, queries={**full.queries, "flags": narrow})
+    viewed = replace(full.queries["flags"], restricted={"": "select flag, 'stored' as state from site_flags"})
+    own = replace(full, queries={**full.queries, "flags": viewed})
     change(path, "alter table feature rename to gone")
     source = Listing("flags", own, lambda: sqlite_engine(path), lambda: ConsentLevel.BASIC, now=lambda: START)
     assert reasons(accepted(source)) == {"feature_flag.site": "not-present", "feature_flag.site.count": "not-present"}

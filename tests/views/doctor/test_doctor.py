@@ -1,12 +1,8 @@
-"""doctor as a process and as a function, against real faults: each names its stage, its cause and what mends it."""
+"""doctor as a command and as a function, against real faults: each names its stage, its cause and what mends it."""
 
 from __future__ import annotations
 
-import json
-import os
 import socket
-import subprocess
-import sys
 import threading
 import uuid
 from collections.abc import Iterator
@@ -38,14 +34,14 @@ from agent.views.doctor.jmx import find_java
 from agent.views.render_json import render_json
 from tests.jmx.conftest import free_port
 from tests.support.badjmx import BadJmx
-from tests.support.cloud import KEY, ROOT, Receiver, receiver
+from tests.support.cloud import KEY, Receiver, receiver
 from tests.support.homes import write_home
 from tests.support.jmx_fixtures import StartJvm, java, jvm_of
 from tests.support.jolokia import JolokiaFixture, missing_for_jolokia
 from tests.support.jvm import PASSWORD, USER, JmxOptions, JvmFixture, authority, make_authority, write_secret
 from tests.support.needs import require_packages
 from tests.support.postgres import PostgresServer
-from tests.support.standing import standing
+from tests.support.site import make_site
 from tests.support.stopwatch import Stopwatch
 
 __all__ = ["java", "jvm_of"]
@@ -161,7 +157,7 @@ def test_login_wrong_missing_or_without_permission(tmp_path: Path, jvm_of: Start
     """J12: a wrong password, none at all, and a user without rights are three things."""
     jvm, powerless = jvm_of(JmxOptions(auth=True)), jvm_of(JmxOptions(auth=True, access=""))
     wrong = write_secret(tmp_path / "wrong", "not-" + PASSWORD + "\n")
-    told = [
+    refusals = [
         only_failure(checks_of(settings_of(tmp_path, jmx), Area.JMX))
         for jmx in (
             jmx_of(jvm, tmp_path, password_file=wrong),
@@ -169,9 +165,9 @@ def test_login_wrong_missing_or_without_permission(tmp_path: Path, jvm_of: Start
             jmx_of(powerless, tmp_path),
         )
     ]
-    assert [check.code for check in told] == ["login-refused", "login-required", "permission-denied"]
-    assert len({check.do for check in told}) == 3
-    assert PASSWORD not in repr(told)
+    assert [check.code for check in refusals] == ["login-refused", "login-required", "permission-denied"]
+    assert len({check.do for check in refusals}) == 3
+    assert PASSWORD not in repr(refusals)
 
 
 def test_password_file_that_others_may_read(tmp_path: Path, jvm_of: StartJvm) -> None:
@@ -344,7 +340,7 @@ def test_database_login_that_cannot_be_read(tmp_path: Path, postgres: PostgresSe
 
 def test_store_damaged_full_or_absent(tmp_path: Path) -> None:
     """A store that is damaged is named with what to do; one that does not exist yet is no failure."""
-    agent = standing(tmp_path)
+    agent = make_site(tmp_path)
     agent.settings.agent.state_dir.mkdir(mode=0o700, exist_ok=True)
     assert checks_of(agent.settings, Area.STORE)["integrity"].state is State.SKIPPED
     agent.tick()
@@ -374,9 +370,9 @@ def cloud(tmp_path: Path) -> Iterator[Receiver]:
 
 def linked_agent(folder: Path, cloud: Receiver) -> Settings:
     text = f'endpoint = "{cloud.settings.endpoint}"\nca_file = "{cloud.settings.ca_file}"\nlocation = "eu"'
-    agent = standing(folder, cloud=text)
+    agent = make_site(folder, cloud=text)
     done = agent.run("link", "--consent", "basic", "--yes", key=KEY.reveal() + "\n")
-    assert done.returncode == 0, done.stderr
+    assert done.code == 0, done.err
     return agent.settings
 
 
@@ -471,21 +467,15 @@ def test_offline_never_asks_the_cloud(tmp_path: Path, cloud: Receiver) -> None:
 # the command
 
 
-def run_doctor(config: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "agent.cli", "doctor", "--config", str(config), *arguments]
-    environment = {**os.environ, "PYTHONWARNINGS": "error"}
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=90)
-
-
 def test_command_tells_what_failed_and_exits_1(tmp_path: Path) -> None:
     """Text for a person at 3 a.m. and JSON for a script: stage, cause, what to do; exit 1."""
-    agent = standing(tmp_path, mode="offline")
-    done = run_doctor(agent.config)
-    assert done.returncode == 1
-    assert "stages failed:" in done.stdout
-    assert "Do:  " in done.stdout
-    assert "cloud" not in done.stdout
-    answer = json.loads(run_doctor(agent.config, "--json").stdout)
+    agent = make_site(tmp_path, mode="offline")
+    done = agent.run("doctor")
+    assert done.code == 1
+    assert "stages failed:" in done.out
+    assert "Do:  " in done.out
+    assert "cloud" not in done.out
+    answer = agent.json("doctor", code=1)
     assert answer["exitCode"] == 1
     assert {check["area"] for check in answer["checks"]} == {"jmx", "database", "apps", "host", "store", "link"}
     assert all(check["do"] for check in answer["checks"] if check["state"] == "failed" and check["area"] != "host")

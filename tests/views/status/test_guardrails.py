@@ -17,7 +17,7 @@ from agent.store.costs import QueryCost, load_costs, save_costs
 from agent.store.thresholds import ThresholdStatus, put_threshold_statuses
 from agent.store.ticks import TickWriter
 from agent.views.status.guardrails import guardrail_rows, guardrails_against_thresholds, slow_queries
-from tests.support.standing import standing
+from tests.support.site import make_site
 
 NOW = datetime(2026, 11, 22, 19, 0, tzinfo=UTC)
 SOURCE = "https://example.com/guardrails"
@@ -33,7 +33,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 def test_worst_first_and_nothing_about_what_is_well(store: Store) -> None:
-    """JSON has every standing, the text only what nears or passes its threshold, with numbers, hour and source."""
+    """JSON has every threshold status, the text only what nears or passes its own, with numbers, hour and source."""
     epics = replace(
         USERS, metric="jira.guardrail.epics", level="exceeding", value=100_001, warn=None, method="estimate"
     )
@@ -91,7 +91,7 @@ def test_costs_are_written_when_it_matters(store: Store) -> None:
 
 def test_status_of_a_closed_hour(tmp_path: Path) -> None:
     """From a tick to the command line: the closed hour's figures stand against their thresholds, in text and JSON."""
-    agent = standing(tmp_path, mode="offline", hour="1h")
+    agent = make_site(tmp_path, mode="offline", hour="1h")
     taken_at = datetime.now(UTC) - timedelta(hours=2)
     store = open_store(agent.settings.agent.state_dir)
     users = Sample(Series("guardrails", "jira.guardrail.users"), 80_000)
@@ -101,7 +101,7 @@ def test_status_of_a_closed_hour(tmp_path: Path) -> None:
     with store.transaction() as connection:
         save_costs(connection, [COST])
     store.close()
-    assert agent.run("deliver").returncode == 0
+    assert agent.run("deliver").code == 0
     answer = agent.json("status", code=1)
     assert [(item["metric"], item["level"], item["value"]) for item in answer["guardrails"]] == [
         ("jira.guardrail.epics", "exceeding", 100_001),
@@ -109,6 +109,6 @@ def test_status_of_a_closed_hour(tmp_path: Path) -> None:
     ]
     assert answer["guardrails"][1]["source"].startswith("https://")
     assert [(item["metric"], item["everyS"]) for item in answer["slowQueries"]] == [("jira.guardrail.comments", 2400.0)]
-    text = agent.run("status").stdout
+    text = agent.run("status").out
     assert "jira.guardrail.users approaching: 80,000, warning at 75,000, limit 100,000" in text
     assert "jira.guardrail.comments: every 40 min, last run took 24 s" in text

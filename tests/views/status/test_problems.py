@@ -19,7 +19,7 @@ from agent.views.status.view import LinkPresent
 from tests.support.batches import batch, hour
 from tests.support.clock import HandClock, moment_at
 from tests.support.cloud import KEY, Receiver, receiver
-from tests.support.standing import Agent, standing
+from tests.support.site import Agent, make_site
 
 
 @pytest.fixture(scope="module")
@@ -33,9 +33,9 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Receiver]:
 def linked(tmp_path: Path, cloud: Receiver) -> Iterator[Agent]:
     """A linked agent whose daemon runs and stored a tick just now."""
     text = f'endpoint = "{cloud.settings.endpoint}"\nca_file = "{cloud.settings.ca_file}"'
-    agent = standing(tmp_path, cloud=text)
+    agent = make_site(tmp_path, cloud=text)
     done = agent.run("link", "--consent", "basic", "--yes", key=KEY.reveal() + "\n")
-    assert done.returncode == 0, done.stderr
+    assert done.code == 0, done.err
     agent.tick()
     lock = InstanceLock(agent.settings.agent.state_dir)
     yield agent
@@ -73,7 +73,7 @@ def test_all_is_well(linked: Agent) -> None:
 
 def test_never_ran_and_not_linked(tmp_path: Path) -> None:
     """Before the first run: exit 4, and what to start and to link."""
-    view = status_of(standing(tmp_path))
+    view = status_of(make_site(tmp_path))
     assert view.exit_code == 4
     assert {problem.what for problem in view.problems} == {
         "Not linked: nothing is sent.",
@@ -83,7 +83,7 @@ def test_never_ran_and_not_linked(tmp_path: Path) -> None:
 
 def test_dead_daemon(tmp_path: Path) -> None:
     """Nobody holds the lock: exit 1 offline, and where to look."""
-    agent = standing(tmp_path, mode="offline")
+    agent = make_site(tmp_path, mode="offline")
     agent.tick()
     view = status_of(agent)
     assert view.exit_code == 1

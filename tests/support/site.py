@@ -1,8 +1,7 @@
-"""A whole agent on disk (product home, identity, configuration, store) and its command line as a real process."""
+"""A whole agent on disk (product home, identity, configuration, store) and its command line."""
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -21,6 +20,7 @@ from agent.settings.load import load_settings
 from agent.store import open_store
 from agent.store.ticks import TickWriter
 from tests.support.cloud import ROOT
+from tests.support.command import Finished, run_here
 from tests.support.homes import write_home
 
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
@@ -36,19 +36,26 @@ class Agent:
     settings: Settings
     inside: tuple[str, ...] = ()
 
-    def run(self, *arguments: str, key: str = "") -> subprocess.CompletedProcess[str]:
+    def run(self, *arguments: str, key: str = "") -> Finished:
+        """One command, in this process unless it must run elsewhere."""
+        if self.inside:
+            return self.process(*arguments, key=key)
+        return run_here(*arguments, "--config", self.config, given=key)
+
+    def process(self, *arguments: str, key: str = "") -> Finished:
         """One command as a process of its own."""
         command = [*self.inside, sys.executable, "-m", "agent.cli", *arguments, "--config", str(self.config)]
         environment = {**os.environ, "PYTHONWARNINGS": "error"}
-        return subprocess.run(
+        done = subprocess.run(
             command, cwd=ROOT, env=environment, input=key, capture_output=True, text=True, check=False, timeout=60
         )
+        return Finished(done.returncode, done.stdout, done.stderr)
 
     def json(self, *arguments: str, code: int = 0) -> Any:
         """The JSON a command prints; fails when its exit code is another one."""
         done = self.run(*arguments, "--json")
-        assert done.returncode == code, done.stderr
-        return json.loads(done.stdout)
+        assert done.code == code, done.text
+        return done.json
 
     def tick(self, heap: int = 1000, at: datetime | None = None) -> datetime:
         """Store one tick, now or at `at`; returns the end of its hour."""
@@ -90,7 +97,7 @@ def link_as(agent: Agent, level: ConsentLevel, at: datetime = LONG_AGO, *, field
     save_record(place.link_dir, record, owner=place.owner, owners=place.owners)
 
 
-def standing(folder: Path, *, mode: str = "linked", cloud: str = "", hour: str = "1h") -> Agent:
+def make_site(folder: Path, *, mode: str = "linked", cloud: str = "", hour: str = "1h") -> Agent:
     """An agent beside a Jira home; `cloud` is the text of [cloud]."""
     home = write_home(folder)
     text = f"""

@@ -17,7 +17,7 @@ from agent.store.hours import aggregates_of
 from agent.store.losses import losses
 from agent.store.ticks import TickWriter
 from tests.support.clock import reckoned
-from tests.support.standing import HEAP, standing
+from tests.support.site import HEAP, make_site
 from tests.support.ticks import START
 
 PROJECTS = Series("guardrails", "jira.guardrail.projects")
@@ -28,7 +28,7 @@ END = hour_of(START).end.timestamp()
 
 def close(folder: Path, turn: ClusterTurn | None, *, clustered: bool = True) -> tuple[set[str], dict[str, int]]:
     """The metrics that one hour keeps after one tick under `turn`, and the losses that were counted."""
-    agent = standing(folder, mode="offline")
+    agent = make_site(folder, mode="offline")
     samples = (Sample(HEAP, 5), Sample(PROJECTS, 12), Sample(VERSION, "9.12.4"), Sample(GONE, 1))
     reports = (SourceReport("jmx", Outcome.OK, 1), SourceReport("guardrails", Outcome.OK, 3))
     store = open_store(agent.settings.agent.state_dir)
@@ -69,7 +69,7 @@ def test_a_node_that_never_had_the_turn_keeps_its_own(tmp_path: Path) -> None:
 
 def test_a_cluster_waits_for_the_tick_after_the_end(tmp_path: Path) -> None:
     """An hour of a cluster closes one tick and its deadline later, so that a hold can be confirmed after the end."""
-    settings = replace(standing(tmp_path).settings, hour=HourSettings(3600, 60.0))
+    settings = replace(make_site(tmp_path).settings, hour=HourSettings(3600, 60.0))
     sampling = settings.sampling
     assert closes_after_s(settings, clustered=False) == 60.0
     assert closes_after_s(settings, clustered=True) == 60.0 + sampling.interval_s + sampling.deadline_s
