@@ -120,7 +120,7 @@ def test_what_failures_quote_is_hashed_before_it_is_stored(tmp_path: Path) -> No
         for reason, words in (("cut", "leaves out"), ("quarantined", "not-serializable"), ("remote-failure", "")):
             details = [item["detail"] for item in jmx["failures"] if item["reason"] == reason]
             assert any(words in detail and "h-" in detail for detail in details), (reason, jmx["failures"])
-        seen = site.plants.where(site.agent.run("sample", "--json").stdout.encode())
+        seen = site.plants.where(site.agent.run("sample", "--json").out.encode())
         assert any(item.startswith("bean tag") for item in seen)
         assert not (found := leaks(left, site.plants)), "\n".join(found[:20])
 
