@@ -14,6 +14,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 
 from agent.jmx import BeanQuery, JmxError, JmxSample, Target, TlsOptions
@@ -324,23 +325,25 @@ def test_costly_bean_is_never_read(plain_jvm: JvmFixture, transport: OpenTranspo
 
 
 def test_seven_days_of_growing_beans_stay_flat(transport: OpenTransport, clock: Clock, java: None) -> None:
-    """J17: over seven simulated days, while beans outside the allow-list grow, sample time stays flat."""
+    """J17: over seven simulated days, while beans outside the allow-list grow, what a sample costs stays flat.
+
+    CPU of both sides, not time: on a busy machine a sample waits for a core, and no more beans are the reason.
+    """
     with JvmFixture(timers=20) as jvm:
         reader = transport(jvm.target, QUERY)
         for _ in range(100):  # the JVM compiles what it runs
             reader.sample(PATIENT_S)
-        medians = []
+        product = psutil.Process(jvm.pid)
+        costs_s = []
         for day in range(7):
-            took = []
-            for sample in range(24 * 6):
-                began = time.perf_counter()
+            for thousand in range(6):
+                jvm.command(f"fill {day * 6000 + thousand * 1000} 1000")
+            began_s = time.thread_time() + sum(product.cpu_times()[:2])
+            for _ in range(24 * 6):
                 assert_full(reader.sample(PATIENT_S))
-                took.append(time.perf_counter() - began)
                 clock.forward(600)
-                if sample % 24 == 0:
-                    jvm.command(f"fill {day * 6000 + sample // 24 * 1000} 1000")
-            medians.append(sorted(took)[len(took) // 2])
-    assert medians[-1] < 2 * min(medians) + 0.002
+            costs_s.append(time.thread_time() + sum(product.cpu_times()[:2]) - began_s)
+    assert costs_s[-1] < 2 * min(costs_s) + 0.3, costs_s  # the JVM still compiles and collects now and then
 
 
 _MEASURE = """
