@@ -343,7 +343,7 @@ def test_seven_days_of_growing_beans_stay_flat(transport: OpenTransport, clock: 
                 assert_full(reader.sample(PATIENT_S))
                 clock.forward(600)
             costs_s.append(time.thread_time() + sum(product.cpu_times()[:2]) - began_s)
-    assert costs_s[-1] < 2 * min(costs_s) + 0.3, costs_s  # the JVM still compiles and collects now and then
+    assert costs_s[-1] < 1.5 * min(costs_s) + 0.3, costs_s  # the JVM still compiles and collects now and then
 
 
 _MEASURE = """
