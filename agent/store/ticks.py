@@ -105,8 +105,33 @@ class TickWriter:
             self._anchor = load_anchor(self._store)
         return place(self._anchor, moment)
 
+    def _doubt_since_boot(self, connection: sqlite3.Connection, boot_id: str, move_ms: int) -> None:
+        """A clock that was set back was wrong since its boot began: all ticks of the boot move together.
+
+        A hardware clock that keeps local time is the usual case. Without this the boot's first ticks, believed at once,
+        would have begun the next hour, and what moves back would be lost to the hour before. Only while no hour has
+        counted any of them, nor was closed where they go (what was sealed is never opened again), nor the tick before
+        them is labelled later than that: then they would come back to its hour all the same.
+        """
+        number, label_ms = connection.execute(
+            "SELECT min(number), min(taken_ms) FROM tick WHERE boot_id = ?", (boot_id,)
+        ).fetchone()
+        if boot_id == "" or number is None:
+            return
+        goes_to_s = (label_ms + move_ms) // 1000 // self._hour_length_s * self._hour_length_s
+        counted = connection.execute(
+            "SELECT 1 FROM closed WHERE last_tick >= ? OR start_s = ? LIMIT 1", (number, goes_to_s)
+        ).fetchone()
+        earlier = connection.execute(
+            "SELECT 1 FROM tick WHERE number < ? AND taken_ms > ? LIMIT 1", (number, label_ms + move_ms)
+        ).fetchone()
+        if counted is None and earlier is None:
+            connection.execute("UPDATE tick SET vouched = 0 WHERE boot_id = ?", (boot_id,))
+
     def _settle(self, connection: sqlite3.Connection, placed: Placement, settled: Settled) -> None:
         """The ticks in doubt get their labels for good. None of them was counted: their hours waited."""
+        if settled.ending is Ending.ACCEPTED and settled.this_boot_ms < 0:
+            self._doubt_since_boot(connection, placed.anchor.boot_id, settled.this_boot_ms)
         connection.execute(
             """UPDATE tick SET taken_ms = taken_ms + CASE WHEN boot_id = :boot THEN :this ELSE :older END
                WHERE vouched = 0""",

@@ -19,6 +19,8 @@ clock that is wrong for a while must not label, close, seal or tidy anything tha
     After a boot the line is only a lower bound: the machine was off for a time nobody measured. A wall clock at or
     after it is believed at once, unless it is more than BOOT_LEAP_S ahead (a flat battery can say anything); one that
     is behind it is in doubt. A clock before CLOCK_FLOOR is not set at all and is never believed.
+    Believed is not vouched for: while a boot is young whose clock leapt, only what was over before it is over, so the
+    hour that the reboot interrupted waits; and when the clock is set back, all ticks of the boot move with it.
 
 Both clocks must agree that an hour is over because each guards against the other: the line alone would seal an hour
 that the owner's correction is about to move, the wall alone would seal the future when it is forty days ahead.
@@ -44,6 +46,8 @@ TOLERANCE_S = 60.0  # hours close 60 s after their end, so a step of that much c
 DRIFT = 0.001  # of the time since the last tick: twice the 500 ppm that the kernel lets a clock be slewed by
 PROBATION_S = 2 * 3600.0  # as long as an hour takes late ticks
 LONGEST_DOUBT_S = 24 * 3600.0  # a clock that is set again and again: then what it says last
+YOUNG_S = 3600.0  # by then the time of the network has set a hardware clock that keeps local time
+YOUNG_LEAP_S = 600.0  # time zones are a quarter of an hour apart at the least; a restart takes less
 BOOT_LEAP_S = 24 * 3600.0  # longer off than that is rare, and costs a wait of PROBATION_S only
 CLOCK_FLOOR = datetime(2026, 1, 1, tzinfo=UTC)  # no agent ran before; a host clock before this is not set yet
 FLOOR_MS = to_ms(CLOCK_FLOOR)
@@ -80,12 +84,16 @@ class Doubt:
 
 @dataclass(frozen=True, slots=True)
 class Anchor:
-    """The last tick's label and its milliseconds since the boot; of an older agent's tick only the label is known."""
+    """The last tick's label and its milliseconds since the boot; of an older agent's tick only the label is known.
+
+    `before_ms` is, while a boot is young whose clock leapt, the last label of the boot before: all that is certain.
+    """
 
     label_ms: int
     steady_ms: int
     boot_id: str
     doubt: Doubt | None = None
+    before_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,13 +126,14 @@ class Placement:
 class Reckoning:
     """What a process other than the daemon makes of its own moment: the label, the wall clock, the doubt if any.
 
-    `doubted_from` is the label of the first tick in doubt.
+    `doubted_from` is the label of the first tick in doubt; `before` is the anchor's.
     """
 
     label: datetime
     wall: datetime
     doubt: Doubt | None = None
     doubted_from: datetime | None = None
+    before: datetime | None = None
 
     @property
     def surely(self) -> datetime:
@@ -132,12 +141,13 @@ class Reckoning:
 
         Over by the line, over by the wall clock, and not to be opened again by ticks in doubt that move back.
         """
+        certain = min(self.label, self.wall, self.before or self.label)
         if self.doubt is None or self.doubt.apart_ms >= 0:
-            return min(self.label, self.wall)
+            return certain
         # A clock that is behind may move the ticks in doubt back, even across an hour's border: nothing that they could
         # still get into is over.
         moved = (self.doubted_from or self.label) + timedelta(milliseconds=self.doubt.apart_ms)
-        return min(self.label, self.wall, moved)
+        return min(certain, moved)
 
     @property
     def is_set(self) -> bool:
@@ -159,6 +169,8 @@ def place(anchor: Anchor | None, moment: Moment) -> Placement:
     if same_boot:
         line_ms = anchor.label_ms + steady_ms - anchor.steady_ms
         doubt, elapsed_ms = anchor.doubt, steady_ms - anchor.steady_ms
+        # A doubt may grow older than the boot is young: the ticks of the boot are still to be moved when it ends.
+        before_ms = anchor.before_ms if steady_ms < YOUNG_S * 1000 or anchor.doubt is not None else None
     else:
         # At least as long ago as this boot lasts; of an older agent's anchor the boot may still go on.
         line_ms = anchor.label_ms + (steady_ms if anchor.boot_id != NOT_KNOWN else 0)
@@ -167,6 +179,8 @@ def place(anchor: Anchor | None, moment: Moment) -> Placement:
         older_ms = 0 if anchor.doubt is None else max(anchor.doubt.apart_ms, anchor.doubt.older_ms, 0)
         doubt = Doubt(Cause.BOOT, wall_ms - line_ms, steady_ms, steady_ms, older_ms)
         elapsed_ms = 0
+        leapt = anchor.boot_id != NOT_KNOWN and line_ms >= FLOOR_MS and wall_ms - line_ms >= YOUNG_LEAP_S * 1000
+        before_ms = anchor.label_ms if leapt and steady_ms < YOUNG_S * 1000 else None
     apart_ms = wall_ms - line_ms
     if doubt is not None:
         elapsed_ms = max(elapsed_ms, steady_ms - doubt.began_ms)
@@ -176,16 +190,19 @@ def place(anchor: Anchor | None, moment: Moment) -> Placement:
     if doubt is None and wall_ms >= FLOOR_MS and abs(apart_ms) <= tolerance_ms:
         # Labels never go back by themselves: in number order an hour is one unbroken run of ticks.
         label_ms = max(wall_ms, anchor.label_ms)
-        return Placement(label_ms, Anchor(label_ms, steady_ms, moment.boot_id))
+        return Placement(label_ms, Anchor(label_ms, steady_ms, moment.boot_id, None, before_ms))
     doubt = doubt or Doubt(Cause.SET, apart_ms, steady_ms, steady_ms)
     if abs(apart_ms - doubt.apart_ms) > tolerance_ms:
         doubt = replace(doubt, since_ms=steady_ms)  # it was set once more: the probation begins anew
     doubt = replace(doubt, apart_ms=apart_ms)
     settled = _settled(doubt, line_ms, wall_ms, steady_ms, tolerance_ms, leap=anchor.boot_id != NOT_KNOWN)
     if settled is None:
-        return Placement(line_ms, Anchor(line_ms, steady_ms, moment.boot_id, doubt))
-    label_ms = max(wall_ms, anchor.label_ms) if settled.ending is Ending.RETURNED else wall_ms
-    return Placement(label_ms, Anchor(label_ms, steady_ms, moment.boot_id), settled)
+        return Placement(line_ms, Anchor(line_ms, steady_ms, moment.boot_id, doubt, before_ms))
+    if settled.ending is Ending.RETURNED:
+        label_ms = max(wall_ms, anchor.label_ms)
+    else:
+        label_ms, before_ms = wall_ms, None
+    return Placement(label_ms, Anchor(label_ms, steady_ms, moment.boot_id, None, before_ms), settled)
 
 
 def _began_together(anchor: Anchor, wall_ms: int, steady_ms: int) -> bool:
@@ -240,6 +257,7 @@ def save_anchor(connection: sqlite3.Connection, anchor: Anchor) -> None:
         "labelMs": anchor.label_ms,
         "steadyMs": anchor.steady_ms,
         "bootId": anchor.boot_id,
+        "beforeMs": anchor.before_ms,
         "doubt": None
         if doubt is None
         else {
@@ -261,7 +279,7 @@ def _parsed(text: str) -> Anchor:
         if found is None
         else Doubt(Cause(found["cause"]), found["apartMs"], found["sinceMs"], found["beganMs"], found["olderMs"])
     )
-    return Anchor(document["labelMs"], document["steadyMs"], document["bootId"], doubt)
+    return Anchor(document["labelMs"], document["steadyMs"], document["bootId"], doubt, document.get("beforeMs"))
 
 
 def reckon(store: Store, moment: Moment) -> Reckoning:
@@ -272,4 +290,6 @@ def reckon(store: Store, moment: Moment) -> Reckoning:
     if anchor is not None and anchor.doubt is not None:
         rows = store.execute("SELECT taken_ms FROM tick WHERE vouched = 0 ORDER BY number LIMIT 1")
         doubted_from = from_ms(rows[0]["taken_ms"]) if rows else None
-    return Reckoning(from_ms(placed.label_ms), moment.wall, placed.anchor.doubt, doubted_from)
+    before_ms = placed.anchor.before_ms
+    before = None if before_ms is None else from_ms(before_ms)
+    return Reckoning(from_ms(placed.label_ms), moment.wall, placed.anchor.doubt, doubted_from, before)

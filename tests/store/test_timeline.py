@@ -310,3 +310,23 @@ def test_another_id_of_the_same_boot_is_no_boot(ahead: timedelta) -> None:
     seen, same = place(daemon.anchor, other), place(daemon.anchor, clock.now())
     assert (seen.label_ms, seen.vouched) == (same.label_ms, same.vouched)
     assert seen.vouched == (ahead == timedelta(0))
+
+
+def surely_after(store: Store, clock: HandClock, seconds: float) -> datetime:
+    """Where hours are over when time went on for so long, with a tick stored then."""
+    clock.go_on(seconds)
+    TickWriter(store, 3600).append(Tick(clock.true, (), (), moment=clock.now()))
+    return reckon(store, clock.now()).surely
+
+
+def test_a_young_boot_whose_clock_leapt_closes_nothing_new(tmp_path: Path) -> None:
+    """For an hour only what was over before it is over; a machine that was off for minutes waits for nothing."""
+    store, clock = open_store(tmp_path / "state"), HandClock(NOON)
+    last = surely_after(store, clock, TICK_S)
+    clock.boot(10 * 3600)
+    assert surely_after(store, clock, TICK_S) == last
+    assert surely_after(store, clock, 3000) == last
+    assert surely_after(store, clock, 600) == clock.true
+    clock.boot(300)
+    assert surely_after(store, clock, TICK_S) == clock.true
+    store.close()

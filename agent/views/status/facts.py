@@ -86,9 +86,15 @@ def _link(settings: Settings) -> LinkRecord | AgentError | None:
 def _stored(settings: Settings, store: Store, moment: Moment) -> StoredFacts:
     folder = settings.agent.state_dir
     hours = closed_hours(store)
-    open_hours = [item.hour for item in uncounted(store, settings.hour.length_s).hours if item.vouched]
+    now = reckon(store, moment)
+    # One that is not surely over may not be closed yet, so nobody is late with it.
+    open_hours = [
+        item.hour
+        for item in uncounted(store, settings.hour.length_s).hours
+        if item.vouched and item.hour.end <= now.surely
+    ]
     return StoredFacts(
-        reckoning=reckon(store, moment),
+        reckoning=now,
         last_tick=last_tick(store),
         cluster=cluster_state(store),
         # A full disk is asked of the file system itself: what cannot be written cannot be read from the store.
