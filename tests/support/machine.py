@@ -9,7 +9,9 @@ import os
 import signal
 import subprocess
 import time
+import uuid
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from tests.support.once import cache_folder, made_once
@@ -17,6 +19,7 @@ from tests.support.servers import missing, require, require_root
 
 RELEASE = "bookworm"
 PACKAGES = "systemd,systemd-sysv,python3,python3-venv"
+BOOT_S = 180.0  # half a second on a quiet machine
 LAYOUT = 1  # raise it when PACKAGES change: an older cached root is then left alone and a new one made
 
 
@@ -34,6 +37,28 @@ def debian_root() -> Path:
     return made_once(cache_folder() / "portfolio-agent-test-root" / f"{RELEASE}-{LAYOUT}", make)
 
 
+def own_control_groups() -> list[Path]:
+    """A new control group in each tree that a systemd inside writes to: `name=systemd` of version 1, version 2.
+
+    nspawn puts the system inside below the group it runs in. Two of them in one group have one `system.slice`, and the
+    first that stops a service takes the group of the other's away: "Failed to attach to cgroup".
+    """
+    made, name_of_all = [], f"agent-test-{uuid.uuid4()}"  # nspawn makes the group of version 1 in version 2 too
+    for line in Path("/proc/self/mountinfo").read_text().splitlines():
+        place, (kind, _, options) = line.split()[4], line.split(" - ")[1].split()[:3]
+        if kind == "cgroup2" or (kind == "cgroup" and "name=systemd" in options.split(",")):
+            number = "" if kind == "cgroup2" else "name=systemd"
+            own = next(
+                path
+                for _, name, path in (row.split(":", 2) for row in Path("/proc/self/cgroup").read_text().splitlines())
+                if name == number
+            )
+            base = Path(place) / own.strip("/")
+            made.append((base if base.is_dir() else Path(place)) / name_of_all)
+            made[-1].mkdir()
+    return made
+
+
 class Machine:
     """One boot; use as a context manager. `binds` maps host folders to read-only places inside.
 
@@ -47,16 +72,22 @@ class Machine:
         self._binds = binds
         self._process: subprocess.Popen[bytes] | None = None
         self._leader = 0
+        self._control_groups: list[Path] = []
 
     def __enter__(self) -> Machine:
         command: list[str | Path] = [self._nspawn, "--boot", "--quiet", "--register=no", "--keep-unit"]
         command += ["--private-network", f"--volatile={self._volatile}", "--console=pipe", "-D", self._root]
         command += [f"--bind-ro={source}:{target}" for source, target in self._binds.items()]
         command += ["--machine", f"agent-test-{os.getpid()}"]
+        self._control_groups = own_control_groups()
+        join = "".join(f"echo $$ > '{folder}/cgroup.procs'; " for folder in self._control_groups)
         self._process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+            ["/bin/sh", "-euc", join + 'exec "$@"', "sh", *command],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
         )
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + BOOT_S
         children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
         while time.monotonic() < deadline:
             if self._process.poll() is not None:
@@ -65,11 +96,17 @@ class Machine:
                 # Until the leader has become systemd it is still nspawn itself, outside the machine.
                 if Path(f"/proc/{child}/comm").read_text().strip() == "systemd":
                     self._leader = int(child)
-            if self._leader and self.run("systemctl is-system-running --wait", check=False).stdout.strip() == "running":
+            state = self._leader and self.run("systemctl is-system-running --wait", check=False).stdout.strip()
+            if state == "running":
                 return self
+            if state == "degraded":
+                break  # a unit failed: waiting mends nothing
             time.sleep(0.05)  # what becomes of a process inside tells nobody
+        log = (
+            self.run("systemctl --no-pager --failed; journalctl --no-pager -n 40", check=False) if self._leader else ""
+        )
         self.__exit__()
-        raise RuntimeError("the machine did not come up within 60 s")
+        raise RuntimeError(f"the machine did not come up: {log}")
 
     def __exit__(self, *exception: object) -> None:
         if self._process is None:
@@ -80,6 +117,11 @@ class Machine:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.communicate()
+        for group in self._control_groups:
+            # From the leaves up. What a killed machine left running keeps its group: then it stays, and harms nobody.
+            for folder, _, _ in os.walk(group, topdown=False):
+                with suppress(OSError):
+                    os.rmdir(folder)
 
     def run(self, script: str, *, check: bool = True, timeout: float = 180) -> subprocess.CompletedProcess[str]:
         """Run a shell script as root inside; with `check`, a failure raises with all it printed."""
