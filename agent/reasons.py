@@ -16,6 +16,7 @@ TIMEOUT = "timeout"
 DEADLINE = "deadline"
 ROWS_CUT = "rows-cut"
 UNEXPECTED_TEXT = "unexpected-text"  # a value that does not look like what the catalog says it is
+NOT_SEEN = "not-seen"  # the source answered, and nobody said why this is missing
 KEY_AWAY = "key-away"  # a name would have to be hashed, and the key cannot be read
 OTHER = "other"
 
@@ -81,7 +82,7 @@ CLIENTSIDE_REASONS = frozenset({UNIT_UNKNOWN, TOO_FEW})
 # Named by the source "apps" when the product's app manager says that it is asked too often.
 RATE_LIMITED = "rate-limited"
 # Named by sampling when it gives up on a source, and by aggregation when nobody said why a series is missing.
-SAMPLING_REASONS = frozenset({"deadline", "busy", "internal-error", "not-seen"})
+SAMPLING_REASONS = frozenset({"deadline", "busy", "internal-error", NOT_SEEN})
 
 REASONS = (
     frozenset(

@@ -28,6 +28,7 @@ from agent.views.consent import ConsentSetView, ConsentShowView
 from agent.views.deliver import DeliverView
 from agent.views.doctor import DoctorView
 from agent.views.error import ErrorView
+from agent.views.explain import ExplainView
 from agent.views.init import InitView
 from agent.views.link import LinkShowView, LinkView, UnlinkView
 from agent.views.preview import DifferenceView, PreviewView
@@ -55,6 +56,7 @@ VIEWS: Mapping[str, type] = {
     "sample": SampleView,
     "preview": PreviewView,
     "preview-diff": DifferenceView,
+    "explain": ExplainView,
     "doctor": DoctorView,
     "bundle": BundleView,
     "deliver": DeliverView,

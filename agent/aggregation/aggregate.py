@@ -16,12 +16,8 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from agent.model import Hour, HourlyAggregate, Kind, Outcome, Series, Tick, Value
+from agent.reasons import CUT, NOT_DUE, NOT_PRESENT, NOT_SEEN, OTHER_NODE
 
-NOT_DUE = "not-due"
-OTHER_NODE = "other-node"
-NOT_PRESENT = "not-present"
-CUT = "cut"
-NOT_SEEN = "not-seen"
 METHOD, ESTIMATE = "method", "estimate"  # the attribute by which a source says that a value is no count
 Point = tuple[float | int, str]
 

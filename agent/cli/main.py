@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import platform
 import sys
 from collections.abc import Sequence
+from typing import Annotated
 
 import typer
 
 import agent.cli.commands
+from agent import __version__
 from agent.cli.failure import run_for_people, run_for_scripts, wants_json
 
 EXIT_CODES = (
@@ -36,6 +39,13 @@ def main() -> None:
         sys.exit(0)
 
 
+def _version(wanted: bool) -> None:
+    """The version, and the Python it runs on: what one is asked for when a fault is reported."""
+    if wanted:
+        typer.echo(f"portfolio-agent {__version__} (Python {platform.python_version()})")
+        raise typer.Exit
+
+
 def command_line(only: str = "") -> typer.Typer:
     """The commands of `cli/commands/`, each module with `register(app)`; or only the one that is going to be run.
 
@@ -49,6 +59,7 @@ def command_line(only: str = "") -> typer.Typer:
         add_completion=False,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},  # of every command below it too
         callback=_root,
     )
     for name in [only] if only else command_names():
@@ -67,7 +78,12 @@ def asked_for(arguments: Sequence[str]) -> str:
     return first if first in command_names() else ""
 
 
-def _root() -> None:
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option("--version", "-V", help="Show the agent's version and exit.", is_eager=True, callback=_version),
+    ] = False,
+) -> None:
     """Makes a group of the command line even when one command alone is registered."""
 
 

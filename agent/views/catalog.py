@@ -160,7 +160,7 @@ def catalog_view(catalog: Catalog, level: ConsentLevel | None, *, sql: bool) -> 
         field_list_version=catalog.field_list_version,
         consent="all" if level is None else level.value,
         metrics=tuple(_metric(metric) for metric in metrics),
-        statements=tuple(_statement(query) for query in queries) if sql else None,
+        statements=tuple(statement_row(query) for query in queries) if sql else None,
         estimates=tuple(EstimateText(name, text) for name, text in catalog.estimates.items()) if sql else None,
     )
 
@@ -179,7 +179,8 @@ def _is_run(query: SqlQuery, level: ConsentLevel | None) -> bool:
     return level is None or query.consent is not ConsentLevel.EXTENDED or level is ConsentLevel.EXTENDED
 
 
-def _statement(query: SqlQuery) -> StatementRow:
+def statement_row(query: SqlQuery) -> StatementRow:
+    """One question to the database with every text it may be asked in."""
     variants = [(text, dialect, False) for dialect, text in query.texts.items()]
     variants += [(text, dialect, True) for dialect, text in query.restricted.items()]
     return StatementRow(
@@ -219,7 +220,7 @@ def _metric(metric: Metric) -> MetricRow:
         cost=metric.cost,
         versions=metric.versions,
         reference=metric.reference,
-        read_from=_read_from(metric),
+        read_from=read_places(metric),
         bindings={binding.KEY: binding.facts() for binding in metric.bindings},
         threshold=None if threshold is None else ThresholdRow(threshold.warn, threshold.limit, threshold.source),
         attributes=(*figures_of(metric.kind), "unit", "samples", "expected", "failed", *metric.attributes),
@@ -232,7 +233,7 @@ def _rules(rules: Mapping[str, TagRule]) -> dict[str, FieldRule]:
     return {name: FieldRule(rule.basic, rule.extended, rule.data_type) for name, rule in rules.items()}
 
 
-def _read_from(metric: Metric) -> tuple[str, ...]:
+def read_places(metric: Metric) -> tuple[str, ...]:
     """Where it is read, in the words of its source."""
     places = tuple(place for binding in metric.bindings for place in binding.read_from())
     return places or (declared_sources()[metric.source].where,)

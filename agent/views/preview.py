@@ -1,4 +1,4 @@
-"""What would leave, before anything does: the exact documents of the newest closed hour, linked or not.
+"""What would leave, before anything does: the exact documents of the newest closed hour, or of the open one so far.
 
 In:   the store, opened read-only. Out: `PreviewView`, or `DifferenceView` for what Extended adds.
 A sealed hour is shown from its stored bytes; an hour that is not sealed is filtered and sealed in memory only.
@@ -9,20 +9,26 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
 from agent.batching import document_bytes
 from agent.errors import Degraded
-from agent.model import Batch, ConsentLevel, Withheld
+from agent.model import Batch, ConsentLevel, HourlyAggregate, Withheld
+from agent.runtime.hourly.close import measure
 from agent.runtime.pipeline import Pipeline, open_pipeline
 from agent.settings import Settings
 from agent.store import outbox
-from agent.store.hours import ClosedHour, aggregates_of, closed_hours
+from agent.store.database import FILE_NAME
+from agent.store.hours import ClosedHour, aggregates_of, closed_hours, uncounted
+from agent.store.ticks import newest_tick
 from agent.views.render_json import JsonText
 
+STARTED = "Start it: systemctl start portfolio-agent   or see what one tick would send: portfolio-agent sample"
 WOULD_BE = "would be sent"
 STAYS = "not sent: measured before consent"
+SO_FAR = "would be sent if its hour ended now"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,18 +72,20 @@ class DifferenceView:
     diff: tuple[str, ...]
 
 
-def read_preview(settings: Settings, now: datetime, level: ConsentLevel | None = None) -> PreviewView:
+def read_preview(
+    settings: Settings, now: datetime, level: ConsentLevel | None = None, *, so_far: bool = False
+) -> PreviewView:
     """The newest closed hour as it leaves under the consent in force (Basic without a link), or under `level`.
 
-    Raises Degraded when no hour is closed yet.
+    `so_far`: the hour that is not closed yet, from the ticks it has. Raises Degraded when there is no such hour.
     """
-    with open_pipeline(settings, read_only=True) as pipeline:
-        return _preview(pipeline, _newest(pipeline), now, level)
+    with _opened(settings) as pipeline:
+        return _so_far(pipeline, now, level) if so_far else _preview(pipeline, _newest(pipeline), now, level)
 
 
 def read_difference(settings: Settings, now: datetime) -> DifferenceView:
     """What Extended adds to Basic in the newest closed hour. Raises Degraded when no hour is closed yet."""
-    with open_pipeline(settings, read_only=True) as pipeline:
+    with _opened(settings) as pipeline:
         closed = _newest(pipeline)
         basic, extended = (
             _entry_lines(_build(pipeline, closed, now, level)) for level in (ConsentLevel.BASIC, ConsentLevel.EXTENDED)
@@ -85,15 +93,58 @@ def read_difference(settings: Settings, now: datetime) -> DifferenceView:
     return DifferenceView(tuple(difflib.unified_diff(basic, extended, "basic", "extended", n=0, lineterm="")))
 
 
+@contextmanager
+def _opened(settings: Settings) -> Iterator[Pipeline]:
+    if not (settings.agent.state_dir / FILE_NAME).exists():
+        raise _nothing_yet("Nothing has been measured: there is no store yet.", STARTED)
+    with open_pipeline(settings, read_only=True) as pipeline:
+        yield pipeline
+
+
+def _nothing_yet(why: str, do: str) -> Degraded:
+    return Degraded("There is no hour to preview yet.", why=why, do=do)
+
+
 def _newest(pipeline: Pipeline) -> ClosedHour:
     hours = closed_hours(pipeline.store)
+    if hours:
+        return hours[-1]
+    if newest_tick(pipeline.store) is None:
+        raise _nothing_yet("Nothing has been measured: no tick is stored.", STARTED)
+    raise _nothing_yet(
+        "No hour has been closed; the first one closes a minute after its end.",
+        "See the hour as it is so far: portfolio-agent preview --now",
+    )
+
+
+def _so_far(pipeline: Pipeline, now: datetime, level: ConsentLevel | None) -> PreviewView:
+    """The newest hour with ticks that no closed hour has counted, as if it ended now; nothing is sealed or stored."""
+    hours = uncounted(pipeline.store, pipeline.settings.hour.length_s).hours
     if not hours:
-        raise Degraded(
-            "There is no hour to preview yet.",
-            why="No hour has been closed; the first one closes a minute after its end.",
-            do="See what one tick would send: portfolio-agent sample",
-        )
-    return hours[-1]
+        if closed_hours(pipeline.store):
+            raise _nothing_yet(
+                "Every tick is in a closed hour; the next tick opens another.",
+                "See the newest closed hour: portfolio-agent preview",
+            )
+        raise _nothing_yet("Nothing has been measured: no tick is stored.", STARTED)
+    item = hours[-1]
+    content = measure(pipeline, item, now)
+    in_force = pipeline.consent_or_basic().level
+    under = content.consent if level in (None, in_force) else None
+    stays = pipeline.consent is not None and level in (None, in_force) and under is None
+    built = pipeline.batches(item.hour, item.revision, content.aggregates, now, level, under=under)
+    shown = tuple(_batch(batch, STAYS if stays else SO_FAR) for batch in built)
+    window = PreviewWindow(item.hour.start, item.hour.end, item.revision)
+    return PreviewView(window, level or in_force, _withheld(pipeline, content.aggregates, level), shown)
+
+
+def _withheld(
+    pipeline: Pipeline, aggregates: list[HourlyAggregate], level: ConsentLevel | None
+) -> tuple[Withheld, ...]:
+    door = pipeline.door(level)
+    for _ in door.records(row.row for row in aggregates):
+        pass  # only what stays is wanted here
+    return tuple(door.withheld)
 
 
 def _preview(pipeline: Pipeline, closed: ClosedHour, now: datetime, level: ConsentLevel | None) -> PreviewView:
@@ -106,11 +157,8 @@ def _preview(pipeline: Pipeline, closed: ClosedHour, now: datetime, level: Conse
         built = _build(pipeline, closed, now, level)
         shown = tuple(_batch(batch, STAYS if stays else WOULD_BE) for batch in built)
     aggregates = aggregates_of(pipeline.store, closed.hour, closed.revision)
-    door = pipeline.door(level)
-    for _ in door.records(row.row for row in aggregates):
-        pass  # only what stays is wanted here
     window = PreviewWindow(closed.hour.start, closed.hour.end, closed.revision)
-    return PreviewView(window, level or in_force, tuple(door.withheld), shown)
+    return PreviewView(window, level or in_force, _withheld(pipeline, aggregates, level), shown)
 
 
 def _stored(pipeline: Pipeline, closed: ClosedHour) -> tuple[PreviewBatch, ...]:

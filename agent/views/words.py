@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import textwrap
 from datetime import datetime
+
+from agent.log import printable
+
+WIDTH = 80  # columns of the terminal that everyone has
 
 
 def ago(now: datetime, then: datetime) -> str:
@@ -16,3 +21,17 @@ def span(seconds: float) -> str:
         if seconds >= 2 * length_s:
             return f"{int(seconds // length_s)} {unit}"
     return f"{int(seconds)} s"
+
+
+def wrapped(label: str, text: str, width: int = WIDTH) -> list[str]:
+    """The text behind its label, further lines under its beginning; a word that is too long stays whole."""
+    below = " " * len(label)
+    lines = textwrap.wrap(
+        printable(text),
+        width,
+        initial_indent=label,
+        subsequent_indent=below,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return lines or [label.rstrip()]

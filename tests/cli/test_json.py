@@ -145,6 +145,22 @@ def test_status_of_a_failing_agent_has_every_part(failing: Agent) -> None:
     assert (view["cluster"], view["waiting"]["batches"], view["link"]["state"]) == ("standby", 1, "linked")
 
 
+@pytest.mark.parametrize(
+    ("state", "metric", "code"),
+    [
+        ("empty", "jvm.memory.heap.used", 1),
+        ("well", "jvm.memory.heap.used", 0),
+        ("failing", "jira.guardrail.users", 0),
+        ("failing", "jvm.memory.heap.used", 1),
+        ("failing", "jira.guardrail.comments", 1),
+    ],
+)
+def test_explain(state: str, metric: str, code: int, request: pytest.FixtureRequest) -> None:
+    """A value with its hours, one without, and none at all: one shape."""
+    view = answered("explain", asked(request.getfixturevalue(state), "explain", metric), code)
+    assert (view["missing"] is None) == (code == 0)
+
+
 @pytest.mark.parametrize("state", ["empty", "well", "failing"])
 def test_what_asks_the_product(state: str, request: pytest.FixtureRequest) -> None:
     """`sample`, `doctor` and `config check`, beside a product that does not answer."""
@@ -162,7 +178,8 @@ def test_preview(well: Agent, empty: Agent, failing: Agent) -> None:
     assert view["batches"][0]["document"]["entries"]
     assert answered("preview", asked(well, "preview", "--level", "basic"), 0)["level"] == "basic"
     assert answered("preview-diff", asked(well, "preview", "--diff"), 0)["diff"]
-    refused(asked(empty, "preview"), 12, "store")
+    assert answered("preview", asked(failing, "preview", "--now"), 0)["batches"]
+    refused(asked(empty, "preview"), 1, "degraded")
     refused(asked(failing, "preview"), 1, "degraded")
     refused(asked(failing, "preview", "--level", "all"), 2, "usage")
 

@@ -11,8 +11,9 @@ import pytest
 import typer
 from typer.main import get_command
 
-from agent import errors
+from agent import __version__, errors
 from agent.cli.main import EXIT_CODES, asked_for, command_line, command_names
+from tests.support.command import run_here
 from tests.support.site import make_site
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
@@ -117,6 +118,22 @@ def test_each_command_has_help_with_exit_codes_and_an_example(words: str) -> Non
     options = {option for parameter in commands()[words].params for option in parameter.opts}  # type: ignore[attr-defined]  # typer's command
     assert "--config" in options or words in OPTIONAL_CONFIG
     assert "--json" in options or words == "run"
+
+
+@pytest.mark.parametrize("words", ["", "catalog", *commands()])
+def test_help_has_a_short_name(words: str) -> None:
+    """`-h` is `--help`, everywhere."""
+    short, long = (run_here(*words.split(), option) for option in ("-h", "--help"))
+    assert (short.code, short.out) == (0, long.out)
+    assert short.out.startswith("Usage:")
+
+
+@pytest.mark.parametrize("option", ["--version", "-V"])
+def test_version(option: str) -> None:
+    """One line: the agent's version, and the Python it runs on."""
+    done = run_here(option)
+    assert (done.code, done.err) == (0, "")
+    assert re.fullmatch(rf"portfolio-agent {re.escape(__version__)} \(Python 3\.\d+\.\d+\)\n", done.out)
 
 
 @pytest.mark.parametrize("words", list(commands()))

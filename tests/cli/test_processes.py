@@ -25,6 +25,7 @@ LIFE: tuple[tuple[tuple[str, ...], int, str], ...] = (
     (("deliver",), 0, "1"),
     (("status",), 1, "Example Organisation"),
     (("preview",), 0, '"entries"'),
+    (("explain", "jvm.memory.heap.used"), 0, "Last value"),
     (("bundle",), 0, ".zip"),
     (("unlink", "--yes"), 0, "Revoked in the cloud"),
 )

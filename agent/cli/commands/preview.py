@@ -8,6 +8,7 @@ import typer
 
 from agent.cli.asking import parse_level
 from agent.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, print_json, print_view
+from agent.errors import UsageError
 from agent.system.clock import utc_now
 
 
@@ -19,12 +20,14 @@ def preview(
         typer.Option("--level", metavar="LEVEL", help="As it would be under this consent: basic or extended."),
     ] = None,
     diff: Annotated[bool, typer.Option("--diff", help="Show what extended adds to basic, as far as stored.")] = False,
+    now: Annotated[bool, typer.Option("--now", help="The hour that is not closed yet, as if it ended now.")] = False,
 ) -> None:
     """Show the newest closed hour exactly as it is or would be sent, without sending anything.
 
-    Works unlinked and offline. The document goes to standard output byte for byte, a summary to standard error.
+    Works unlinked and offline, and with --now before the first hour is closed. The document goes to standard output
+    byte for byte, a summary to standard error.
 
-    Exit codes: 0 shown, 1 no hour is closed yet, 2 usage, 10 configuration, 12 store.
+    Exit codes: 0 shown, 1 there is no such hour yet, 2 usage, 10 configuration, 12 store.
 
     Example: portfolio-agent preview --level extended
     """
@@ -33,12 +36,16 @@ def preview(
     from agent.views.preview import read_difference, read_preview, render_difference, summary
 
     wanted = None if level is None else parse_level(level)
-    settings, now = load_settings(config), utc_now()
+    if diff and now:
+        raise UsageError(
+            "--diff and --now do not go together.", why="The difference is of a closed hour.", do="Leave one out"
+        )
+    settings, at = load_settings(config), utc_now()
     act_as_owner(settings.agent.state_dir)
     if diff:
-        print_view(read_difference(settings, now), render_difference, as_json=as_json)
+        print_view(read_difference(settings, at), render_difference, as_json=as_json)
         return
-    view = read_preview(settings, now, wanted)
+    view = read_preview(settings, at, wanted, so_far=now)
     if as_json:
         print_json(view)
         return

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from agent.aggregation import Event, aggregate, audit_events, events_between, list_of, with_events
@@ -36,7 +36,7 @@ from agent.store.hours import (
     uncounted,
 )
 from agent.store.losses import count_loss
-from agent.store.snapshots import put_snapshot, snapshot_before
+from agent.store.snapshots import Snapshot, put_snapshot, snapshot_before
 from agent.store.thresholds import put_threshold_statuses
 from agent.store.ticks import numbers_of, remove_lost, tick_before, ticks_of
 from agent.store.timeline import Reckoning
@@ -80,8 +80,25 @@ def late_for(settings: Settings) -> timedelta:
     return min(LATE_FOR, timedelta(seconds=2 * settings.hour.length_s))
 
 
-def _close(pipeline: Pipeline, item: OpenHour, now: datetime, closed: Closed) -> int:
-    hour, revision = item.hour, item.revision
+@dataclass(frozen=True, slots=True)
+class HourContent:
+    """What an hour holds before consent, and what closing it stores beside; `ticks` are those that count.
+
+    `left` are rows that held something and are another node's to count. `consent` is None when nothing may be sealed.
+    """
+
+    aggregates: list[HourlyAggregate]
+    ticks: int
+    last_tick: int
+    left: int
+    events: int
+    snapshot: Snapshot
+    consent: Consent | None
+
+
+def measure(pipeline: Pipeline, item: OpenHour, now: datetime) -> HourContent:
+    """An hour as its ticks are now; nothing is stored, so a preview may ask for it before its end."""
+    hour = item.hour
     stored = ticks_of(pipeline.store, hour)
     consent = consent_of(pipeline.consents, stored, pipeline.marks)
     material = _material(pipeline, hour, stored, consent)
@@ -94,13 +111,23 @@ def _close(pipeline: Pipeline, item: OpenHour, now: datetime, closed: Closed) ->
     aggregates = _of_this_node(pipeline, hour, measured)
     # Another node's hour: only rows that held something here are worth a word.
     left = sum(1 for row in measured if row.samples) - sum(1 for row in aggregates if row.samples)
-    last_tick = stored[-1].number
-    record = ClosedHour(hour, revision, now, last_tick, len(material.ticks))
+    return HourContent(aggregates, len(material.ticks), stored[-1].number, left, len(events), snapshot, consent)
+
+
+def _close(pipeline: Pipeline, item: OpenHour, now: datetime, closed: Closed) -> int:
+    hour, revision = item.hour, item.revision
+    measured = measure(pipeline, item, now)
+    aggregates, left = measured.aggregates, measured.left
+    record = ClosedHour(hour, revision, now, measured.last_tick, measured.ticks)
     # All that takes time is done before the transaction: it holds the write lock, and the daemon has a tick to store.
-    batches = pipeline.batches(hour, revision, aggregates, now, under=consent) if consent is not None else []
+    batches = (
+        pipeline.batches(hour, revision, aggregates, now, under=measured.consent)
+        if measured.consent is not None
+        else []
+    )
     with pipeline.store.transaction() as connection:
         put_hour(connection, record, aggregates)
-        put_snapshot(connection, hour, snapshot, last_tick)
+        put_snapshot(connection, hour, measured.snapshot, measured.last_tick)
         put_threshold_statuses(pipeline.store, connection, threshold_statuses_of(aggregates, pipeline.catalog))
         for batch in batches:
             outbox.put(connection, batch)
@@ -116,10 +143,10 @@ def _close(pipeline: Pipeline, item: OpenHour, now: datetime, closed: Closed) ->
         "hour.closed",
         start=f"{hour.start:%Y-%m-%dT%H:%M:%SZ}",
         revision=revision,
-        ticks=len(material.ticks),
+        ticks=measured.ticks,
         series=len(aggregates),
         batches=len(batches),
-        events=len(events),
+        events=measured.events,
     )
     if left:
         why = "This node did not hold the cluster's lock at the hour's end."
