@@ -26,6 +26,7 @@ KEYS = {
     "instance.home": "The product's local home folder on this node.",
     "instance.shared_home": "The shared home folder, the same on every node. The link lies below it.",
     "instance.name": "Tells several agents on one machine apart.",
+    "instance.licence": "Read SEN, kind, users and end of the licence, where its text is readable anyway.",
     "agent.mode": "linked: push once linked. offline: never open a connection, write bundles on schedule.",
     "agent.state_dir": "What was measured and waits to be sent; only the service account may enter it.",
     "agent.log_level": "debug, info, warning or error.",

@@ -55,6 +55,7 @@ class InstanceSettings:
     home: Path
     shared_home: Path
     name: str = "default"
+    licence: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 In:   the file's path, its root element, the further properties a product needs.
 Out:  the database's login and the wanted values. Only properties on the list are looked at: licence text and the
-      cluster's private key stand in the same file and never become values here.
+      cluster's private key stand in the same file and never become values here (`licence_text.py` decodes the first).
 """
 
 from __future__ import annotations

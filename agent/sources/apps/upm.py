@@ -25,6 +25,7 @@ from agent.errors import SourceError
 from agent.net.deadline import Deadline
 from agent.net.error import Fault, NetError
 from agent.net.options import HttpLimits, OptionNames, TlsTrust
+from agent.product.instance.licence import SEN, licence_kind
 from agent.reasons import RATE_LIMITED
 from agent.settings import Secret
 from agent.sources.base import clean_text
@@ -49,14 +50,6 @@ WANTED = frozenset(
         *("hostStatus", "hostLicense", "supportEntitlementNumber"),
     )
 )
-# LicenseType of UPM in our spelling; anything else is "other", since an app decides what stands there.
-KINDS = frozenset(
-    (
-        *("academic", "commercial", "community", "demonstration", "developer", "free", "hosted"),
-        *("non-profit", "open-source", "personal", "starter", "testing", "unknown"),
-    )
-)
-SEN = re.compile(r"SEN-L?[0-9]{1,12}|E-[0-9A-Z]{3}(?:-[0-9A-Z]{3}){3}", re.ASCII)
 TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]{1,4096}", re.ASCII)
 
 REFUSED = frozenset({"login-refused", "permission-denied", "login-required"})
@@ -317,10 +310,7 @@ def _add_licences(rows: Iterable[Row], document: dict[str, Any]) -> None:
 
 
 def _kind(value: object) -> str | None:
-    if not isinstance(value, str):
-        return None
-    word = value.lower().replace("_", "-")
-    return word if word in KINDS else "other"
+    return licence_kind(value) if isinstance(value, str) else None
 
 
 def _sen(document: dict[str, Any]) -> str | None:
