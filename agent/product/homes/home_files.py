@@ -6,8 +6,6 @@ content stands in a message but key names, numbers and paths.
 
 from __future__ import annotations
 
-import os
-import stat
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -42,7 +40,7 @@ def file_octets(path: Path, mistakes: list[Mistake], missing: str) -> bytes | No
         if missing:
             mistakes.append(Mistake(str(path), "", missing))
     except PermissionError:
-        mistakes.append(Mistake(str(path), "", _permission_words(path)))
+        raise  # no mistake of the file: whoever asked says which right is missing, see agent.system.access
     except Malformed as error:
         mistakes.append(Mistake(str(path), "", str(error)))
     except OSError as error:
@@ -110,15 +108,3 @@ def check_node_name(file: str, key: str, name: str, mistakes: list[Mistake]) -> 
     """Note a mistake when a node's name cannot be one."""
     if not name.isprintable() or len(name) > NAME_LIMIT:
         mistakes.append(Mistake(file, key, "is too long or holds control characters"))
-
-
-def _permission_words(path: Path) -> str:
-    try:
-        facts = path.stat()
-        owner = f"uid {facts.st_uid}, mode {stat.S_IMODE(facts.st_mode):04o}"
-    except OSError:
-        owner = "its folder cannot be entered"
-    return (
-        f"uid {os.geteuid()} may not read it ({owner}); grant it on this file only: "
-        f"setfacl -m u:portfolio-agent:r {path} && setfacl -m u:portfolio-agent:x {path.parent}"
-    )
