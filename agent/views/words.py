@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from datetime import datetime
 
@@ -35,3 +36,26 @@ def wrapped(label: str, text: str, width: int = WIDTH) -> list[str]:
         break_on_hyphens=False,
     )
     return lines or [label.rstrip()]
+
+
+def three_facts(head: str, what: str, why: str, do: str, width: int = WIDTH) -> list[str]:
+    """What happened, why, and what to do, in lines of `width` below `head`; what is empty is left out."""
+    below = " " * len(head)
+    lines = wrapped(head, what, width)
+    lines += wrapped(f"{below}Why: ", why, width) if why else []
+    return lines + (with_command(f"{below}Do:  ", do, width) if do else [])
+
+
+def with_command(label: str, text: str, width: int = WIDTH) -> list[str]:
+    """The text behind its label; a command at its end that does not fit has a line of its own, whole, to be copied."""
+    told = printable(text)
+    words, colon, command = told.partition(": ")
+    if len(label) + len(told) <= width or not colon or not _COMMAND.match(command):
+        return wrapped(label, told, width)
+    return [*wrapped(label, f"{words}:", width), f"{' ' * len(label)}{command}"]
+
+
+# How the commands that messages print begin.
+_COMMAND = re.compile(
+    r"(?:portfolio-agent|setfacl|systemctl|journalctl|ch(?:own|mod)|install|ls|namei|findmnt|rm|sudo|mv) "
+)

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from agent import __version__
 from agent.errors import AgentError, ConfigError
-from agent.log import printable
+from agent.views.words import three_facts, with_command, wrapped
 
 
 class Area(StrEnum):
@@ -82,9 +82,8 @@ def render_doctor(view: DoctorView) -> str:
         return "\n".join([*lines, "", "All is well."])
     lines += ["", f"{len(view.failed)} of {len(view.checks)} stages failed:"]
     for number, check in enumerate(view.failed, 1):
-        lines.append(f"  {number}. {check.area} {check.name}: {printable(check.text)}")
-        lines += [f"     Why: {printable(check.why)}"] if check.why else []
-        lines += [f"     Do:  {printable(check.do)}"] if check.do else []
+        what = f"{check.area} {check.name}: {check.text}"
+        lines += three_facts(f"  {number}. ", what, check.why, check.do)
     return "\n".join(lines)
 
 
@@ -92,7 +91,7 @@ def _area_lines(area: Area, checks: Iterable[Check]) -> list[str]:
     lines = []
     for check in checks:
         mark = {State.OK: "ok", State.FAILED: "FAILED", State.SKIPPED: "-"}[check.state]
-        lines.append(f"  {mark:<8}{check.name:<14}{printable(check.text)}".rstrip())
+        lines += wrapped(f"  {mark:<8}{check.name:<14}", check.text)
         if check.state is State.OK and check.do:
-            lines.append(f"{'':<10}{'':<14}{printable(check.do)}")
+            lines += with_command(" " * 24, check.do)
     return ["", str(area), *lines] if lines else []

@@ -12,7 +12,7 @@ from agent.log import printable
 from agent.model import ConsentLevel, Scalar
 from agent.views.catalog import StatementRow
 from agent.views.explain.view import ExplainView, HourRow, ValueRow
-from agent.views.words import ago, span, wrapped
+from agent.views.words import ago, span, with_command, wrapped
 
 MOST_SERIES = 10  # on paper; --json has all
 FIGURES = ("delta", "min", "mean", "p50", "p95", "max", "last", "value")  # in this order; others after them
@@ -89,7 +89,7 @@ def _missing(view: ExplainView) -> Iterator[str]:
     if missing.why:
         yield from wrapped("  Why: ", missing.why)
     if missing.do:
-        yield from wrapped("  Do:  ", missing.do)
+        yield from with_command("  Do:  ", missing.do)
 
 
 def _hours(view: ExplainView) -> Iterator[str]:

@@ -13,7 +13,7 @@ from agent.reasons import CUT, HARMLESS, NOT_PRESENT, QUARANTINED
 from agent.settings import DatabaseLogin, Mode
 from agent.views.status.guardrails import OPTIMAL, guardrail_rows
 from agent.views.status.view import LastHour, LinkPresent, SourceStatus, StatusView
-from agent.views.words import ago
+from agent.views.words import ago, three_facts, wrapped
 
 CLUSTER_WORDS = {
     Role.COUNTING: "this node counts for the cluster",
@@ -28,13 +28,12 @@ Row = tuple[str, str]
 def render_status(view: StatusView) -> str:
     """The text of `status`: what is, then what fails and what to do."""
     lines = [f"Portfolio Agent {view.version} beside {view.product}, mode {view.mode}", ""]
-    lines += [f"  {label:<14}{text}" for label, text in _rows(view)]
+    for label, text in _rows(view):
+        lines += wrapped(f"  {label:<14}", text)
     if view.problems:
         lines += ["", "What needs attention:"]
         for number, problem in enumerate(view.problems, 1):
-            lines.append(f"  {number}. {printable(problem.what)}")
-            lines += [f"     Why: {printable(problem.why)}"] if problem.why else []
-            lines += [f"     Do:  {printable(problem.do)}"] if problem.do else []
+            lines += three_facts(f"  {number}. ", problem.what, problem.why, problem.do)
     else:
         near = any(item.level != OPTIMAL for item in view.guardrails)
         lines += ["", "The agent is well; the guardrails above are the product's." if near else "All is well."]

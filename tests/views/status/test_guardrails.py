@@ -18,6 +18,7 @@ from agent.store.thresholds import ThresholdStatus, put_threshold_statuses
 from agent.store.ticks import TickWriter
 from agent.views.status.guardrails import guardrail_rows, guardrails_against_thresholds, slow_queries
 from tests.support.site import make_site
+from tests.support.words import flat
 
 NOW = datetime(2026, 11, 22, 19, 0, tzinfo=UTC)
 SOURCE = "https://example.com/guardrails"
@@ -109,6 +110,6 @@ def test_status_of_a_closed_hour(tmp_path: Path) -> None:
     ]
     assert answer["guardrails"][1]["source"].startswith("https://")
     assert [(item["metric"], item["everyS"]) for item in answer["slowQueries"]] == [("jira.guardrail.comments", 2400.0)]
-    text = agent.run("status").out
+    text = flat(agent.run("status").out)
     assert "jira.guardrail.users approaching: 80,000, warning at 75,000, limit 100,000" in text
     assert "jira.guardrail.comments: every 40 min, last run took 24 s" in text

@@ -20,6 +20,7 @@ from tests.support.batches import batch, hour
 from tests.support.clock import HandClock, moment_at
 from tests.support.cloud import KEY, Receiver, receiver
 from tests.support.site import Agent, make_site
+from tests.support.words import flat
 
 
 @pytest.fixture(scope="module")
@@ -49,8 +50,8 @@ def status_of(agent: Agent, now: datetime | None = None) -> StatusView:
     for problem in view.problems:
         assert problem.what
         assert problem.do
-        assert problem.what in text
-        assert problem.do in text
+        assert flat(problem.what) in flat(text)
+        assert flat(problem.do) in flat(text)
     assert ("All is well." in text) == (not view.problems)
     return view
 
