@@ -26,6 +26,8 @@ KEYS = {
     "instance.home": "The product's local home folder on this node.",
     "instance.shared_home": "The shared home folder, the same on every node. The link lies below it.",
     "instance.name": "Tells several agents on one machine apart.",
+    "instance.node": "This node's name, when the home does not tell it; it leaves hashed only.",
+    "instance.cluster": "Several nodes? yes, no, or auto: as the files say, and as if yes where they do not tell.",
     "agent.mode": "linked: push once linked. offline: never open a connection, write bundles on schedule.",
     "agent.state_dir": "What was measured and waits to be sent; only the service account may enter it.",
     "agent.log_level": "debug, info, warning or error.",
@@ -94,6 +96,7 @@ KEYS = {
 }
 
 EXAMPLES: dict[str, str | int | bool] = {
+    "instance.node": "node1",
     "jmx.connector_port": 8100,
     "jmx.url": "http://localhost:8778/jolokia",
     "jmx.user": "portfolio",

@@ -272,7 +272,12 @@ def _host(text: str) -> str | None:
     return None if _HOST.fullmatch(text) else "is not a host name or address"
 
 
+def _node_name(text: str) -> str | None:
+    return None if len(text) <= 255 else "is longer than 255 characters"
+
+
 CHECKS: dict[str, Callable[[str], str | None]] = {
+    "instance.node": _node_name,
     "jmx.url": lambda text: web_address_problem(text, ("http", "https")),
     "jmx.host": _host,
     "database.host": _host,

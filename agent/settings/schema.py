@@ -30,6 +30,14 @@ class ProductType(StrEnum):
     CROWD = "crowd"
 
 
+class InCluster(StrEnum):
+    """auto: as the product's files say; where they do not tell, as if it were one. yes, no: what the admin says."""
+
+    AUTO = "auto"
+    YES = "yes"
+    NO = "no"
+
+
 class DatabaseLogin(StrEnum):
     """product: as the product logs in, read at run time from where the product keeps it. own: an account of ours."""
 
@@ -55,6 +63,8 @@ class InstanceSettings:
     home: Path
     shared_home: Path
     name: str = "default"
+    node: str | None = None
+    cluster: InCluster = InCluster.AUTO
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,10 @@ from tests.support.command import run_here
 from tests.support.homes import write_home
 
 
+OPEN = """CATALINA_OPTS="-Dcom.sun.management.jmxremote.port=9123 -Dcom.sun.management.jmxremote.authenticate=false"
+"""
+
+
 def test_writes_a_configuration_that_loads(tmp_path: Path) -> None:
     """One command on a plain home: config, identity, what was found, what comes next; the password in none of it."""
     home = write_home(tmp_path)
@@ -106,7 +110,7 @@ def test_encrypted_password_prepares_an_own_account(tmp_path: Path) -> None:
     """The address is taken over, the account is ours, and the report says what to create."""
     output = tmp_path / "agent.toml"
     done = run_here("init", "--home", write_home(tmp_path, password="{ATL_SECURED}"), "--output", output)
-    assert done.code == 0, done.err
+    assert done.code == 1, done.err
     database = load_settings(output).database
     assert (database.login, database.dialect, database.host) == (
         DatabaseLogin.OWN,
@@ -114,7 +118,8 @@ def test_encrypted_password_prepares_an_own_account(tmp_path: Path) -> None:
         "db.example.com",
     )
     assert database.password_file == tmp_path / "database.password"
-    assert "read-only account" in done.out
+    assert "install -m 0600" in done.out
+    assert "{ATL_SECURED}" in done.out
 
 
 def test_start_script_gives_the_jmx_port(tmp_path: Path) -> None:
@@ -124,7 +129,7 @@ def test_start_script_gives_the_jmx_port(tmp_path: Path) -> None:
     script.write_text('CATALINA_OPTS="-Dcom.sun.management.jmxremote.port=9123"\n')
     output = tmp_path / "agent.toml"
     done = run_here("init", "--home", write_home(tmp_path), "--output", output, "--install", tmp_path / "install")
-    assert done.code == 0, done.err
+    assert done.code == 1, done.err
     jmx = load_settings(output).jmx
     assert (jmx.port, jmx.transport, jmx.tls.server) == (9123, "rmi", True)
     assert "asks for a login" in done.out
@@ -162,7 +167,7 @@ def test_install_with_tomcat_switches_the_logs_on(tmp_path: Path) -> None:
     """--install of a folder with conf/server.xml sets [clientside] install; without that file it stays unset."""
     install, output = tmp_path / "install", tmp_path / "agent.toml"
     (install / "bin").mkdir(parents=True)
-    (install / "bin" / "setenv.sh").write_text("")
+    (install / "bin" / "setenv.sh").write_text(OPEN)
     (install / "conf").mkdir()
     home = write_home(tmp_path)
     for there in (False, True):

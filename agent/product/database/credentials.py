@@ -41,7 +41,7 @@ def _product_login(settings: Settings) -> DatabaseAccess:
         raise SourceError(
             "password-encrypted",
             f"The database password of {product} is encrypted and is not decrypted by this agent.",
-            why="Its key belongs to the product.",
+            why=f"It is {database.kept.words}; its key belongs to the product.",
             do=OWN_ACCOUNT,
         )
     return DatabaseAccess(database.address, database.user, database.password, database.schema)

@@ -12,9 +12,10 @@ from collections.abc import Callable
 from agent.catalog import Catalog, DataType, Metric
 from agent.errors import ConfigError, SourceError
 from agent.model import Failure, Reading, Sample, Series
-from agent.product.homes.dispatch import read_home
+from agent.product.homes.dispatch import read_node
+from agent.product.homes.home_files import DO_READ
 from agent.product.homes.webapp import read_webapp_version
-from agent.product.model import HomeFacts
+from agent.product.model import Clustering, NodeFacts
 from agent.reasons import DEADLINE, NOT_PRESENT
 from agent.sources.base import clean_text, clean_url
 from agent.sources.home.binding import HomeBinding, HomeFact
@@ -29,7 +30,7 @@ class Home:
 
     name = NAME
 
-    def __init__(self, catalog: Catalog, read: Callable[[], HomeFacts], version: Callable[[], str]) -> None:
+    def __init__(self, catalog: Catalog, read: Callable[[], NodeFacts], version: Callable[[], str]) -> None:
         self._metrics = catalog.of_source(NAME)
         self._read = read
         self._version = version
@@ -43,6 +44,9 @@ class Home:
         except ConfigError as error:
             mistakes = "; ".join(str(mistake) for mistake in error.mistakes)
             raise SourceError(NOT_READABLE, error.what, why=mistakes or error.why, do=error.do) from None
+        if facts.unread:
+            why = "; ".join(str(mistake) for mistake in facts.unread)
+            raise SourceError(NOT_READABLE, "The product's files cannot be read.", why=why, do=DO_READ)
         samples: list[Sample] = []
         failures: list[Failure] = []
         for metric in self._metrics:
@@ -56,16 +60,16 @@ class Home:
     def close(self) -> None:
         """Nothing is held open."""
 
-    def _words(self, metric: Metric, facts: HomeFacts) -> str:
+    def _words(self, metric: Metric, facts: NodeFacts) -> str:
         binding = metric.bound(HomeBinding)
         words = "" if binding is None else clean_text(self._text(binding.fact, facts)).strip()
         return clean_url(words) if metric.data_type is DataType.URL else words
 
-    def _text(self, fact: HomeFact, facts: HomeFacts) -> str:
+    def _text(self, fact: HomeFact, facts: NodeFacts) -> str:
         if fact is HomeFact.VERSION:
             return self._version()
         if fact is HomeFact.CLUSTERED:
-            return "yes" if facts.clustered else "no"
+            return "" if facts.clustering is Clustering.UNKNOWN else facts.clustering.value
         texts = {HomeFact.BUILD: facts.build, HomeFact.BASE_URL: facts.base_url, HomeFact.SERVER_ID: facts.server_id}
         return texts[fact]
 
@@ -75,6 +79,6 @@ def open_source(opening: Opening) -> Home:
     instance, install = opening.settings.instance, opening.settings.clientside.install
     return Home(
         opening.catalog,
-        lambda: read_home(instance.product, instance.home, instance.shared_home),
+        lambda: read_node(instance.product, instance.home, instance.shared_home),
         lambda: "" if install is None else read_webapp_version(instance.product, install),
     )

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from agent.errors import SourceError
-from agent.product import read_database_access, read_home
-from agent.product.homes.dispatch import DATABASE_READERS, HOME_READERS
+from agent.product import Clustering, read_database_access, read_home
+from agent.product.homes.dispatch import DATABASE_FINDERS, NODE_READERS
 from agent.settings import ProductType
 from tests.support.any_home import (
     ENCRYPTED,
@@ -31,13 +31,15 @@ from tests.support.folders import open_to_all
 from tests.support.product_homes import PASSWORD, SECRETS
 
 CONFLUENCE, BITBUCKET, CROWD = ProductType.CONFLUENCE, ProductType.BITBUCKET, ProductType.CROWD
+# Without a cluster set up only these two say that there is none.
+TOLD = {JIRA: Clustering.NO, ProductType.CONFLUENCE: Clustering.NO}
 HIBERNATE = (CONFLUENCE, ProductType.BAMBOO, CROWD)
 every_product = pytest.mark.parametrize("product", ProductType)
 
 
 def test_every_product_has_a_reader() -> None:
     """Each product the configuration may name has a reader for its home and one for its login."""
-    assert set(HOME_READERS) == set(DATABASE_READERS) == set(ProductType)
+    assert set(NODE_READERS) == set(DATABASE_FINDERS) == set(ProductType)
 
 
 @every_product
@@ -45,15 +47,16 @@ def test_plain_home(tmp_path: Path, product: ProductType) -> None:
     """Address, user and password as the product uses them; licence and keys are nowhere; the build where it is told."""
     home = write_any_home(tmp_path, product)
     facts = read_home(product, home)
+    node = facts.node
     assert str(facts.database.address) == "postgresql db.example.com:5432/product"
     assert (facts.database.user, facts.database.encrypted) == ("product_user", False)
-    assert (facts.clustered, facts.node_name) == (False, "")
+    assert (node.clustering, node.node_name) == (TOLD.get(product, Clustering.UNKNOWN), "")
     assert facts.database.password is not None
     assert facts.database.password.reveal() == PASSWORD
     assert facts.database.schema == ("public" if product is JIRA else "")
-    assert facts.shared_home == (home if product is CONFLUENCE else home / "shared")
-    assert facts.build == ("9012" if product in HIBERNATE else "")
-    assert home / FILES[product] in facts.files
+    assert node.shared_home == (home if product is CONFLUENCE else home / "shared")
+    assert node.build == ("9012" if product in HIBERNATE else "")
+    assert home / FILES[product] in node.files
     assert not any(word in repr(facts) for word in (PASSWORD, *SECRETS))
 
 
@@ -175,7 +178,7 @@ def test_broken_file_is_named(tmp_path: Path, product: ProductType, broken: str,
 def test_data_source_is_explained(tmp_path: Path, product: ProductType) -> None:
     """A database configured in the application server leads to the agent's own account."""
     home = write_any_home(tmp_path, product, url="", more=SETTING[product])
-    assert 'login = "own"' in refused(product, home)
+    assert "application server (JNDI)" in refused(product, home)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become another user")
