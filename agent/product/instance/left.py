@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from agent.product.homes.dispatch import DATABASE_FILES
 from agent.product.instance.choices import file_is_broken, known_address
 from agent.product.instance.survey import Survey, default_shared_home
-from agent.product.instance.wishes import SetupWishes
+from agent.product.instance.wishes import OWN_USER, SetupWishes
 from agent.product.model import Clustering
 from agent.settings import DatabaseLogin, Dialect, InCluster, ProductType, Settings
 
-SCRIPTS = "/opt/portfolio-agent/share/database"
+SCRIPTS = "/opt/portfolio-agent/share/config/database"
 EXAMPLE_URL = "jdbc:postgresql://db.example.com:5432/DATABASE"
 ENCRYPTS_FROM = (10, 2)  # Jira takes a plain password out of dbconfig.xml at its first start
 
@@ -48,7 +48,7 @@ def _database(wishes: SetupWishes, found: Survey, settings: Settings) -> Iterato
         yield LeftToDo(
             "The database is switched off: its address is not known. Everything else works.",
             why,
-            "Make a read-only account (docs/database-account.md) and give its address, without a password:",
+            f"Make a read-only account (the scripts in {SCRIPTS} say how) and give its address, without a password:",
             (f"{_again(wishes, found)} --database-url {EXAMPLE_URL} --force",),
         )
     elif settings.database.login is DatabaseLogin.OWN:
@@ -76,8 +76,7 @@ def _own_account(wishes: SetupWishes, found: Survey, settings: Settings, why: st
     yield LeftToDo(
         f"The database is not read until the account '{database.user}' is there.",
         why,
-        f"Create it, read-only, with {SCRIPTS}/{dialect}.sql (docs/database-account.md), and store its password "
-        "(type it, Enter, Ctrl-D):",
+        f"Create it with {SCRIPTS}/{dialect}.sql (its head says how), and store its password (type it, Enter, Ctrl-D):",
         (f"install -m 0600 -o portfolio-agent /dev/stdin {shlex.quote(str(database.password_file))}",),
     )
 
@@ -192,6 +191,9 @@ def _again(wishes: SetupWishes, found: Survey) -> str:
         ("--shared-home", wishes.shared_home),
         ("--install", wishes.install),
         ("--node-name", wishes.node),
+        ("--cluster", None if wishes.cluster is InCluster.AUTO else wishes.cluster.value),
+        ("--database-url", wishes.database_url),
+        ("--database-user", None if wishes.database_user == OWN_USER else wishes.database_user),
         ("--jmx-host", wishes.jmx_host),
         ("--jmx-port", wishes.jmx_port),
         ("--cloud-endpoint", wishes.cloud_endpoint),
@@ -201,7 +203,8 @@ def _again(wishes: SetupWishes, found: Survey) -> str:
     ):
         if value is not None:
             words += [option, str(value)]
-    return shlex.join([*words, *(["--offline"] if wishes.offline else [])])
+    switches = (("--no-database", not wishes.database), ("--offline", wishes.offline))
+    return shlex.join([*words, *(option for option, given in switches if given)])
 
 
 def encrypts_soon(found: Survey) -> bool:

@@ -207,8 +207,8 @@ def _next_steps(wishes: SetupWishes, settings: Settings, found: Survey) -> Itera
     yield from _way_to_the_product(settings, found.node)
     if settings.database.login is DatabaseLogin.PRODUCT and settings.database.enabled and encrypts_soon(found):
         yield NextStep(
-            "Give the agent a database account of its own (docs/database-account.md): Jira 10.2 and later moves a "
-            "plain password out of dbconfig.xml when it starts, and the agent then cannot log in as Jira does."
+            "Give the agent a database account of its own (--database-url): Jira 10.2 and later moves a plain "
+            " password out of dbconfig.xml when it starts, and the agent then cannot log in as Jira does."
         )
     if settings.agent.mode is Mode.LINKED and settings.cloud.endpoint is None:
         yield NextStep("Set [cloud] endpoint, the address of the receiver.")
