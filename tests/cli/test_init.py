@@ -12,7 +12,6 @@ from agent.settings import DatabaseLogin, Dialect, Mode, load_settings
 from tests.support.command import run_here
 from tests.support.homes import write_home
 
-
 OPEN = """CATALINA_OPTS="-Dcom.sun.management.jmxremote.port=9123 -Dcom.sun.management.jmxremote.authenticate=false"
 """
 

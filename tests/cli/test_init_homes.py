@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 
 import pytest
-import tomllib
 
 from agent.settings import load_settings
 from tests.support.command import run_here
@@ -21,7 +21,7 @@ def named(rows: list[PublicHome]) -> list[object]:
 
 @pytest.mark.parametrize("home", named(ROWS))
 def test_init_ends_with_what_can_be_had(tmp_path: Path, home: PublicHome) -> None:
-    """Exit code, file and list are those of the row; what is written loads; no secret is shown; each item has 3 facts."""
+    """Exit code, file and list are the row's; what is written loads; no secret is shown; each item has three facts."""
     output = tmp_path / "agent.toml"
     options = home.write(tmp_path)
     done = run_here("init", *options, "--output", output, "--state-dir", tmp_path / "state", "--json")

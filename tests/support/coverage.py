@@ -47,7 +47,12 @@ FORBIDDEN = (
 TOMCAT = {"confluence": "Standalone", "bitbucket": "Tomcat"}
 DERIVED = "events"  # made of what other sources listed: tests/runtime/test_events_end_to_end.py
 PRODUCTS = tuple(product.value for product in ProductType)
-SAID_BY_HOMES = {"crowd.server.id": "CRWD-0000-1111-2222", "confluence.cluster": "true"}
+SAID_BY_HOMES = {
+    "hazelcast.network.multicast": "false",
+    "crowd.clustering.enabled": "false",
+    "crowd.server.id": "CRWD-0000-1111-2222",
+    "confluence.cluster": "true",
+}
 ADMINISTRATION = "<config><myBaseUrl>https://build.example.com/bamboo</myBaseUrl></config>"
 APDEX = "2026-11-22 10:00:00,123+0000 category: overall, apdex: {apdexScore=1, satisfiedCount=9, toleratingCount=9, "
 

@@ -15,7 +15,7 @@ Exit codes: 0 written, 1 written, but a part is not read until what is listed is
 10 an option is not right, or the folder is no product's local home (nothing was written).
 
 \b
-Examples:
+Example:
   portfolio-agent init --home /var/atlassian/application-data/jira \\
     --install /opt/atlassian/jira
   portfolio-agent init --product bitbucket --home /var/atlassian/bitbucket \\

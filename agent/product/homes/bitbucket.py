@@ -55,7 +55,9 @@ def read_node(home: Path, shared_home: Path | None, otherwise: Path | None = Non
     values = read_properties(octets or b"", CLUSTER)
     # Nothing said there is no "no": the environment of a container would say it in the file's place.
     told = clustering_of(values)
-    return NodeFacts(home, shared, told, "", files=(shared / FILE,), notes=tuple(notes), unread=tuple(unread))
+    # A container may do without it: then there is nothing to read again.
+    files = () if octets is None and not unread else (shared / FILE,)
+    return NodeFacts(home, shared, told, "", files=files, notes=tuple(notes), unread=tuple(unread))
 
 
 def clustering_of(values: dict[str, str]) -> Clustering:

@@ -135,7 +135,9 @@ def _cluster(
     """
     octets = file_octets(path, unread, missing="")
     if octets is None:
-        return (Clustering.UNKNOWN if unread else Clustering.NO), "", None
+        # Without dbconfig.xml as well this may be a folder that is not mounted: it says nothing.
+        silent = unread or not (path.parent / DBCONFIG).exists()
+        return (Clustering.UNKNOWN if silent else Clustering.NO), "", None
     if not holds_properties(octets):
         return Clustering.NO, "", None
     values = read_properties(octets, ("jira.node.id", "jira.shared.home"))

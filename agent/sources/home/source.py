@@ -7,7 +7,9 @@ Out:  Samples of the catalog's entries; what the files do not tell is "not-prese
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from dataclasses import replace
 
 from agent.catalog import Catalog, DataType, Metric
 from agent.errors import ConfigError, SourceError
@@ -17,6 +19,7 @@ from agent.product.homes.home_files import DO_READ
 from agent.product.homes.webapp import read_webapp_version
 from agent.product.model import Clustering, NodeFacts
 from agent.reasons import DEADLINE, NOT_PRESENT
+from agent.settings import InCluster
 from agent.sources.base import clean_text, clean_url
 from agent.sources.home.binding import HomeBinding, HomeFact
 from agent.sources.opening import Opening
@@ -44,6 +47,10 @@ class Home:
         except ConfigError as error:
             mistakes = "; ".join(str(mistake) for mistake in error.mistakes)
             raise SourceError(NOT_READABLE, error.what, why=mistakes or error.why, do=error.do) from None
+        if facts.files and not any(os.path.lexists(file) for file in facts.files):
+            why = f"None of them is there: {', '.join(str(file) for file in facts.files)}"
+            do = "Mount the home, or name the right one in [instance] home."
+            raise SourceError(NOT_READABLE, "The product's files cannot be read.", why=why, do=do)
         if facts.unread:
             why = "; ".join(str(mistake) for mistake in facts.unread)
             raise SourceError(NOT_READABLE, "The product's files cannot be read.", why=why, do=DO_READ)
@@ -77,8 +84,14 @@ class Home:
 def open_source(opening: Opening) -> Home:
     """The files of this instance; the installation is what `[clientside] install` names."""
     instance, install = opening.settings.instance, opening.settings.clientside.install
+
+    def read() -> NodeFacts:
+        facts = read_node(instance.product, instance.home, instance.shared_home)
+        said = instance.cluster is not InCluster.AUTO
+        return replace(facts, clustering=Clustering(instance.cluster.value)) if said else facts
+
     return Home(
         opening.catalog,
-        lambda: read_node(instance.product, instance.home, instance.shared_home),
+        read,
         lambda: "" if install is None else read_webapp_version(instance.product, install),
     )
