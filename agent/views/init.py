@@ -51,9 +51,10 @@ def render_init(view: InitView) -> str:
     lines = ["Found:"]
     for label, value in view.labels:
         lines.extend(_wrapped(value, f"  {label.ljust(width)}  "))
-    lines.append("Database login:")
-    for line in view.database_login.words:
-        lines.extend(_wrapped(line, "  "))
+    if view.database_login.asked or not view.left_to_do:  # else what is left to do says it, with what mends it
+        lines.append("Database login:")
+        for line in view.database_login.words:
+            lines.extend(_wrapped(line, "  "))
     lines += ["Written:", *(f"  {line}" for line in view.written)]
     if view.left_to_do:
         lines.append("Left to do:")

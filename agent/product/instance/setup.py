@@ -104,8 +104,7 @@ def _read_all(wishes: SetupWishes) -> Survey:
         mistakes.extend(_no_shared_home(found.node))
     except ConfigError as error:
         mistakes.extend(error.mistakes)
-        do = f"{error.do} Nothing was written."
-        what = error.what
+        what, do = f"{error.what} Nothing was written.", error.do
     else:
         what = "The agent cannot be set up."
     mistakes.extend(_option_mistakes(wishes))
