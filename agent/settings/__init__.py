@@ -18,6 +18,7 @@ from agent.settings.schema import (
     CloudSettings,
     DatabaseLogin,
     DatabaseSettings,
+    DatabaseTlsSettings,
     DeliverySettings,
     Dialect,
     HostSettings,
@@ -29,6 +30,8 @@ from agent.settings.schema import (
     ProductType,
     SamplingSettings,
     Settings,
+    TargetServer,
+    TlsMode,
 )
 from agent.settings.text import shown
 
@@ -40,6 +43,7 @@ __all__ = [
     "CloudSettings",
     "DatabaseLogin",
     "DatabaseSettings",
+    "DatabaseTlsSettings",
     "DeliverySettings",
     "Dialect",
     "HostSettings",
@@ -54,6 +58,8 @@ __all__ = [
     "Secret",
     "SecretBytes",
     "Settings",
+    "TargetServer",
+    "TlsMode",
     "check_places",
     "entries",
     "load_settings",

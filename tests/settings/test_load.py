@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 from agent.errors import ConfigError
 from agent.jmx.model import TransportName
 from agent.settings import Mode, ProductType, Settings, entries, load_settings
+from agent.settings.database_rules import ADDRESS_KEYS
 from agent.settings.keys import key_of, parse_duration, parse_size, render_duration, render_size
 from agent.settings.load import parse_settings
-from agent.settings.rules import ADDRESS_KEYS, TRANSPORTS
+from agent.settings.rules import TRANSPORTS
 from tests.support.folders import open_to_all
 
 INSTANCE = '[instance]\nproduct = "jira"\nhome = "/srv/jira"\nshared_home = "/srv/shared"\n'
