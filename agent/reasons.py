@@ -69,6 +69,7 @@ DATABASE_REASONS = frozenset(
         "database-error",
         "driver-missing",
         "password-encrypted",
+        "login-not-followed",
         "login-unreadable",
         "login-can-write",
     }

@@ -22,8 +22,8 @@ OWN_ACCOUNT = (
 def read_database_access(settings: Settings) -> DatabaseAccess:
     """Address, user and password for one connection.
 
-    Raises SourceError: `password-encrypted` when the product keeps its password encrypted, `login-unreadable` when
-    the place of the login cannot be read.
+    Raises SourceError: `password-encrypted` when the product keeps its password encrypted, `login-not-followed`
+    when it logs in otherwise than by a password, `login-unreadable` when the place of the login cannot be read.
     """
     try:
         if settings.database.login is DatabaseLogin.PRODUCT:
@@ -46,7 +46,7 @@ def _product_login(settings: Settings) -> DatabaseAccess:
         )
     if database.address.login_gap:
         raise SourceError(
-            "password-encrypted",
+            "login-not-followed",
             f"The database login of {product} cannot be used by this agent.",
             why=f"It {database.address.login_gap}.",
             do=OWN_ACCOUNT,

@@ -78,11 +78,16 @@ def built_database(
     url_key, user_key, password_key = keys
     address = parse_address(file, url_key, values[url_key].strip(), mistakes)
     user, password, encrypted = product_login(file, (user_key, password_key), values, cipher, mistakes)
-    if not user and (address is None or address.dialect is not Dialect.SQLITE):
+    if not user and needs_user(address):
         mistakes.append(Mistake(file, user_key, "is missing or empty"))
     if address is None:
         return None
     return ProductDatabase(address, user, password, encrypted, schema="")
+
+
+def needs_user(address: DatabaseAddress | None) -> bool:
+    """Whether a login without a user is a mistake: not for a file, and not where Windows or a token logs in."""
+    return address is None or (address.dialect is not Dialect.SQLITE and not address.login_gap)
 
 
 def named_folder(file: str, key: str, text: str, places: Mapping[str, Path], mistakes: list[Mistake]) -> Path | None:

@@ -17,11 +17,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from agent.errors import ConfigError, Mistake
+from agent.product.database.own_login import own_login_of
 from agent.product.homes.dispatch import read_home
 from agent.product.homes.formats import Malformed, read_octets
 from agent.product.homes.setenv import JmxHint, parse_setenv
 from agent.product.instance.identity import ensure_instance
-from agent.product.model import HomeFacts
+from agent.product.model import HomeFacts, ProductDatabase
 from agent.settings import (
     AgentSettings,
     ClientsideSettings,
@@ -186,20 +187,12 @@ def _with_tomcat(install: Path | None) -> Path | None:
 
 
 def _database(home: HomeFacts, output: Path) -> DatabaseSettings:
-    """The product's own login; where its password is encrypted, a place for an account of ours."""
-    if not home.database.encrypted:
+    """The product's own login; where only the product can use it, a place for an account of ours at its address."""
+    database = home.database
+    if not (database.encrypted or database.address.login_gap):
         return DatabaseSettings()
-    address = home.database.address
-    return DatabaseSettings(
-        login=DatabaseLogin.OWN,
-        dialect=address.dialect,
-        host=address.host,
-        port=address.port,
-        name=address.name or address.service or address.sid,
-        schema=home.database.schema or None,
-        user=OWN_USER,
-        password_file=output.parent / "database.password",
-    )
+    own = own_login_of(database.address, database.schema)
+    return replace(own, user=OWN_USER, password_file=output.parent / "database.password")
 
 
 def _jmx_hint(install: Path | None) -> JmxHint | None:
@@ -228,12 +221,23 @@ def _found(settings: Settings, home: HomeFacts, hint: JmxHint | None) -> Iterato
     yield "node", f"{shown(home.node_name)} (cluster)" if home.clustered else "not clustered"
     yield "database", shown(str(home.database.address), 200)
     yield "database schema", home.database.schema or "(default)"
-    yield (
-        "database password",
-        "encrypted by the product" if home.database.encrypted else "stays in the product's file, read when needed",
-    )
+    yield "database password", _password_words(home.database)
+    for number, note in enumerate(home.database.address.notes, start=1):
+        yield f"database note {number}", note
     yield "JMX", f"{settings.jmx.host}:{settings.jmx.port}" + ("" if hint is None else _hint_words(hint))
     yield "access log", _access_log_words(settings)
+
+
+def _why_own(database: ProductDatabase) -> str:
+    if database.address.login_gap:
+        return f"The product {database.address.login_gap}"
+    return "The product's database password is encrypted"
+
+
+def _password_words(database: ProductDatabase) -> str:
+    if database.address.login_gap:
+        return f"not used: the product {database.address.login_gap}"
+    return "encrypted by the product" if database.encrypted else "stays in the product's file, read when needed"
 
 
 def _access_log_words(settings: Settings) -> str:
@@ -250,9 +254,9 @@ def _hint_words(hint: JmxHint) -> str:
 def _next_steps(wishes: SetupWishes, settings: Settings, home: HomeFacts, hint: JmxHint | None) -> Iterator[str]:
     config = wishes.output
     yield from _way_to_the_product(settings, home)
-    if home.database.encrypted:
+    if settings.database.login is DatabaseLogin.OWN:
         yield (
-            f"The product's database password is encrypted: create the read-only account '{OWN_USER}' with the "
+            f"{_why_own(home.database)}: create the read-only account '{OWN_USER}' with the "
             "database's script in config/database, and put its password into "
             f"{settings.database.password_file} (mode 0600, owner portfolio-agent)."
         )

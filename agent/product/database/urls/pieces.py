@@ -101,9 +101,10 @@ def refuse_socket_factory(options: Mapping[str, str], names: Iterable[str], stan
     for name in names:
         value = options.get(name.lower(), "")
         if value and value.rpartition(".")[2] not in standard:
+            whose = " of Google Cloud SQL" if "cloud.sql" in value.lower() else ""
             raise BadUrl(
-                f"connects through a socket factory ({name}), which only the product can load; give the agent an "
-                "account of its own with a host and port that this machine reaches"
+                f"connects through a socket factory{whose} ({name}), which only the product can load; give the agent "
+                "an account of its own with a host and port that this machine reaches"
             )
 
 

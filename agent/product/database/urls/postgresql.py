@@ -58,7 +58,7 @@ def parse_postgresql(rest: str) -> DatabaseAddress:
     options = options_of(query.split("&"), plus_is_blank=True)
     refuse_socket_factory(options, ("socketFactory",))
     if "cloudsqlinstance" in options:
-        refuse_socket_factory({"cloudsqlinstance": "x"}, ("cloudSqlInstance",))
+        refuse_socket_factory({"cloudsqlinstance": "cloud.sql"}, ("cloudSqlInstance",))
     if "service" in options:
         raise BadUrl("takes host and database from a service file (service); write host, port and database in full")
     found = Findings()

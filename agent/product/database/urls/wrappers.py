@@ -69,6 +69,7 @@ _PLACEHOLDERS = (
     r"<([^<>]+)>",
     r"@([A-Z][A-Z0-9_.]*)@",  # Maven, autoconf
     r"%(?![0-9A-Fa-f]{2})([A-Za-z]\w*)%",  # Windows; %C3%A4 is an encoded letter
+    r"%([A-Za-z]\w*)%(?![0-9A-Fa-f]{2})",
     r"%([A-Z][A-Z0-9]*_[A-Z0-9_]+)%",
     r"\$([A-Z][A-Z0-9_]{2,})\b",
     r"(?<![A-Za-z0-9])__([A-Z][A-Z0-9_]*?)__(?![A-Za-z0-9])",
