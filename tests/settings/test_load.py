@@ -208,7 +208,8 @@ def test_what_does_not_fit_is_named(text: str, key: str, word: str) -> None:
 @pytest.mark.parametrize("name", ADDRESS_KEYS)
 def test_address_keys_have_no_effect_with_the_products_login(name: str) -> None:
     """Requirement C5: each address key is refused while the product's own login is used."""
-    value = {"dialect": '"mysql"', "port": "5"}.get(name, '"/text"' if name == "password_file" else '"text"')
+    values = {"dialect": '"mysql"', "port": "5", "hosts": '["text"]', "target": '"any"', "password_file": '"/text"'}
+    value = values.get(name, '"text"')
     assert "has no effect" in mistakes_of(f"{INSTANCE}[database]\n{name} = {value}\n")[f"database.{name}"]
 
 

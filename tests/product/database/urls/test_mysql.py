@@ -37,7 +37,7 @@ from agent.settings import TlsMode
     ],
 )
 def test_tls_is_never_weaker(url: str, tls: DatabaseTls) -> None:
-    """Every spelling of every version of both drivers gives the mode that the product itself uses, or a stronger one."""
+    """Every spelling of every version of both drivers gives the mode that the product uses, or a stronger one."""
     assert parse_jdbc_url(url).tls == tls
 
 
