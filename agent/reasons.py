@@ -70,6 +70,7 @@ DATABASE_REASONS = frozenset(
         "driver-missing",
         "password-encrypted",
         "login-not-followed",
+        "wrong-server",
         "login-unreadable",
         "login-can-write",
     }

@@ -142,6 +142,11 @@ def _certificates(database: DatabaseSettings) -> Iterator[Problem]:
         yield "database.tls.expected_name", 'has no effect with mode = "verify-ca", which checks no name'
 
 
+def expected_name_problem(text: str) -> str | None:
+    """What is wrong with the name that the server's certificate should have; it goes into the drivers' own files."""
+    return "must hold no quotes and no brackets" if any(character in text for character in "()\"'") else None
+
+
 def instance_problem(text: str) -> str | None:
     """What is wrong with the name of an instance."""
     return None if re.fullmatch(r"[\w$#-]{1,64}", text) else "is not the name of an instance"

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from agent.settings.address import host_problem, parse_proxy, proxy_problem, server_problem, web_address_problem
-from agent.settings.database_rules import database_problems, instance_problem
+from agent.settings.database_rules import database_problems, expected_name_problem, instance_problem
 from agent.settings.keys import Unit, render_duration, render_size
 from agent.settings.password_rules import password_problems
 from agent.settings.schema import Mode, Settings
@@ -226,6 +226,7 @@ CHECKS: dict[str, Callable[[str], str | None]] = {
     "database.host": host_problem,
     "database.hosts": server_problem,
     "database.instance": instance_problem,
+    "database.tls.expected_name": expected_name_problem,
     "apps.rest_url": _product_address,
     "apps.user": _login_name,
     "cloud.endpoint": lambda text: web_address_problem(text, ("https",)),

@@ -41,6 +41,16 @@ def own_login_of(address: DatabaseAddress, schema: str = "") -> DatabaseSettings
     )
 
 
+def where_the_script_grants(own: DatabaseSettings) -> DatabaseSettings:
+    """The same settings, where an account made by the script in config/database finds its views of the tables."""
+    if own.dialect is Dialect.MYSQL and own.name:
+        return replace(own, name=f"portfolio_agent_{own.name}")
+    if own.dialect is Dialect.ORACLE:
+        return replace(own, schema="PORTFOLIO_AGENT_VIEWS")
+    # SQL Server looks in the account's default schema; on PostgreSQL the account reads the product's own.
+    return replace(own, schema=None) if own.dialect is Dialect.SQLSERVER else own
+
+
 def schema_for(dialect: Dialect, schema: str) -> str:
     """The schema where the database has such a thing; templates of containers write "public" for every database."""
     if dialect in (Dialect.MYSQL, Dialect.SQLITE):

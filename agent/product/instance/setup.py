@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from agent.errors import ConfigError, Mistake
-from agent.product.database.own_login import own_login_of
+from agent.product.database.own_login import own_login_of, where_the_script_grants
 from agent.product.homes.dispatch import read_home
 from agent.product.homes.formats import Malformed, read_octets
 from agent.product.homes.setenv import JmxHint, parse_setenv
@@ -191,7 +191,7 @@ def _database(home: HomeFacts, output: Path) -> DatabaseSettings:
     database = home.database
     if not (database.encrypted or database.address.login_gap):
         return DatabaseSettings()
-    own = own_login_of(database.address, database.schema)
+    own = where_the_script_grants(own_login_of(database.address, database.schema))
     return replace(own, user=OWN_USER, password_file=output.parent / "database.password")
 
 
@@ -276,13 +276,23 @@ def _next_steps(wishes: SetupWishes, settings: Settings, home: HomeFacts, hint: 
 def _way_to_the_product(settings: Settings, home: HomeFacts) -> Iterator[str]:
     """What keeps the service from the product's files: its account's rights, and the folders the unit hides."""
     owner = owner_of(settings.agent.state_dir)
+    tls = home.database.address.tls
     if owner is not None and owner.uid != 0:
-        commands = access_gaps(owner, home.files, (home.home, settings.link_dir)).commands(_name_of(owner.uid))
+        files = (*home.files, *map(Path, filter(None, (tls.ca_file, tls.certificate_file))))
+        commands = access_gaps(owner, files, (home.home, settings.link_dir)).commands(_name_of(owner.uid))
         if commands:
             yield (
                 "Let the service account read the product's files, which it may not yet (setfacl: package acl): "
                 f"{commands}"
             )
+    if tls.key_file:
+        # Not by an ACL: PostgreSQL's driver refuses a key that anyone else may read.
+        key = settings.agent.state_dir / "database-client.key"
+        yield (
+            "The product shows the database a certificate of its own. Give the agent one for its account, or a copy of "
+            f"the key: install -m 0600 -o {SERVICE_ACCOUNT} {shown(tls.key_file, 300)} {key}   and set [database.tls] "
+            f'key_file = "{key}"'
+        )
     if any(path.is_relative_to(hidden) for path in (home.home, home.shared_home) for hidden in HIDDEN):
         yield (
             f"The service does not see {', '.join(map(str, HIDDEN))}: install -D -t "

@@ -21,10 +21,13 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from agent.errors import SourceError
 from agent.product.database.address import DatabaseAddress, DatabaseTls
+from agent.product.database.credentials import read_database_access
+from agent.product.instance.setup import SetupWishes, set_up
 from agent.product.model import DatabaseAccess
-from agent.settings import Dialect, Secret, TargetServer, TlsMode
+from agent.settings import Dialect, Secret, TargetServer, TlsMode, load_settings
 from tests.product.database.test_engine_servers import read
 from tests.support import tls
+from tests.support.homes import write_home
 from tests.support.mariadb import MariaDbServer, running_mariadb
 from tests.support.postgres import PostgresServer, running_postgres, running_standby
 from tests.support.tds import tds_server
@@ -201,6 +204,37 @@ def test_postgresql_hosts(secure: PostgresServer) -> None:
         }
         alone = replace(login.address, target=TargetServer.PREFER_STANDBY)
         assert outcome(replace(login, address=alone), "SELECT pg_is_in_recovery()") is False
+        assert outcome(replace(login, address=replace(alone, target=TargetServer.STANDBY))) == "wrong-server"
+
+
+def test_own_account_connects_as_the_product_would(secure: PostgresServer, papers: Papers, tmp_path: Path) -> None:
+    """From a product's URL with an encrypted password to a connection: the same hosts, and the same refusals."""
+    wear(secure, papers.server("good"))
+    secure.execute("postgres", "DROP ROLE IF EXISTS portfolio_agent", "CREATE ROLE portfolio_agent LOGIN")
+    secure.execute("postgres", f"ALTER ROLE portfolio_agent PASSWORD '{WORD}'")
+    secret = tmp_path / "database.password"
+    secret.touch(0o600)
+    secret.write_text(WORD)
+    said = {}
+    for name, certificate in (("ca.pem", "good"), ("other.pem", "good"), ("ca.pem", "self"), ("ca.pem", "named")):
+        hosts = ("db.example.com",) if certificate == "named" else ("localhost",)
+        wear(secure, papers.server(certificate, *hosts, signed=certificate != "self"))
+        url = (
+            f"jdbc:postgresql://localhost:{free_port()},localhost:{secure.port}/postgres?targetServerType=primary"
+            f"&amp;sslmode=verify-full&amp;sslrootcert={papers.folder / name}"
+        )
+        home = write_home(tmp_path / f"{certificate}-{name}", url=url, password="{ATL_SECURED}")
+        output = tmp_path / f"{certificate}-{name}.toml"
+        set_up(SetupWishes(home, output, state_dir=tmp_path / "state"))
+        settings = load_settings(output)
+        assert settings.database.password_file == secret
+        said[certificate, name] = outcome(read_database_access(settings), TLS_NOW)
+    assert said == {
+        ("good", "ca.pem"): True,
+        ("good", "other.pem"): "tls",
+        ("self", "ca.pem"): "tls",
+        ("named", "ca.pem"): "tls",
+    }
 
 
 # MariaDB

@@ -24,7 +24,8 @@ _AWS_PLUGINS = {
 }
 _WAY_ON = "give the agent an account of its own, with a host and port that this machine reaches"
 _REFUSED = (
-    (("h2", "hsqldb", "derby"), "names the built-in evaluation database, which only the product itself can open"),
+    (("h2",), "names the built-in evaluation database (H2), which only the product itself can open"),
+    (("hsqldb", "derby"), "names a built-in evaluation database (HSQLDB, Derby), which only the product can open"),
     (("mysql+srv", "mariadb+srv"), f"asks DNS for the hosts (SRV), which is not followed: {_WAY_ON}"),
     (("cloudspanner",), "names Cloud Spanner, which no supported product runs on"),
     (("tc",), "names a test container (Testcontainers), which has no address of its own"),
