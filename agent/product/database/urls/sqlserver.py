@@ -48,7 +48,7 @@ def parse_sqlserver(rest: str) -> DatabaseAddress:
         _with_failover(_host(host, port), options, found),
         required(options.get("databasename") or options.get("database", ""), "databaseName"),
         instance="" if port else instance,
-        tls=_tls(options, found),
+        tls=_tls(options, host, found),
     )
     return _finished(address, found)
 
@@ -131,7 +131,13 @@ def _logins(options: Mapping[str, str], found: Findings) -> None:
         found.gap(_ENTRA)
 
 
-def _tls(options: Mapping[str, str], found: Findings) -> DatabaseTls:
+def _expected_name(name: str, host: str) -> str:
+    """The name in the certificate; "" where it is a pattern that the host fits, whose own name is then checked."""
+    fits = name.startswith("*.") and host.partition(".")[2].lower() == name[2:].lower()
+    return "" if fits else name
+
+
+def _tls(options: Mapping[str, str], host: str, found: Findings) -> DatabaseTls:
     word = options.get("encrypt")
     if word is not None and word.lower() in _OFF:
         return DatabaseTls(TlsMode.PREFER)
@@ -153,7 +159,7 @@ def _tls(options: Mapping[str, str], found: Findings) -> DatabaseTls:
     return DatabaseTls(
         TlsMode.STRICT if strict else TlsMode.VERIFY_FULL,
         local_path(options.get("servercertificate", "")),
-        expected_name=options.get("hostnameincertificate", ""),
+        expected_name=_expected_name(options.get("hostnameincertificate", ""), host),
         assumed=word is None,
     )
 

@@ -67,7 +67,10 @@ _PLACEHOLDERS = (
     r"[$#]\{([^{}]*)\}",  # shell, Spring, Ansible's older roles, Octopus
     r"\{\{([^{}]*)\}\}",  # Jinja, Helm, Mustache
     r"\$\(([^()]*)\)",  # Kubernetes
+    r"\{%([^{}]*)%\}",
+    r"(?<!=)\{([^{}]*)\}",  # behind an equals sign SQL Server's driver has values in braces
     r"<([^<>]+)>",
+    r"//@([\w.-]+)@",
     r"@([A-Z][A-Z0-9_.]*)@",  # Maven, autoconf
     r"%(?![0-9A-Fa-f]{2})([A-Za-z]\w*)%",  # Windows; %C3%A4 is an encoded letter
     r"%([A-Za-z]\w*)%(?![0-9A-Fa-f]{2})",

@@ -42,6 +42,9 @@ def test_instance_or_port(url: str, port: int, instance: str) -> None:
         ("encrypt=strict;trustServerCertificate=true", DatabaseTls(TlsMode.STRICT)),
         ("encrypt=strict;serverCertificate=/c.pem", DatabaseTls(TlsMode.STRICT, "/c.pem")),
         ("encrypt=true;hostNameInCertificate=db.test", DatabaseTls(TlsMode.VERIFY_FULL, expected_name="db.test")),
+        # Azure's own words; the host fits the pattern, so the host itself is checked.
+        ("encrypt=true;hostNameInCertificate=*.test", DatabaseTls(TlsMode.VERIFY_FULL)),
+        ("encrypt=true;hostNameInCertificate=*.db.test", DatabaseTls(TlsMode.VERIFY_FULL, expected_name="*.db.test")),
         ("", DatabaseTls(TlsMode.VERIFY_FULL, assumed=True)),
     ],
 )
