@@ -18,6 +18,7 @@ from agent.settings.schema import (
     CloudSettings,
     DatabaseLogin,
     DatabaseSettings,
+    DatabaseTlsSettings,
     DeliverySettings,
     Dialect,
     HostSettings,
@@ -30,6 +31,8 @@ from agent.settings.schema import (
     ProductType,
     SamplingSettings,
     Settings,
+    TargetServer,
+    TlsMode,
 )
 from agent.settings.text import shown
 
@@ -41,6 +44,7 @@ __all__ = [
     "CloudSettings",
     "DatabaseLogin",
     "DatabaseSettings",
+    "DatabaseTlsSettings",
     "DeliverySettings",
     "Dialect",
     "HostSettings",
@@ -56,6 +60,8 @@ __all__ = [
     "Secret",
     "SecretBytes",
     "Settings",
+    "TargetServer",
+    "TlsMode",
     "check_places",
     "entries",
     "load_settings",

@@ -121,6 +121,60 @@ def test_encrypted_password_prepares_an_own_account(tmp_path: Path) -> None:
     assert "{ATL_SECURED}" in done.out
 
 
+@pytest.mark.parametrize(
+    ("kind", "url", "lines"),
+    [
+        (
+            "postgres72",
+            "jdbc:postgresql://a.invalid,b.invalid:5433/jira?targetServerType=primary"
+            "&amp;sslmode=verify-full&amp;sslrootcert=/x.pem&amp;sslcert=/c.crt&amp;sslkey=/c.pk8",
+            (
+                'hosts = ["a.invalid:5432", "b.invalid:5433"]',
+                'target = "primary"',
+                'name = "jira"',
+                'mode = "verify-full"',
+                'ca_file = "/x.pem"',
+                'certificate_file = "/c.crt"',
+                'key_file = "/c.pk8"',
+            ),
+        ),
+        (
+            "oracle10g",
+            "jdbc:oracle:thin:@h.invalid:1521:ORCL",
+            ('host = "h.invalid"', "port = 1521", 'sid = "ORCL"', 'schema = "PORTFOLIO_AGENT_VIEWS"'),
+        ),
+        (
+            "mssql",
+            "jdbc:sqlserver://h.invalid;instanceName=INST;encrypt=true;databaseName=jira",
+            ('host = "h.invalid"', 'instance = "INST"', 'name = "jira"', 'mode = "verify-full"'),
+        ),
+        (
+            "mysql8",
+            "jdbc:mysql://h.invalid/jira?sslMode=REQUIRED",
+            ('host = "h.invalid"', 'name = "portfolio_agent_jira"', 'mode = "require"'),
+        ),
+    ],
+)
+def test_own_account_says_all_of_the_products_url(tmp_path: Path, kind: str, url: str, lines: tuple[str, ...]) -> None:
+    """Hosts, target, TLS, certificates, SID and instance go over, and the name is where the script's views are."""
+    home = write_home(tmp_path, kind=kind, url=url, password="{ATL_SECURED}")
+    done = run_here("init", "--home", home, "--output", tmp_path / "agent.toml")
+    assert done.code == 1, done.err
+    written = [line for line in (tmp_path / "agent.toml").read_text().splitlines() if not line.startswith("#")]
+    assert [line for line in lines if line not in written] == []
+
+
+def test_login_that_only_the_product_can_do_prepares_an_own_account(tmp_path: Path) -> None:
+    """Windows authentication needs no user in the file; the report names it, and what of the URL is not handed on."""
+    url = "jdbc:sqlserver://h.invalid;databaseName=jira;integratedSecurity=true;encrypt=true;trustStore=/x.jks"
+    home = write_home(tmp_path, kind="mssql", url=url, user="", password="")
+    done = run_here("init", "--home", home, "--output", tmp_path / "agent.toml")
+    assert done.code == 1, done.err
+    assert load_settings(tmp_path / "agent.toml").database.login is DatabaseLogin.OWN
+    assert "Windows authentication" in done.out
+    assert "trustStore" in done.out
+
+
 def test_start_script_gives_the_jmx_port(tmp_path: Path) -> None:
     """--install reads bin/setenv.sh; a login or TLS there is said, and the configuration still loads."""
     script = tmp_path / "install" / "bin" / "setenv.sh"

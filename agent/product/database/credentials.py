@@ -8,7 +8,7 @@ Every fault is a SourceError: a database the agent may not enter costs its own s
 from __future__ import annotations
 
 from agent.errors import ConfigError, SourceError
-from agent.product.database.jdbc import DEFAULT_PORTS, DatabaseAddress
+from agent.product.database.own_login import address_of, with_settings_of_tls
 from agent.product.homes.dispatch import read_product_database
 from agent.product.model import DatabaseAccess
 from agent.settings import DatabaseLogin, DatabaseSettings, Dialect, Settings, read_secret
@@ -22,8 +22,8 @@ OWN_ACCOUNT = (
 def read_database_access(settings: Settings) -> DatabaseAccess:
     """Address, user and password for one connection.
 
-    Raises SourceError: `password-encrypted` when the product keeps its password encrypted, `login-unreadable` when
-    the place of the login cannot be read.
+    Raises SourceError: `password-encrypted` when the product keeps its password encrypted, `login-not-followed`
+    when it logs in otherwise than by a password, `login-unreadable` when the place of the login cannot be read.
     """
     try:
         if settings.database.login is DatabaseLogin.PRODUCT:
@@ -44,25 +44,26 @@ def _product_login(settings: Settings) -> DatabaseAccess:
             why=f"It is {database.kept.words}; its key belongs to the product.",
             do=OWN_ACCOUNT,
         )
-    return DatabaseAccess(database.address, database.user, database.password, database.schema)
+    if database.address.login_gap:
+        raise SourceError(
+            "login-not-followed",
+            f"The database login of {product} cannot be used by this agent.",
+            why=f"It {database.address.login_gap}.",
+            do=OWN_ACCOUNT,
+        )
+    address = with_settings_of_tls(database.address, settings.database.tls)
+    return DatabaseAccess(address, database.user, database.password, database.schema)
 
 
 def _own_login(database: DatabaseSettings) -> DatabaseAccess:
-    dialect, name = database.dialect, database.name
-    if dialect is None or name is None:
-        raise ConfigError("The database's address is not complete.", why="dialect or name is missing.", do=OWN_ACCOUNT)
-    if dialect is Dialect.SQLITE:
-        return DatabaseAccess(DatabaseAddress(dialect, (), name), "", None)
+    address = address_of(database)
+    if address.dialect is Dialect.SQLITE:
+        return DatabaseAccess(address, "", None)
     return DatabaseAccess(
-        DatabaseAddress(
-            dialect,
-            ((database.host or "localhost", database.port or DEFAULT_PORTS[dialect]),),
-            name="" if dialect is Dialect.ORACLE else name,
-            service=name if dialect is Dialect.ORACLE else "",
-        ),
+        address,
         database.user or "",
         read_secret(database.password_file, database.password_credential),
-        _own_schema(dialect, database.schema),
+        _own_schema(address.dialect, database.schema),
     )
 
 

@@ -54,9 +54,6 @@ def file_octets(path: Path, mistakes: list[Mistake], missing: str) -> bytes | No
 
 def parse_address(file: str, key: str, url: str, mistakes: list[Mistake]) -> DatabaseAddress | None:
     """The address in the product's JDBC URL; None with a mistake noted."""
-    if holds_placeholder(url):
-        mistakes.append(Mistake(file, key, PLACEHOLDER))
-        return None
     try:
         return parse_jdbc_url(url)
     except BadUrl as error:
@@ -87,9 +84,14 @@ def built_database(
     url = values[url_key].strip()
     address = parse_address(file, url_key, url, mistakes)
     user, password, kept = product_login(file, (user_key, password_key), values, cipher, mistakes, url)
-    if not user and (address is None or address.dialect is not Dialect.SQLITE):
+    if not user and needs_user(address):
         mistakes.append(Mistake(file, user_key, "is missing or empty"))
     return None if address is None else ProductDatabase(address, user, password, schema="", kept=kept)
+
+
+def needs_user(address: DatabaseAddress | None) -> bool:
+    """Whether a login without a user is a mistake: not for a file, and not where Windows or a token logs in."""
+    return address is None or (address.dialect is not Dialect.SQLITE and not address.login_gap)
 
 
 def named_folder(file: str, key: str, text: str, places: Mapping[str, Path], mistakes: list[Mistake]) -> Path | None:

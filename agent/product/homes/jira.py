@@ -16,6 +16,7 @@ from agent.product.homes.home_files import (
     check_shared_home,
     file_octets,
     named_folder,
+    needs_user,
     parse_address,
     product_login,
     require_folder,
@@ -88,7 +89,7 @@ def _database(path: Path, mistakes: list[Mistake]) -> ProductDatabase | None:
     url = values.get(f"{_SOURCE}/url", "")
     user, secret, kept = product_login(str(path), keys, login, cipher, mistakes, url)
     address = _address(str(path), values, mistakes)
-    if not user and _JNDI not in values and (address is None or address.dialect is not Dialect.SQLITE):
+    if not user and _JNDI not in values and needs_user(address):
         mistakes.append(Mistake(str(path), keys[0], "is missing or empty"))
     schema = _schema(str(path), values.get("schema-name", ""), mistakes)
     return None if address is None else ProductDatabase(address, user, secret, schema, kept)

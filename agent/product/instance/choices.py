@@ -12,13 +12,13 @@ from pathlib import Path
 
 from agent.errors import Mistake
 from agent.product.database.jdbc import BadUrl, DatabaseAddress, parse_jdbc_url
+from agent.product.database.own_login import own_login_of, where_the_script_grants
 from agent.product.instance.survey import Survey
-from agent.product.instance.wishes import SetupWishes
+from agent.product.instance.wishes import OWN_USER, SetupWishes
 from agent.settings import (
     AgentSettings,
     ClientsideSettings,
     CloudSettings,
-    DatabaseLogin,
     DatabaseSettings,
     Dialect,
     InstanceSettings,
@@ -67,7 +67,7 @@ def url_mistake(url: str | None) -> Mistake | None:
 def uses_product_login(found: Survey) -> bool:
     """Whether the product's own login can be used now, or as soon as its file is right again."""
     if found.database is not None:
-        return not found.database_mistakes and not found.database.encrypted
+        return not (found.database_mistakes or found.database.encrypted or found.database.address.login_gap)
     return file_is_broken(found)
 
 
@@ -92,24 +92,12 @@ def _database(wishes: SetupWishes, found: Survey) -> DatabaseSettings:
     if address is None:
         return DatabaseSettings(enabled=False)
     schema = "" if found.database is None or wishes.database_url is not None else found.database.schema
-    return own_login_of(address, schema, wishes.database_user, wishes.password_file)
-
-
-def own_login_of(address: DatabaseAddress, schema: str, user: str, password_file: Path) -> DatabaseSettings:
-    """An account of our own at the product's address."""
-    own = DatabaseSettings(
-        login=DatabaseLogin.OWN, dialect=address.dialect, name=address.name or address.service or address.sid
-    )
+    own = own_login_of(address, schema)
+    if wishes.database_url is None or wishes.database_user == OWN_USER:
+        own = where_the_script_grants(own)
     if address.dialect is Dialect.SQLITE:
         return own
-    return replace(
-        own,
-        host=address.host,
-        port=address.port,
-        schema=None if address.dialect is Dialect.MYSQL else schema or None,
-        user=user,
-        password_file=password_file,
-    )
+    return replace(own, user=wishes.database_user, password_file=wishes.password_file)
 
 
 def _jmx(wishes: SetupWishes, found: Survey) -> JmxSettings:

@@ -71,6 +71,8 @@ def _own_account(wishes: SetupWishes, found: Survey, settings: Settings, why: st
     elif found.database is not None and found.database.encrypted:
         kept = f"the product's password is {found.database.kept.words}; only the product can open it"
         why = "; ".join(filter(None, (f"{DATABASE_FILES[found.product]}: {kept}", why)))
+    elif found.database is not None and found.database.address.login_gap:
+        why = "; ".join(filter(None, (f"The product {found.database.address.login_gap}", why)))
     elif found.database is None:
         why = "The product takes its database from the environment it is started with (JDBC_URL)."
     yield LeftToDo(

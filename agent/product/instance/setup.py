@@ -18,6 +18,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from agent.errors import ConfigError, Mistake
+from agent.product.database.address import DatabaseTls
+from agent.product.database.own_login import address_of
 from agent.product.instance.choices import chosen_settings, url_mistake
 from agent.product.instance.identity import ensure_instance
 from agent.product.instance.left import LeftToDo, encrypts_soon, left_to_do
@@ -157,7 +159,10 @@ def _found(settings: Settings, found: Survey) -> Iterator[tuple[str, str]]:
     if found.database is not None:
         yield "database schema", found.database.schema or "(default)"
         plain = "stays in the product's file, read when needed" if found.database.password else "none"
-        yield "database password", found.database.kept.words or plain
+        gap = found.database.address.login_gap
+        yield "database password", found.database.kept.words or (f"not used: the product {gap}" if gap else plain)
+        for number, note in enumerate(found.database.address.notes, start=1):
+            yield f"database note {number}", note
     yield "JMX", _jmx_words(settings, found)
     yield "access log", _access_log_words(settings)
 
@@ -180,8 +185,7 @@ def _database_words(settings: Settings, found: Survey) -> str:
         return "not read"
     if database.login is DatabaseLogin.PRODUCT:
         return "not known yet" if found.database is None else shown(str(found.database.address), 200)
-    place = "" if database.host is None else f" {database.host}:{database.port}"
-    return shown(f"{database.dialect}{place}/{database.name}, account {database.user or '-'}", 200)
+    return shown(f"{address_of(database)}, account {database.user or '-'}", 200)
 
 
 def _jmx_words(settings: Settings, found: Survey) -> str:
@@ -203,11 +207,11 @@ def _access_log_words(settings: Settings) -> str:
 
 def _next_steps(wishes: SetupWishes, settings: Settings, found: Survey) -> Iterator[NextStep]:
     config = shlex.quote(str(wishes.output))
-    yield from _way_to_the_product(settings, found.node)
+    yield from _way_to_the_product(settings, found)
     if settings.database.login is DatabaseLogin.PRODUCT and settings.database.enabled and encrypts_soon(found):
         yield NextStep(
             "Give the agent a database account of its own (--database-url): Jira 10.2 and later moves a plain "
-            " password out of dbconfig.xml when it starts, and the agent then cannot log in as Jira does."
+            "password out of dbconfig.xml when it starts, and the agent then cannot log in as Jira does."
         )
     if settings.agent.mode is Mode.LINKED and settings.cloud.endpoint is None:
         yield NextStep("Set [cloud] endpoint, the address of the receiver.")
@@ -218,16 +222,26 @@ def _next_steps(wishes: SetupWishes, settings: Settings, found: Survey) -> Itera
     yield NextStep("Start it:", "systemctl enable --now portfolio-agent")
 
 
-def _way_to_the_product(settings: Settings, home: NodeFacts) -> Iterator[NextStep]:
+def _way_to_the_product(settings: Settings, found: Survey) -> Iterator[NextStep]:
     """What keeps the service from the product's files: its account's rights, and the folders the unit hides."""
-    owner = owner_of(settings.agent.state_dir)
+    owner, home = owner_of(settings.agent.state_dir), found.node
+    tls = DatabaseTls() if found.database is None else found.database.address.tls
     if owner is not None and owner.uid != 0:
-        commands = access_gaps(owner, home.files, (home.home, settings.link_dir)).commands(_name_of(owner.uid))
+        files = (*home.files, *map(Path, filter(None, (tls.ca_file, tls.certificate_file))))
+        commands = access_gaps(owner, files, (home.home, settings.link_dir)).commands(_name_of(owner.uid))
         if commands:
             yield NextStep(
                 "Let the service account read the product's files, which it may not yet (setfacl: package acl):",
                 commands,
             )
+    if tls.key_file and settings.database.enabled:
+        # Not by an ACL: PostgreSQL's driver refuses a key that anyone else may read.
+        key = settings.agent.state_dir / "database-client.key"
+        yield NextStep(
+            "The product shows the database a certificate of its own. Give the agent one for its account, or a copy of "
+            f'the key, and set [database.tls] key_file = "{key}":',
+            f"install -m 0600 -o {SERVICE_ACCOUNT} {shlex.quote(shown(tls.key_file, 300))} {key}",
+        )
     if any(path.is_relative_to(hidden) for path in (home.home, home.shared_home) for hidden in HIDDEN):
         yield NextStep(
             f"The service does not see {', '.join(map(str, HIDDEN))}:",
