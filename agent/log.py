@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 import time
 from typing import Any, TextIO
@@ -31,7 +32,7 @@ def configure(level: str = "info", stream: TextIO | None = None) -> None:
     """Send every event to `stream` (standard error) at `level` and above; libraries stay at WARNING."""
     target = stream or sys.stderr
     handler = logging.StreamHandler(target)
-    handler.setFormatter(TextFormatter() if target.isatty() else JsonFormatter())
+    handler.setFormatter(TextFormatter() if target.isatty() else JsonFormatter(priorities=is_journal(target)))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     # Libraries at debug print requests and headers.
@@ -62,11 +63,34 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
+def is_journal(stream: TextIO) -> bool:
+    """Whether what is written there goes to systemd's journal: the service manager names device and inode of it."""
+    try:
+        facts = os.fstat(stream.fileno())
+    except (OSError, ValueError):
+        return False
+    return os.environ.get("JOURNAL_STREAM") == f"{facts.st_dev}:{facts.st_ino}"
+
+
+def priority(level: int) -> str:
+    """The mark that the journal takes off a line and files it by, so that `journalctl -p warning` finds it."""
+    return f"<{next((number for least, number in _PRIORITIES if level >= least), 7)}>"
+
+
+# Python's levels as syslog's: critical, error, warning, info; below that debug.
+_PRIORITIES = ((logging.CRITICAL, 2), (logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6))
+
+
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line: at, level, event, facts."""
+    """One JSON object a line: at, level, event, facts; in front of it the journal's priority when `priorities`."""
+
+    def __init__(self, *, priorities: bool = False) -> None:
+        super().__init__()
+        self._priorities = priorities
 
     def format(self, record: logging.LogRecord) -> str:
         """The record as one line."""
+        mark = priority(record.levelno) if self._priorities else ""
         line = {
             "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(record.created)),
             "level": record.levelname.lower(),
@@ -75,7 +99,7 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info and record.exc_info[0] is not None:
             line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=str)
+        return mark + json.dumps(line, default=str)
 
 
 class TextFormatter(logging.Formatter):

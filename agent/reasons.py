@@ -81,8 +81,9 @@ TOO_FEW = "too-few"
 # Named by the source "host": a file system that does not answer.
 HUNG = "hung"
 CLIENTSIDE_REASONS = frozenset({UNIT_UNKNOWN, TOO_FEW})
-# Named by the source "apps" when the product's app manager says that it is asked too often.
+# Named by the source "apps": the product is asked too often, or takes no passwords over REST.
 RATE_LIMITED = "rate-limited"
+PASSWORD_BLOCKED = "password-blocked"  # noqa: S105  # a word for a reason
 # Named by sampling when it gives up on a source, and by aggregation when nobody said why a series is missing.
 SAMPLING_REASONS = frozenset({"deadline", "busy", "internal-error", NOT_SEEN})
 
@@ -110,7 +111,7 @@ REASONS = (
     | DATABASE_REASONS
     | CLIENTSIDE_REASONS
     | SAMPLING_REASONS
-    | {RATE_LIMITED}
+    | {RATE_LIMITED, PASSWORD_BLOCKED}
 )
 
 # Expected on a healthy product: a feature that is off, a query that keeps within its budget, a quiet night, a node on

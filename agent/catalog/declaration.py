@@ -46,6 +46,7 @@ class SourceDeclaration:
     same for docs/what-we-collect.md where an entry has no binding. `bindings` are the tables an entry may have that
     say where it is read; with any, each entry has at least one. `check` finds what no single key can say.
     `noticed`: its entries are events, which are not read but found by comparing.
+    `switch` is what turns it on, as an admin writes it; "" for one that is always on.
     `order`: sources are opened, shown and reported from low to high. `is_on`: whether a configuration wants it, given
     the entries that the catalog has for it. `once_per_cluster`: each node would read the same, so one reads it for
     all; `of_each_node` are the entries of such a source that are every node's own affair.
@@ -57,6 +58,7 @@ class SourceDeclaration:
     bindings: tuple[type[Binding], ...] = ()
     noticed: bool = False
     check: Callable[[Metric, Reader], None] = _passes
+    switch: str = ""
     is_on: Callable[[Settings, tuple[Metric, ...]], bool] = _always
     once_per_cluster: bool = False
     of_each_node: Callable[[Metric], bool] = _never

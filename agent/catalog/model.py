@@ -93,15 +93,27 @@ class Every(StrEnum):
 
 
 class Unpack(StrEnum):
-    """What one stored text of many values becomes: the names of flags, or apps with their states."""
+    """What one stored text of many values becomes: names of flags, apps with their states, licences by application."""
 
     FLAGS = "flags"
     STATES = "states"
+    LICENCES = "licences"
 
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns that take the text's place in the row."""
-        return ("flag",) if self is Unpack.FLAGS else ("app", "state")
+        return _UNPACKED[self]
+
+
+# Of a licence all else is dropped while it is decoded: `agent.product.instance.licence`.
+_UNPACKED: Mapping[Unpack, tuple[str, ...]] = {
+    Unpack.FLAGS: ("flag",),
+    Unpack.STATES: ("app", "state"),
+    Unpack.LICENCES: (
+        *("application", "sen", "kind", "users", "user_limit", "expires", "maintenance_ends"),
+        *("evaluation", "data_center"),
+    ),
+}
 
 
 class NullMeans(StrEnum):
@@ -139,6 +151,7 @@ class SqlQuery:
     `every`: whether it is asked at each tick or once an hour (statements that give rows). `unpack`: a column whose
     text holds many values, each of which becomes a row.
     `restricted` are texts for an account that may not read the table itself, only a filtered view of it.
+    `product_login`: it is asked with the product's own login only, and no role script grants what it reads.
     """
 
     name: str
@@ -154,6 +167,7 @@ class SqlQuery:
     every: Every = Every.TICK
     unpack: tuple[str, Unpack] | None = None
     planned: tuple[Planned, ...] = ()
+    product_login: bool = False
 
     @property
     def estimated_columns(self) -> frozenset[str]:

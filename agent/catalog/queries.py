@@ -7,7 +7,8 @@ COLUMN` that the database's own idea of the table's rows may stand in for a slow
 that its planner may be asked how many rows have the condition of a count. How each dialect is asked for the rows of a
 table stands in `common/estimates/DIALECT.sql`, with the table as parameter `:wanted`.
 A statement that reads names says `consent: extended`; one that gives rows says how many at most (`rows:`) and how often
-it is asked (`every:`), and by `unpack: COLUMN as flags` (or `states`) that a column's text holds many values.
+it is asked (`every:`), and by `unpack: COLUMN as flags` (`states`, `licences`) that a column's text holds many values.
+`login: product` says that no account of the agent's own is granted what it reads, nor asked.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ from agent.model import ConsentLevel
 
 HEADER = re.compile(r"^--\s*(\w+):\s*(.*\S)\s*$", re.MULTILINE)
 NEEDED = ("counts", "cost", "versions")
-MAY = ("null", "estimate", "planned", "consent", "rows", "every", "unpack")
+MAY = ("null", "estimate", "planned", "consent", "rows", "every", "unpack", "login")
 WHY = "why"
 MOST_ROWS = 5000
 UNPACK = re.compile(rf"([a-z][a-z0-9_]*) as ({'|'.join(Unpack)})")
@@ -132,6 +133,7 @@ def _query(name: str, variants: Variants, where: str, tables: Tables, faults: Fa
         every=Every(choice("every", (Every.TICK.value, Every.HOUR.value))),
         unpack=(unpack[1], Unpack(unpack[2])) if unpack is not None else None,
         planned=tuple(say.plans(name, texts, headers.get("planned", ""))),
+        product_login=choice("login", ("any", "product")) == "product",
     )
 
 

@@ -34,9 +34,15 @@ def parse_level(text: str, allowed: tuple[ConsentLevel, ...] = LEVELS) -> Consen
 
 
 def agree(question: str, *, yes: bool) -> None:
-    """Ask at a terminal unless `--yes` was given; raises UsageError for anything but yes."""
-    if yes or not at_terminal():
+    """Ask at a terminal unless `--yes` was given; raises UsageError for anything but yes, and for nobody to ask."""
+    if yes:
         return
+    if not at_terminal():
+        raise UsageError(
+            "Without a terminal nobody can be asked, so nothing was changed.",
+            why=f"The question is: {question}",
+            do="Say that you agree: the same command with --yes",
+        )
     if not typer.confirm(question, default=False, err=True):
         raise UsageError("Nothing was changed.", why="The question was not answered with yes.")
 

@@ -18,6 +18,8 @@ from agent.errors import AgentError
 if TYPE_CHECKING:
     from agent.views.error import ConfigErrorFacts, ErrorFacts
 
+INTERRUPTED = 130  # as a shell tells of a command that Ctrl-C ended
+
 
 def wants_json(arguments: Sequence[str]) -> bool:
     """Whether `--json` is among the options; asked of the words themselves, as they may be what cannot be parsed."""
@@ -30,9 +32,28 @@ def run_for_people(command: Callable[..., Any]) -> int:
     try:
         command()
     except AgentError as error:
-        print(f"portfolio-agent: {error}", file=sys.stderr)
-        return error.exit_code
+        return _told(error)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        return _told(_words_of(error))
+    except KeyboardInterrupt:
+        print("portfolio-agent: Interrupted; what was not finished is as before.", file=sys.stderr)
+        return INTERRUPTED
     return 0
+
+
+def _words_of(error: OSError) -> AgentError:
+    from agent.settings.unreachable import out_of_reach
+
+    if not isinstance(error.filename, str):
+        raise error
+    return out_of_reach(error)
+
+
+def _told(error: AgentError) -> int:
+    print(f"portfolio-agent: {error}", file=sys.stderr)
+    return error.exit_code
 
 
 def run_for_scripts(command: Callable[..., Any]) -> int:
@@ -49,6 +70,11 @@ def run_for_scripts(command: Callable[..., Any]) -> int:
         return _said(ErrorFacts(ABORTED, "Nothing was answered, so nothing was done."), 1)
     except BrokenPipeError:
         raise
+    except OSError as error:
+        told = _words_of(error)
+        return _said(facts_of(told), told.exit_code)
+    except KeyboardInterrupt:
+        return _said(ErrorFacts(ABORTED, "Interrupted; what was not finished is as before."), INTERRUPTED)
     except Exception as error:  # a fault of ours: whoever reads JSON must get JSON, whoever mends it the traceback
         import traceback
 

@@ -7,21 +7,26 @@ gets structlog's columns and colours.
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import MutableMapping
 from typing import Any, TextIO
 
 import structlog
 
-from agent.log import LIBRARIES, LONGEST_VALUE, facts_of, printable
+from agent.log import LIBRARIES, LONGEST_VALUE, facts_of, is_journal, printable, priority
 
 
 def configure(level: str = "info", stream: TextIO | None = None) -> None:
     """Send every event to `stream` (standard error) at `level` and above; libraries stay at WARNING."""
     target = stream or sys.stderr
-    renderer: structlog.typing.Processor = structlog.processors.JSONRenderer(default=str)
+    renderer: structlog.typing.Processor = _json_for_journal if is_journal(target) else _JSON
     if target.isatty():
-        renderer = structlog.dev.ConsoleRenderer(timestamp_key="at", exception_formatter=structlog.dev.plain_traceback)
+        # https://no-color.org, and terminals that say they have none.
+        colours = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+        renderer = structlog.dev.ConsoleRenderer(
+            colors=colours, timestamp_key="at", exception_formatter=structlog.dev.plain_traceback
+        )
     handler = logging.StreamHandler(target)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
@@ -39,6 +44,15 @@ def configure(level: str = "info", stream: TextIO | None = None) -> None:
     logging.getLogger("agent").setLevel(level.upper())
     for name in LIBRARIES:
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+_JSON = structlog.processors.JSONRenderer(default=str)
+
+
+def _json_for_journal(logger: Any, method: str, event: MutableMapping[str, Any]) -> str:
+    """The line behind its priority, as the resident process writes it."""
+    level = logging.getLevelNamesMapping().get(str(event.get("level", "info")).upper(), logging.INFO)
+    return priority(level) + str(_JSON(logger, method, event))
 
 
 def _add_facts(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

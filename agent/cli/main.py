@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import platform
+import signal
 import sys
 from collections.abc import Sequence
 from typing import Annotated
@@ -29,6 +30,7 @@ HELP = "Watches one Data Center product and reports its health as far as its own
 
 def main() -> None:
     """Run one command; an error becomes words on standard error, under `--json` a document, and its exit code."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     arguments = sys.argv[1:]
     run = run_for_scripts if wants_json(arguments) else run_for_people
     try:

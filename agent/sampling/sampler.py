@@ -15,15 +15,18 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from pathlib import Path
 
 from agent.errors import SourceError
 from agent.model import Failure, Outcome, Reading, Sample, Source, SourceReport, Tick
-from agent.reasons import HARMLESS, NOT_FINITE, OTHER_NODE
+from agent.reasons import HARMLESS, NOT_FINITE, OTHER_NODE, PERMISSION_DENIED
+from agent.system.access import barred
 from agent.system.clock import monotonic_s
 
 # Of a tick's time: a source that used all of it would give what it has, and say why, just too late to be accepted.
 READ_SHARE = 0.9
 BUSY = "busy"
+NOT_READABLE = "not-readable"
 TIMEOUT = "timeout"
 BROKEN = "internal-error"
 
@@ -162,6 +165,8 @@ def _judge(name: str, call: _Call | None, deadline_s: float) -> tuple[SourceRepo
     if isinstance(call.error, SourceError):
         error = call.error
         return _failed(name, error.reason, f"{error.what} {error.why}".strip(), error.do, call.took_s), None
+    if isinstance(call.error, OSError) and isinstance(call.error.filename, str):
+        return _out_of_reach(name, call.error, Path(call.error.filename), call.took_s), None
     if call.reading is None:
         return _broken(name, call.error, call.took_s), None
     reading = _only_finite(call.reading)
@@ -196,6 +201,17 @@ def _is_finite(sample: Sample) -> bool:
 def _counted(failures: Sequence[Failure]) -> bool:
     """Whether something failed that was due; what a product simply does not have is no failure of the source."""
     return any(failure.reason not in HARMLESS for failure in failures)
+
+
+def _out_of_reach(name: str, error: OSError, path: Path, took_s: float) -> SourceReport:
+    """A file of the product that the system does not give us: no fault of the agent, and a command mends it."""
+    if isinstance(error, PermissionError):
+        words = barred(path)
+        return _failed(name, PERMISSION_DENIED, words.why, words.do, took_s)
+    why = f"{path} cannot be read: {error.strerror or type(error).__name__}."
+    return _failed(
+        name, NOT_READABLE, why, f"See whether it is there and its file system answers: ls -ld {path}", took_s
+    )
 
 
 def _broken(name: str, error: Exception | None, took_s: float) -> SourceReport:

@@ -29,6 +29,7 @@ KEYS = {
     "instance.name": "Tells several agents on one machine apart.",
     "instance.node": "This node's name, when the home does not tell it; it leaves hashed only.",
     "instance.cluster": "Several nodes? yes, no, or auto: as the files say, and as if yes where they do not tell.",
+    "instance.licence": "Read SEN, kind, users and end of the licence, where its text is readable anyway.",
     "agent.mode": "linked: push once linked. offline: never open a connection, write bundles on schedule.",
     "agent.state_dir": "What was measured and waits to be sent; only the service account may enter it.",
     "agent.log_level": "debug, info, warning or error.",

@@ -85,6 +85,7 @@ class InstanceSettings:
     name: str = "default"
     node: str | None = None
     cluster: InCluster = InCluster.AUTO
+    licence: bool = True
 
 
 @dataclass(frozen=True, slots=True)

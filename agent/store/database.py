@@ -206,7 +206,7 @@ def check_folder(folder: Path, *, create: bool) -> None:
         raise StoreError(
             f"The state folder {folder} belongs to uid {facts.st_uid}, this process runs as uid {os.geteuid()}.",
             why="Someone else could read or change what waits to be sent.",
-            do=f"Run: chown -R {os.geteuid()} {folder}",
+            do=f"Run the command as root or as that account; to take the folder over: chown -R {os.geteuid()} {folder}",
         )
     if facts.st_mode & 0o022:
         raise StoreError(

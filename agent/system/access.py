@@ -1,6 +1,7 @@
-"""Whether the service account can reach what it must read: asked of the kernel, as that account.
+"""Whether an account can reach what it must read: asked of the kernel, as that account.
 
-In:   files and folders of the product, and the account. Out: those that bar the way, with the commands that open it.
+In:   files and folders of the product, and the account (`access_gaps`, needs root); or a path that was just refused to
+      this process (`barred`). Out: what bars the way, with the commands that open it: everywhere the same words.
 Modes alone would not tell: access lists and further groups count as well. Only root can ask for somebody else.
 """
 
@@ -16,6 +17,8 @@ from pathlib import Path
 
 from agent.system.account import Account
 
+SERVICE_ACCOUNT = "portfolio-agent"  # what scripts/install makes
+
 
 @dataclass(frozen=True, slots=True)
 class AccessGaps:
@@ -27,11 +30,7 @@ class AccessGaps:
     def commands(self, account: str) -> str:
         """What root runs to open exactly this, or an empty text when nothing bars the way."""
         grants = (("x", self.folders), ("r", self.files))
-        return " && ".join(
-            f"setfacl -m u:{account}:{right} " + " ".join(shlex.quote(str(path)) for path in paths)
-            for right, paths in grants
-            if paths
-        )
+        return " && ".join(_grant(account, right, paths) for right, paths in grants if paths)
 
 
 def access_gaps(owner: Account, files: Iterable[Path], folders: Iterable[Path]) -> AccessGaps:
@@ -85,3 +84,52 @@ def _become(owner: Account) -> None:
         os.setgroups([])  # an account without a name has no further groups
     os.setgid(owner.gid)
     os.setuid(owner.uid)
+
+
+@dataclass(frozen=True, slots=True)
+class Barred:
+    """A path this process may not read: in words for a person, and the whole command that root runs to open it."""
+
+    why: str
+    do: str
+
+
+def barred(path: Path, *, own: bool = False) -> Barred:
+    """Why `path` was refused with "permission denied". `own`: a file of the agent's, which may not be there yet and is
+    readable for the account once its folders can be entered.
+    """
+    account = account_name()
+    who = f"The account {account} (uid {os.geteuid()})" if account else f"uid {os.geteuid()}"
+    # Behind the first folder that cannot be entered nothing can be seen: all from there on is opened.
+    parents = list(reversed(path.parents))
+    first = next((number for number, parent in enumerate(parents) if not os.access(parent, os.X_OK)), len(parents))
+    closed, shut = parents[first:], path if first == len(parents) else parents[first]
+    verb = "read" if shut == path else "enter"
+    why = f"{who} may not {verb} {shut}" + ("." if shut == path else f", so it cannot read {path}.")
+    if account != SERVICE_ACCOUNT and _exists(SERVICE_ACCOUNT):
+        # Whoever looks in by hand needs no rights on the product's files; the service account has them.
+        return Barred(why, "Run the command as root: it then reads as the service account does.")
+    name = account or str(os.geteuid())
+    commands = [_grant(name, "x", closed)] if closed else []
+    commands += [] if own and closed else [_grant(name, "rX", [path])]
+    return Barred(why, "Run as root (package acl): " + " && ".join(commands))
+
+
+def _exists(account: str) -> bool:
+    try:
+        pwd.getpwnam(account)
+    except KeyError:
+        return False
+    return True
+
+
+def account_name() -> str:
+    """The name of the account this process runs as; "" for one without."""
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return ""
+
+
+def _grant(account: str, right: str, paths: Iterable[Path]) -> str:
+    return f"setfacl -m u:{account}:{right} " + " ".join(shlex.quote(str(path)) for path in paths)

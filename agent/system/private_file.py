@@ -15,6 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from agent.errors import KeyUnreadable, UsageError
+from agent.system.access import barred
 from agent.system.account import Account, owner_of
 from agent.system.atomic import make_private_folder, remove_leftovers, sync_folder, write_whole
 from agent.system.careful import Flaw, Unfit, check_folder, read_checked
@@ -132,12 +133,8 @@ def _explained(path: Path, error: OSError) -> KeyUnreadable:
             code="folder-kind",
         )
     if isinstance(error, PermissionError):
-        return KeyUnreadable(
-            f"uid {os.geteuid()} may not read {path}.",
-            why=os.strerror(error.errno or errno.EACCES),
-            do=f"See where the way is barred: namei -l {path}; run the command as root or as the service account.",
-            code="file-permission",
-        )
+        words = barred(path, own=True)
+        return KeyUnreadable(f"{path} cannot be read.", why=words.why, do=words.do, code="file-permission")
     return KeyUnreadable(
         f"{path} cannot be read.",
         why=os.strerror(error.errno or errno.EIO),

@@ -68,6 +68,9 @@ REASON_WORDS: Mapping[str, ReasonWords] = {
     "reply-too-large": ReasonWords("The answer is larger than any that is taken.", DOCTOR),
     "transport-unusable": ReasonWords("The configured way to the JVM cannot be used here.", DOCTOR),
     "remote-failure": ReasonWords("The other side failed while it answered.", "See the product's own log"),
+    "password-blocked": ReasonWords(
+        "The product takes no passwords over REST.", "Set [apps] token_file, a personal access token"
+    ),
     "rate-limited": ReasonWords("The product says that it is asked too often; it is asked again later."),
     "registry-tls-missing": ReasonWords("The JVM's registry wants TLS.", "Set [jmx.tls] registry = true"),
     "registry-tls-unwanted": ReasonWords("The JVM's registry speaks no TLS.", "Set [jmx.tls] registry = false"),

@@ -115,7 +115,7 @@ def _read_by(catalog: Catalog, known: Tables) -> Iterator[tuple[str, str, set[st
     for query in catalog.queries.values():
         texts = [query.restricted_text("postgresql") or query.text("postgresql") or ""]
         texts += [planned.texts[""] for planned in query.planned]
-        for text in texts if query.name != OF_THE_SERVER else ():
+        for text in () if query.name == OF_THE_SERVER or query.product_login else texts:
             for table, columns in columns_read(text).items():
                 yield (
                     query.name,

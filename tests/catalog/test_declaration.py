@@ -80,7 +80,7 @@ def test_nothing_else_holds_a_list_of_sources() -> None:
 
 def test_what_a_cluster_has_once() -> None:
     """What the product's database tells is the cluster's; what each node sees for itself is its own."""
-    assert cluster_sources() == {"guardrails", "apps", "flags", "links", "nodes"}
+    assert cluster_sources() == {"guardrails", "apps", "flags", "links", "nodes", "licence"}
     metrics = load_catalog("jira").metrics
     assert metrics["jira.guardrail.issues"].cluster_wide
     assert not metrics["product.version"].cluster_wide

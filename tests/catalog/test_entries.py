@@ -22,6 +22,7 @@ PLAIN = {
     **dict.fromkeys(("implementation",), "a class of the product"),
     "connector": "protocol and port of Tomcat",
     "flag": "dark features that the product names",
+    "application": "what a licence is for: the product, or an application of Jira",
 }
 CATALOGS = {product: load_catalog(product) for product in PRODUCTS}
 

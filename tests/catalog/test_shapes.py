@@ -12,7 +12,7 @@ from agent.catalog import DataType, Metric, TagTreatment, load_catalog, products
 from agent.catalog.reader import Faults
 from agent.catalog.shapes import read_shapes
 from agent.model import ConsentLevel
-from agent.sources.apps.upm import KINDS, SEN
+from agent.product.instance.licence import KINDS, SEN
 from agent.sources.clientside.apdex import KINDS as SATISFACTIONS
 from agent.sources.clientside.apdex import PAGE
 from agent.sources.clientside.classes import CLASSES

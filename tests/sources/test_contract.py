@@ -28,7 +28,7 @@ from tests.support.listings import jira_sqlite, listing
 from tests.support.sources import accepted, catalog, clientside_source, guardrails_source, jmx_source, sqlite_engine
 
 TICK_S = 120.0
-LISTINGS = ("apps", "flags", "links", "nodes")
+LISTINGS = ("apps", "flags", "links", "nodes", "licence")
 # Every source there is, found by looking; jmx over a second transport too.
 KINDS = (*(name for name, found in declared_sources().items() if not found.declaration.noticed), "jmxquery")
 SILENT = ("host", "folders", "home", "jmx", "jmxquery", "guardrails", "clientside", *LISTINGS)  # when nothing is there
@@ -140,7 +140,7 @@ def test_a_reading_that_was_not_accepted_was_not_read(source: Source) -> None:
 def test_an_accepted_reading_is_learnt_from(source: Source) -> None:
     """What is read once an hour, or at most for a share of the time, is not due in the same moment again."""
     first = accepted(source)
-    if source.name in ("folders", "apps", "flags", "links"):
+    if source.name in ("folders", "apps", "flags", "links", "licence"):
         assert not source.read(30).samples
         assert {failure.reason for failure in source.read(30).failures} <= {"not-due", "not-present"}
     elif source.name == "clientside":

@@ -27,12 +27,13 @@ from tests.support.access_logs import jira_line, make_install
 from tests.support.app_manager import TOKEN, app_manager
 from tests.support.homes import write_home
 from tests.support.jvm_beans import running_jvm
-from tests.support.listings import START, jira_sqlite
+from tests.support.licences import licence_text
+from tests.support.listings import START, change, jira_sqlite
 from tests.support.product_homes import write_product_home
 from tests.support.sources import accepted, bindings_of, jmx_source, sqlite_engine
 
 BEANS = Path(__file__).parents[1] / "sources" / "data" / "PlantedBeans.java"
-LISTINGS = ("apps", "flags", "links", "nodes")
+LISTINGS = ("apps", "flags", "links", "nodes", "licence")
 # One Tomcat stands in one product, under a domain of that product's choice.
 TOMCATS = ("Catalina", "Standalone", "Tomcat")
 OF_THE_JVM = "java.lang:"
@@ -52,6 +53,7 @@ SAID_BY_HOMES = {
     "crowd.clustering.enabled": "false",
     "crowd.server.id": "CRWD-0000-1111-2222",
     "confluence.cluster": "true",
+    **dict.fromkeys(("atlassian.license.message", "license.string", "license"), licence_text()),
 }
 ADMINISTRATION = "<config><myBaseUrl>https://build.example.com/bamboo</myBaseUrl></config>"
 APDEX = "2026-11-22 10:00:00,123+0000 category: overall, apdex: {apdexScore=1, satisfiedCount=9, toleratingCount=9, "
@@ -152,9 +154,13 @@ def _host(catalog: Catalog, folder: Path) -> Reading:
 
 
 def _database(product: str, folder: Path) -> Path:
+    path = folder / "product.db"
     if product == "jira":
-        return jira_sqlite(folder / "product.db")
-    return product_databases.fill_sqlite(product, folder / "product.db")
+        return jira_sqlite(path)
+    product_databases.fill_sqlite(product, path)
+    if product == "bitbucket":
+        change(path, f"update app_property set prop_value = '{licence_text()}' where prop_key = 'license'")
+    return path
 
 
 def _home(product: str, catalog: Catalog, folder: Path) -> Reading:

@@ -12,22 +12,24 @@ from sqlalchemy import Engine
 from agent.model import ConsentLevel, Reading
 from agent.sources.listings.source import Listing
 from tests.support.jira_database import ROWS, SCHEMA, write_sqlite
+from tests.support.licences import licence_text
 from tests.support.postgres import PostgresServer
 from tests.support.sources import catalog
 
 APPS = Path(__file__).with_name("jira_apps.sql")
 START = datetime(2026, 11, 22, 19, 0, 30, tzinfo=UTC)
+LICENCE = f"insert into productlicense values (7, '{licence_text()}');"
 LINK = "0a0b0c0d-1111-3222-8333-444455556666"
 
 
 def jira_sqlite(path: Path) -> Path:
     """A new SQLite database with every row."""
-    return write_sqlite(path, SCHEMA.read_text(), ROWS.read_text(), APPS.read_text())
+    return write_sqlite(path, SCHEMA.read_text(), ROWS.read_text(), APPS.read_text(), LICENCE)
 
 
 def jira_postgres(server: PostgresServer) -> str:
     """The name of a new PostgreSQL database with every row."""
-    return server.filled_database("jira", SCHEMA.read_text(), ROWS.read_text(), APPS.read_text())
+    return server.filled_database("jira", SCHEMA.read_text(), ROWS.read_text(), APPS.read_text(), LICENCE)
 
 
 def change(path: Path, *statements: str) -> None:

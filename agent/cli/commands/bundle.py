@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from agent.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, print_view
+from agent.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, print_view, settings_of_service
 from agent.system.clock import SystemClock
 
 
@@ -29,12 +29,9 @@ def bundle(
     Example: portfolio-agent bundle --output /tmp/for-upload
     """
     from agent.runtime.hourly.bundle import write_bundle_by_hand
-    from agent.settings.load import load_settings
-    from agent.system.account import act_as_owner
     from agent.views.bundle import read_bundle, render_bundle
 
-    settings = load_settings(config)
-    act_as_owner(settings.agent.state_dir)
+    settings = settings_of_service(config)
     path = write_bundle_by_hand(settings, output or settings.bundle_folder, SystemClock())
     print_view(read_bundle(path), render_bundle, as_json=as_json)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import typer
 
-from agent.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, print_view
+from agent.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, print_view, service_and_way
+from agent.errors import ConfigError
 
 CHECK_EPILOG = """\
 Exit codes: 0 all is right, 10 there are mistakes.
@@ -39,6 +40,9 @@ def check(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
     """Report every mistake of the configuration at once, and whether the database login can write."""
     from agent.views.config import check_config, render_config_check
 
+    _, way = service_and_way(config)
+    if way is not None:
+        raise ConfigError(way.what, why=way.why, do=way.do)
     print_view(check_config(config), render_config_check, as_json=as_json)
 
 

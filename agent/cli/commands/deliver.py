@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from agent.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, print_view
+from agent.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, print_view, settings_of_service
 from agent.system.clock import SystemClock
 
 
@@ -27,13 +27,10 @@ def deliver(
     """
     from agent.cli import log
     from agent.runtime.hourly.run import run_hourly, run_scheduled
-    from agent.settings.load import load_settings
-    from agent.system.account import act_as_owner
     from agent.system.stopping import stop_on_signals
     from agent.views.deliver import deliver_view, render_deliver
 
-    settings = load_settings(config)
-    act_as_owner(settings.agent.state_dir)
+    settings = settings_of_service(config)
     log.configure(settings.agent.log_level)
     if scheduled:
         raise typer.Exit(run_scheduled(settings, SystemClock(), stop_on_signals()))

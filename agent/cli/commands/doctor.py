@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from agent.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, print_view
+from agent.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, print_view, service_and_way
 from agent.system.clock import utc_now
 
 
@@ -17,13 +17,10 @@ def doctor(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None
 
     Example: portfolio-agent doctor --json
     """
-    from agent.settings.load import load_settings
-    from agent.system.account import act_as_owner
     from agent.views.doctor import examine, render_doctor
 
-    settings = load_settings(config)
-    act_as_owner(settings.agent.state_dir)
-    view = examine(settings, utc_now())
+    settings, way = service_and_way(config)
+    view = examine(settings, utc_now(), way=way)
     print_view(view, render_doctor, as_json=as_json)
     raise typer.Exit(view.exit_code)
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from agent.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, print_view
+from agent.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, print_view, settings_of_service
 from agent.system.clock import SystemClock
 
 
@@ -22,12 +22,9 @@ def explain(
 
     Example: portfolio-agent explain jvm.memory.heap.used
     """
-    from agent.settings.load import load_settings
-    from agent.system.account import act_as_owner
     from agent.views.explain import read_explanation, render_explanation
 
-    settings = load_settings(config)
-    act_as_owner(settings.agent.state_dir)
+    settings = settings_of_service(config)
     view = read_explanation(settings, metric, SystemClock().now(), live=now)
     print_view(view, render_explanation, as_json=as_json)
     raise typer.Exit(view.exit_code)

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from agent.cli.asking import parse_level
-from agent.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, print_json, print_view
+from agent.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, print_json, print_view, settings_of_service
 from agent.errors import UsageError
 from agent.system.clock import utc_now
 
@@ -31,8 +31,6 @@ def preview(
 
     Example: portfolio-agent preview --level extended
     """
-    from agent.settings.load import load_settings
-    from agent.system.account import act_as_owner
     from agent.views.preview import read_difference, read_preview, render_difference, summary
 
     wanted = None if level is None else parse_level(level)
@@ -40,8 +38,7 @@ def preview(
         raise UsageError(
             "--diff and --now do not go together.", why="The difference is of a closed hour.", do="Leave one out"
         )
-    settings, at = load_settings(config), utc_now()
-    act_as_owner(settings.agent.state_dir)
+    settings, at = settings_of_service(config), utc_now()
     if diff:
         print_view(read_difference(settings, at), render_difference, as_json=as_json)
         return

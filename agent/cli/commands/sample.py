@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from agent.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, print_view
+from agent.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, print_view, settings_of_service
 
 
 def sample(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
@@ -14,12 +14,9 @@ def sample(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None
 
     Example: portfolio-agent sample --json
     """
-    from agent.settings.load import load_settings
-    from agent.system.account import act_as_owner
     from agent.views.sample import read_sample, render_sample
 
-    settings = load_settings(config)
-    act_as_owner(settings.agent.state_dir)
+    settings = settings_of_service(config)
     view = read_sample(settings)
     print_view(view, render_sample, as_json=as_json)
     raise typer.Exit(view.exit_code)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from agent.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, print_view
+from agent.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, print_view, service_and_way
 from agent.system.clock import SystemClock
 
 
@@ -15,13 +15,10 @@ def status(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None
 
     Example: portfolio-agent status --json
     """
-    from agent.settings.load import load_settings
-    from agent.system.account import act_as_owner
     from agent.views.status import read_status, render_status
 
-    settings = load_settings(config)
-    act_as_owner(settings.agent.state_dir)
-    view = read_status(settings, SystemClock().now())
+    settings, way = service_and_way(config)
+    view = read_status(settings, SystemClock().now(), way)
     print_view(view, render_status, as_json=as_json)
     raise typer.Exit(view.exit_code)
 

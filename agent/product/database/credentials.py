@@ -7,11 +7,15 @@ Every fault is a SourceError: a database the agent may not enter costs its own s
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from agent.errors import ConfigError, SourceError
 from agent.product.database.own_login import address_of, with_settings_of_tls
 from agent.product.homes.dispatch import read_product_database
 from agent.product.model import DatabaseAccess
+from agent.reasons import PERMISSION_DENIED
 from agent.settings import DatabaseLogin, DatabaseSettings, Dialect, Settings, read_secret
+from agent.system.access import barred
 
 OWN_ACCOUNT = (
     "Create a read-only account for the agent, put its password into a file of mode 0600, and set in agent.toml: "
@@ -22,13 +26,18 @@ OWN_ACCOUNT = (
 def read_database_access(settings: Settings) -> DatabaseAccess:
     """Address, user and password for one connection.
 
-    Raises SourceError: `password-encrypted` when the product keeps its password encrypted, `login-not-followed`
-    when it logs in otherwise than by a password, `login-unreadable` when the place of the login cannot be read.
+    Raises SourceError: `password-encrypted` when the product keeps its password encrypted, `login-not-followed` when it
+    logs in otherwise than by a password, `permission-denied` when this account may not read the product's file,
+    `login-unreadable` when the place of the login is of no use.
     """
     try:
         if settings.database.login is DatabaseLogin.PRODUCT:
             return _product_login(settings)
         return _own_login(settings.database)
+    except PermissionError as error:
+        path = Path(str(error.filename))
+        words = barred(path)
+        raise SourceError(PERMISSION_DENIED, f"{path} cannot be read.", why=words.why, do=words.do) from None
     except ConfigError as error:
         mistakes = "; ".join(str(mistake) for mistake in error.mistakes)
         raise SourceError("login-unreadable", error.what, why=mistakes or error.why, do=error.do) from None

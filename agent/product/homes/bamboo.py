@@ -11,8 +11,8 @@ from pathlib import Path
 
 from agent.errors import Mistake
 from agent.product.homes.formats import Malformed, read_elements, read_octets, read_properties
-from agent.product.homes.hibernate_file import find_hibernate_database, read_properties_of
-from agent.product.homes.home_files import check_node_name, check_shared_home, require_folder
+from agent.product.homes.hibernate_file import HibernateFile, find_hibernate_database, read_properties_of
+from agent.product.homes.home_files import barred_noted, check_node_name, check_shared_home, require_folder
 from agent.product.model import Clustering, NodeFacts, ProductDatabase
 
 FILE = "bamboo.cfg.xml"
@@ -34,7 +34,9 @@ def read_node(home: Path, shared_home: Path | None, otherwise: Path | None = Non
     require_folder(home, "Bamboo", FILE)
     unread: list[Mistake] = []
     notes: list[Mistake] = []
-    read = read_properties_of(home / FILE, ROOT, (), unread)
+    read = HibernateFile()
+    with barred_noted(unread):
+        read = read_properties_of(home / FILE, ROOT, (), unread)
     inside = home / "shared" if (home / "shared").is_dir() else home
     shared = shared_home or otherwise or inside
     check_shared_home(home, shared, "--shared-home", notes)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from agent.errors import Mistake
 from agent.product.homes.formats import read_properties
-from agent.product.homes.home_files import built_database, check_shared_home, file_octets, require_folder
+from agent.product.homes.home_files import barred_noted, built_database, check_shared_home, file_octets, require_folder
 from agent.product.model import Clustering, NodeFacts, ProductDatabase
 
 FILE = "bitbucket.properties"
@@ -51,7 +51,9 @@ def read_node(home: Path, shared_home: Path | None, otherwise: Path | None = Non
     notes: list[Mistake] = []
     shared = _shared(home, shared_home or otherwise)
     check_shared_home(home, shared, "--shared-home", notes)
-    octets = file_octets(shared / FILE, unread, missing="")
+    octets = None
+    with barred_noted(unread):
+        octets = file_octets(shared / FILE, unread, missing="")
     values = read_properties(octets or b"", CLUSTER)
     # Nothing said there is no "no": the environment of a container would say it in the file's place.
     told = clustering_of(values)

@@ -11,7 +11,13 @@ from pathlib import Path
 
 from agent.errors import Mistake
 from agent.product.homes.hibernate_file import HibernateFile, find_hibernate_database, read_properties_of
-from agent.product.homes.home_files import check_node_name, check_shared_home, named_folder, require_folder
+from agent.product.homes.home_files import (
+    barred_noted,
+    check_node_name,
+    check_shared_home,
+    named_folder,
+    require_folder,
+)
 from agent.product.model import Clustering, NodeFacts, ProductDatabase
 
 FILE = "confluence.cfg.xml"
@@ -33,7 +39,9 @@ def read_node(home: Path, shared_home: Path | None, otherwise: Path | None = Non
     require_folder(home, "Confluence", FILE)
     unread: list[Mistake] = []
     notes: list[Mistake] = []
-    read = read_properties_of(home / FILE, ROOT, (CLUSTERED, CLUSTER_HOME, SHARED_HOME, NODE_NAME), unread)
+    read = HibernateFile()
+    with barred_noted(unread):
+        read = read_properties_of(home / FILE, ROOT, (CLUSTERED, CLUSTER_HOME, SHARED_HOME, NODE_NAME), unread)
     named, key = (None, "") if shared_home else _named_home(home, read, notes)
     inside = home / SHARED_HOME if (home / SHARED_HOME).is_dir() else home
     shared = shared_home or named or otherwise or inside

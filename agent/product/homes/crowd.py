@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from agent.errors import Mistake
-from agent.product.homes.hibernate_file import find_hibernate_database, read_properties_of
-from agent.product.homes.home_files import check_shared_home, require_folder
+from agent.product.homes.hibernate_file import HibernateFile, find_hibernate_database, read_properties_of
+from agent.product.homes.home_files import barred_noted, check_shared_home, require_folder
 from agent.product.model import Clustering, NodeFacts, ProductDatabase
 
 FILE = "crowd.cfg.xml"
@@ -29,7 +29,9 @@ def read_node(home: Path, shared_home: Path | None, otherwise: Path | None = Non
     shared = _shared(home, shared_home or otherwise)
     check_shared_home(home, shared, "--shared-home", notes)
     file = _file(home, shared)
-    read = read_properties_of(file, ROOT, (SERVER_ID, CLUSTERED), unread)
+    read = HibernateFile()
+    with barred_noted(unread):
+        read = read_properties_of(file, ROOT, (SERVER_ID, CLUSTERED), unread)
     told = {"true": Clustering.YES, "false": Clustering.NO}
     return NodeFacts(
         home,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from agent.errors import ConfigError, Mistake
 from agent.product.homes import bamboo, bitbucket, confluence, crowd, jira
-from agent.product.homes.home_files import DO_HOME, DO_LOGIN
+from agent.product.homes.home_files import DO_HOME, DO_LOGIN, barred_noted
 from agent.product.model import HomeFacts, NodeFacts, ProductDatabase
 from agent.settings import ProductType, shown
 
@@ -69,7 +69,9 @@ def read_home(product: ProductType, home: Path, shared_home: Path | None = None)
     """Node and database of a home in which nothing is wrong; raises ConfigError with every mistake found in it."""
     node = read_node(product, home, shared_home)
     mistakes = [*node.notes]
-    database = find_product_database(product, home, shared_home, mistakes)
+    database = None
+    with barred_noted(mistakes):
+        database = find_product_database(product, home, shared_home, mistakes)
     found = tuple(dict.fromkeys([*node.unread, *mistakes]))
     if database is None or found:
         name = product.value.capitalize()

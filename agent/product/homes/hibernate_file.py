@@ -2,7 +2,8 @@
 
 In:   the file's path, its root element, the properties wanted.
 Out:  their values, or the database's login. Only properties on the list are looked at: licence text and the cluster's
-      private key stand in the same file and never become values here; who asks for the node does not see the password.
+      private key stand in the same file and never become values here (`licence_text.py` decodes the first); who asks
+      for the node does not see the password.
 """
 
 from __future__ import annotations

@@ -6,9 +6,10 @@ content stands in a message but key names, numbers and paths.
 
 from __future__ import annotations
 
+import errno
 import os
-import stat
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from agent.errors import ConfigError, Mistake
@@ -17,6 +18,7 @@ from agent.product.homes.formats import Malformed, read_octets
 from agent.product.homes.passwords import holds_placeholder, is_placeholder, keeping_of
 from agent.product.model import PasswordKeeping, ProductDatabase
 from agent.settings import Dialect, Secret, shown
+from agent.system.access import barred
 
 NAME_LIMIT = 255
 PLACEHOLDER = "holds a placeholder that was not filled in"
@@ -44,12 +46,30 @@ def file_octets(path: Path, mistakes: list[Mistake], missing: str) -> bytes | No
         if missing:
             mistakes.append(Mistake(str(path), "", missing))
     except PermissionError:
-        mistakes.append(Mistake(str(path), "", _permission_words(path)))
+        raise  # no mistake of the file: whoever asked says which right is missing, see agent.system.access
     except Malformed as error:
         mistakes.append(Mistake(str(path), "", str(error)))
     except OSError as error:
         mistakes.append(Mistake(str(path), "", error.strerror or type(error).__name__))
     return None
+
+
+@contextmanager
+def barred_noted(unread: list[Mistake]) -> Iterator[None]:
+    """Note a file that this account may not read, with what mends it, and go on."""
+    try:
+        yield
+    except PermissionError as error:
+        path = Path(str(error.filename))
+        words = barred(path)
+        unread.append(Mistake(str(path), "", f"{words.why} {words.do}".strip()))
+
+
+def raise_barred(unread: Iterable[Mistake]) -> None:
+    """Raise PermissionError for the first of these files that this account may not read."""
+    for mistake in unread:
+        if not os.access(mistake.file, os.R_OK, effective_ids=True):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), mistake.file)
 
 
 def parse_address(file: str, key: str, url: str, mistakes: list[Mistake]) -> DatabaseAddress | None:
@@ -124,15 +144,3 @@ def check_node_name(file: str, key: str, name: str, mistakes: list[Mistake]) -> 
     else:
         return True
     return False
-
-
-def _permission_words(path: Path) -> str:
-    try:
-        facts = path.stat()
-        owner = f"uid {facts.st_uid}, mode {stat.S_IMODE(facts.st_mode):04o}"
-    except OSError:
-        owner = "its folder cannot be entered"
-    return (
-        f"uid {os.geteuid()} may not read it ({owner}); grant it on this file only: "
-        f"setfacl -m u:portfolio-agent:r {path} && setfacl -m u:portfolio-agent:x {path.parent}"
-    )

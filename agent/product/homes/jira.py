@@ -12,6 +12,7 @@ from agent.errors import Mistake
 from agent.product.database.jdbc import DatabaseAddress
 from agent.product.homes.formats import Malformed, holds_properties, read_elements, read_properties
 from agent.product.homes.home_files import (
+    barred_noted,
     check_node_name,
     check_shared_home,
     file_octets,
@@ -134,7 +135,9 @@ def _cluster(
 
     An absent file means no cluster, and so does one whose lines are all comments.
     """
-    octets = file_octets(path, unread, missing="")
+    octets = None
+    with barred_noted(unread):
+        octets = file_octets(path, unread, missing="")
     if octets is None:
         # Without dbconfig.xml as well this may be a folder that is not mounted: it says nothing.
         silent = unread or not (path.parent / DBCONFIG).exists()

@@ -6,7 +6,7 @@ import socket
 
 from agent.errors import ConfigError
 from agent.product.homes.dispatch import read_node
-from agent.product.homes.home_files import DO_READ
+from agent.product.homes.home_files import DO_READ, raise_barred
 from agent.product.model import Clustering, ProductFacts
 from agent.settings import InCluster, Settings, shown
 
@@ -22,6 +22,7 @@ def read_product_facts(settings: Settings) -> ProductFacts:
     home = read_node(instance.product, instance.home, instance.shared_home)
     told = instance.node is not None and instance.cluster is not InCluster.AUTO
     if home.unread and not told:
+        raise_barred(home.unread)
         # A name made up for an hour would be another node to the cloud.
         raise ConfigError(f"The home {shown(str(instance.home), 300)} cannot be read.", home.unread, do=DO_READ)
     clustered = home.clustering is not Clustering.NO

@@ -22,6 +22,7 @@ from pathlib import Path
 from agent.errors import ConfigError
 from agent.model import InstanceId
 from agent.settings import SecretBytes
+from agent.system.access import barred
 from agent.system.account import Account
 from agent.system.atomic import make_private_folder, remove_leftovers, write_whole
 from agent.system.careful import Flaw, Unfit, read_checked
@@ -125,6 +126,9 @@ def _read(path: Path, owners: frozenset[int]) -> bytes:
             do="Mount the shared home, or run: portfolio-agent init --home DIR",
         ) from None
     except Unfit as unfit:
+        if isinstance(unfit.error, PermissionError):
+            words = barred(path, own=True)
+            raise ConfigError(f"{path} cannot be read.", why=words.why, do=words.do) from None
         raise _damaged(path, _why(unfit)) from None
 
 

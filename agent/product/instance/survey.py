@@ -15,6 +15,7 @@ from agent.product.database.jdbc import BadUrl, DatabaseAddress, parse_jdbc_url
 from agent.product.homes import bitbucket
 from agent.product.homes.dispatch import find_product_database, read_node
 from agent.product.homes.formats import Malformed, read_octets, read_properties
+from agent.product.homes.home_files import barred_noted
 from agent.product.homes.marks import product_of, shared_home_given
 from agent.product.homes.start_options import StartFacts, read_start_options
 from agent.product.homes.webapp import read_webapp_version
@@ -66,7 +67,9 @@ def survey(
     node = read_node(told, home, shared_home, _shared_elsewhere(told, install, start))
     node = _with_environment(told, node, start)
     mistakes: list[Mistake] = []
-    database = find_product_database(told, home, node.shared_home, mistakes)
+    database = None
+    with barred_noted(mistakes):
+        database = find_product_database(told, home, node.shared_home, mistakes)
     version = "" if install is None else read_webapp_version(told, install)
     return Survey(told, node, database, tuple(mistakes), start, install, version, _environments_address(told, start))
 

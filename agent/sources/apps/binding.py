@@ -90,5 +90,6 @@ DECLARATION = SourceDeclaration(
     bindings=(SqlBinding, RestBinding),
     check=check_rows,
     is_on=_is_on,
+    switch="[database] enabled = true, or [apps] rest_url",
     once_per_cluster=True,
 )

@@ -22,10 +22,12 @@ from urllib.parse import urlsplit
 
 import agent
 from agent.errors import SourceError
+from agent.net.answer import HttpAnswer
 from agent.net.deadline import Deadline
 from agent.net.error import Fault, NetError
 from agent.net.options import HttpLimits, OptionNames, TlsTrust
-from agent.reasons import RATE_LIMITED
+from agent.product.instance.licence import SEN, licence_kind
+from agent.reasons import PASSWORD_BLOCKED, RATE_LIMITED
 from agent.settings import Secret
 from agent.sources.base import clean_text
 
@@ -36,7 +38,8 @@ LICENCES_TYPE = "application/vnd.atl.plugins+json"
 TYPES = re.compile(r"application/(json|vnd\.atl\.plugins[a-z.\-]*\+json)")
 
 MOST_BYTES = 8 * 1024 * 1024  # 1,000 apps are 2 to 4 MiB, most of it links
-LIMITS = HttpLimits(MOST_BYTES, frozenset({200}))
+# A 403 says whether passwords are blocked there.
+LIMITS = HttpLimits(MOST_BYTES, frozenset({200, 403}))
 NAMES = OptionNames("[apps] rest_url", "[apps] ca_file")
 MOST_COMMAS = 400_000  # bounds what 8 MiB can become: each value of a document but the first needs one
 MOST_APPS = 5000
@@ -49,17 +52,9 @@ WANTED = frozenset(
         *("hostStatus", "hostLicense", "supportEntitlementNumber"),
     )
 )
-# LicenseType of UPM in our spelling; anything else is "other", since an app decides what stands there.
-KINDS = frozenset(
-    (
-        *("academic", "commercial", "community", "demonstration", "developer", "free", "hosted"),
-        *("non-profit", "open-source", "personal", "starter", "testing", "unknown"),
-    )
-)
-SEN = re.compile(r"SEN-L?[0-9]{1,12}|E-[0-9A-Z]{3}(?:-[0-9A-Z]{3}){3}", re.ASCII)
 TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]{1,4096}", re.ASCII)
 
-REFUSED = frozenset({"login-refused", "permission-denied", "login-required"})
+REFUSED = frozenset({"login-refused", "permission-denied", "login-required", PASSWORD_BLOCKED})
 Login = tuple[str | None, Secret]  # a user and the password, or None and a personal access token
 Row = dict[str, str | None]
 
@@ -115,7 +110,7 @@ def read_apps(manager: AppManager, deadline_s: float) -> AppList:
             def ask(path: str, accept: str) -> dict[str, Any]:
                 accepted = {"Accept": f"{accept}, application/json;q=0.5"}
                 answer = http.request("GET", base + path, deadline, headers=accepted)
-                _check(answer.status, answer.headers.get("content-type", ""), answer.headers.get("retry-after", ""))
+                _check(answer, token=user is None)
                 return parse(answer.body)
 
             listed = ask(LIST + basic, LIST_TYPE)
@@ -152,10 +147,12 @@ def _authorization(user: str | None, secret: Secret) -> str:
 # answers
 
 
-def _check(status: int, content_type: str, retry_after: str) -> None:
+def _check(answer: HttpAnswer, *, token: bool) -> None:
+    status, retry_after = answer.status, answer.headers.get("retry-after", "")
     if status == 200:
-        media = content_type.partition(";")[0].strip().lower()
+        media = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
         if TYPES.fullmatch(media):
+            _check_who(answer, token=token)
             return
         if media == "text/html":
             raise SourceError(
@@ -166,16 +163,46 @@ def _check(status: int, content_type: str, retry_after: str) -> None:
             )
         raise _not_the_app_manager("The answer is not JSON.")
     wait_s = float(retry_after) if re.fullmatch(r"[0-9]{1,6}", retry_after) else 0.0
-    reason, what, do = _words(status)
+    if status == 403 and not token and PASSWORDS_BLOCKED.search(answer.body[:MOST_MESSAGE]):
+        raise Refused(PASSWORD_BLOCKED, "The product takes no passwords over REST.", why=_BLOCKED_WHY, do=_BLOCKED_DO)
+    reason, what, do = _words(status, token=token)
     raise Refused(reason, what, why=f"HTTP status {status}.", do=do, wait_s=min(wait_s, LONGEST_WAIT_S))
 
 
-def _words(status: int) -> tuple[str, str, str]:
-    if status == 401:
-        do = (
-            "Put a valid token or password into the file of [apps]; if the account is asked for a CAPTCHA, log in once"
-            " in the browser. It is not tried again before that file changes or an hour has passed."
+def _check_who(answer: HttpAnswer, *, token: bool) -> None:
+    """A token that is wrong or has ended may be answered as nobody's, with 200: what nobody sees is not the list."""
+    reason = answer.headers.get("x-seraph-loginreason", "").upper()
+    if answer.headers.get("x-ausername", "").lower() == "anonymous" or "AUTHENTICATED_FAILED" in reason:
+        what, kind = "The product answers as if nobody had logged in.", "token" if token else "password"
+        raise Refused(
+            "login-refused",
+            what,
+            why=f"It does not take the {kind} of [apps].",
+            do=_NEW_TOKEN if token else _NEW_PASSWORD,
         )
+
+
+_AGAIN = "It is not tried again before that file changes or an hour has passed."
+_NEW_TOKEN = f"Make a new personal access token (this one is wrong or has ended) and put it into its file. {_AGAIN}"
+_NEW_PASSWORD = (
+    "Put the valid password into the file of [apps], or use a personal access token; if the account is asked for a"
+    f" CAPTCHA, log in once in the browser. {_AGAIN}"
+)
+# What the products' own filter says; it came with the SSO app and is on by default in newer lines.
+PASSWORDS_BLOCKED = re.compile(rb"basic auth[a-z]* (?:has been|is) disabled", re.I)
+MOST_MESSAGE = 4096
+_BLOCKED_WHY = (
+    "Basic authentication is switched off there, as it is by default in Jira 11, Confluence 10.2 and Bitbucket 10."
+)
+_BLOCKED_DO = (
+    "Make a personal access token for the account and set [apps] token_file in place of user and password_file; or let"
+    " an administrator allow the account: /rest/basicauth/1.0/config, allowed-users."
+)
+
+
+def _words(status: int, *, token: bool) -> tuple[str, str, str]:
+    if status == 401:
+        do = _NEW_TOKEN if token else _NEW_PASSWORD
         return "login-refused", "The product refuses the login of [apps].", do
     if status == 403:
         do = (
@@ -317,10 +344,7 @@ def _add_licences(rows: Iterable[Row], document: dict[str, Any]) -> None:
 
 
 def _kind(value: object) -> str | None:
-    if not isinstance(value, str):
-        return None
-    word = value.lower().replace("_", "-")
-    return word if word in KINDS else "other"
+    return licence_kind(value) if isinstance(value, str) else None
 
 
 def _sen(document: dict[str, Any]) -> str | None:

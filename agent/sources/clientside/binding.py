@@ -20,4 +20,5 @@ DECLARATION = SourceDeclaration(
     order=80,
     page="log",
     is_on=_is_on,
+    switch="[clientside] install = the folder where the product is installed",
 )

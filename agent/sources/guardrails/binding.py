@@ -34,6 +34,7 @@ DECLARATION = SourceDeclaration(
     bindings=(SqlBinding,),
     check=_check,
     is_on=_is_on,
+    switch="[database] enabled = true",
     once_per_cluster=True,
     of_each_node=_tells_what_stands_here,
 )

@@ -20,6 +20,16 @@ class HomeFact(StrEnum):
     BASE_URL = "base-url"
     SERVER_ID = "server-id"
     CLUSTERED = "clustered"
+    # What is kept of the licence text; all else in it is dropped while it is decoded.
+    LICENCE_SEN = "licence-sen"
+    LICENCE_KIND = "licence-kind"
+    LICENCE_USERS = "licence-users"
+    LICENCE_EXPIRES = "licence-expires"
+    LICENCE_MAINTENANCE_ENDS = "licence-maintenance-ends"
+
+
+LICENCE = "licence-"
+LICENCE_ATTRIBUTES = frozenset({"user_limit", "evaluation", "data_center"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +39,10 @@ class HomeBinding(Binding):
     KEY: ClassVar[str] = "home"
 
     fact: HomeFact
+
+    def attribute_names(self) -> frozenset[str]:
+        """The kind of a licence says more of it."""
+        return LICENCE_ATTRIBUTES if self.fact is HomeFact.LICENCE_KIND else frozenset()
 
     @classmethod
     def parse(cls, entry: Reader) -> HomeBinding:

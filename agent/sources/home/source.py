@@ -1,4 +1,4 @@
-"""What the product's own files say of the instance: version, build, base URL, server ID, cluster or not.
+"""What the product's own files say of the instance: version, build, base URL, server ID, cluster or not, licence.
 
 In:   the product's homes and installation, read anew at each tick: an upgrade changes them.
 Out:  Samples of the catalog's entries; what the files do not tell is "not-present". SourceError when the home cannot be
@@ -13,15 +13,18 @@ from dataclasses import replace
 
 from agent.catalog import Catalog, DataType, Metric
 from agent.errors import ConfigError, SourceError
-from agent.model import Failure, Reading, Sample, Series
+from agent.model import Failure, Kind, Reading, Sample, Series
 from agent.product.homes.dispatch import read_node
-from agent.product.homes.home_files import DO_READ
+from agent.product.homes.formats import Malformed
+from agent.product.homes.home_files import DO_READ, raise_barred
+from agent.product.homes.licence_text import read_home_licence
 from agent.product.homes.webapp import read_webapp_version
+from agent.product.instance.licence import Licence, UnreadableLicence, licence_words
 from agent.product.model import Clustering, NodeFacts
-from agent.reasons import DEADLINE, NOT_PRESENT
+from agent.reasons import DEADLINE, NOT_PRESENT, NOT_SUPPORTED
 from agent.settings import InCluster
 from agent.sources.base import clean_text, clean_url
-from agent.sources.home.binding import HomeBinding, HomeFact
+from agent.sources.home.binding import LICENCE, LICENCE_ATTRIBUTES, HomeBinding, HomeFact
 from agent.sources.opening import Opening
 
 NAME = "home"
@@ -33,10 +36,20 @@ class Home:
 
     name = NAME
 
-    def __init__(self, catalog: Catalog, read: Callable[[], NodeFacts], version: Callable[[], str]) -> None:
-        self._metrics = catalog.of_source(NAME)
+    def __init__(
+        self,
+        catalog: Catalog,
+        read: Callable[[], NodeFacts],
+        version: Callable[[], str],
+        licence: Callable[[], Licence | None] | None = None,
+    ) -> None:
+        """`licence` None: its text is not to be read."""
+        entries = catalog.of_source(NAME)
+        self._licence_metrics = tuple(metric for metric in entries if _fact(metric).startswith(LICENCE))
+        self._metrics = tuple(metric for metric in entries if metric not in self._licence_metrics)
         self._read = read
         self._version = version
+        self._licence = licence
 
     def read(self, deadline_s: float) -> Reading:
         """One sample for each fact that the files tell."""
@@ -52,6 +65,7 @@ class Home:
             do = "Mount the home, or name the right one in [instance] home."
             raise SourceError(NOT_READABLE, "The product's files cannot be read.", why=why, do=do)
         if facts.unread:
+            raise_barred(facts.unread)
             why = "; ".join(str(mistake) for mistake in facts.unread)
             raise SourceError(NOT_READABLE, "The product's files cannot be read.", why=why, do=DO_READ)
         samples: list[Sample] = []
@@ -62,7 +76,41 @@ class Home:
                 samples.append(Sample(Series(NAME, metric.name), words))
             else:
                 failures.append(Failure(metric.name, NOT_PRESENT, "the product's files do not tell it"))
+        self._add_licence(samples, failures)
         return Reading(tuple(samples), tuple(failures))
+
+    def _add_licence(self, samples: list[Sample], failures: list[Failure]) -> None:
+        """What is kept of the licence; without one, the reason for each of its entries."""
+        if not self._licence_metrics:
+            return
+        licence, reason, why = self._read_licence()
+        words = {} if licence is None else licence_words(licence)
+        for metric in self._licence_metrics:
+            key = _fact(metric).removeprefix(LICENCE).replace("-", "_")
+            if key not in words:
+                failures.append(Failure(metric.name, reason, why))
+                continue
+            value = int(words[key]) if metric.kind is Kind.GAUGE else words[key]
+            known = sorted(words.items()) if _fact(metric) is HomeFact.LICENCE_KIND else []
+            attributes = tuple((name, word) for name, word in known if name in LICENCE_ATTRIBUTES)
+            samples.append(Sample(Series(NAME, metric.name), value, attributes))
+
+    def _read_licence(self) -> tuple[Licence | None, str, str]:
+        """The licence, and why an entry of it is missing."""
+        if self._licence is None:
+            return None, NOT_PRESENT, "[instance] licence = false"
+        try:
+            licence = self._licence()
+        except UnreadableLicence as error:
+            return None, NOT_SUPPORTED, f"the licence text cannot be decoded: {error}"
+        except (OSError, Malformed):
+            # What is wrong with the file is told by the reader of the home, for all that it holds.
+            return None, NOT_READABLE, "the file that holds it cannot be read"
+        return (
+            licence,
+            NOT_PRESENT,
+            "the product's file holds no licence" if licence is None else "the licence does not say it",
+        )
 
     def close(self) -> None:
         """Nothing is held open."""
@@ -81,6 +129,11 @@ class Home:
         return texts[fact]
 
 
+def _fact(metric: Metric) -> str:
+    binding = metric.bound(HomeBinding)
+    return "" if binding is None else binding.fact
+
+
 def open_source(opening: Opening) -> Home:
     """The files of this instance; the installation is what `[clientside] install` names."""
     instance, install = opening.settings.instance, opening.settings.clientside.install
@@ -94,4 +147,7 @@ def open_source(opening: Opening) -> Home:
         opening.catalog,
         read,
         lambda: "" if install is None else read_webapp_version(instance.product, install),
+        (lambda: read_home_licence(instance.product, instance.home, instance.shared_home))
+        if instance.licence
+        else None,
     )

@@ -15,4 +15,6 @@ def _is_on(settings: Settings, entries: tuple[Metric, ...]) -> bool:
     return settings.host.enabled
 
 
-DECLARATION = SourceDeclaration(names={"host": "this machine"}, order=10, page="machine", is_on=_is_on)
+DECLARATION = SourceDeclaration(
+    names={"host": "this machine"}, order=10, page="machine", is_on=_is_on, switch="[host] enabled = true"
+)

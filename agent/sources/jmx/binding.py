@@ -102,5 +102,9 @@ def _is_on(settings: Settings, entries: tuple[Metric, ...]) -> bool:
 
 
 DECLARATION = SourceDeclaration(
-    names={"jmx": "the product's JVM, over JMX"}, order=40, bindings=(JmxBinding,), is_on=_is_on
+    names={"jmx": "the product's JVM, over JMX"},
+    order=40,
+    bindings=(JmxBinding,),
+    is_on=_is_on,
+    switch="[jmx] enabled = true",
 )

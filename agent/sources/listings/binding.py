@@ -13,6 +13,9 @@ from agent.model import Kind
 if TYPE_CHECKING:
     from agent.settings import Settings
 
+LICENCE = "licence"
+PRODUCT_LOGIN = "product"  # the word of `DatabaseLogin`; settings are not imported with every catalog
+
 
 def check_rows(metric: Metric, entry: Reader) -> None:
     """An entry reads rows or their number, and is of a kind that fits."""
@@ -28,11 +31,15 @@ def check_rows(metric: Metric, entry: Reader) -> None:
 
 
 def _is_on(settings: Settings, entries: tuple[Metric, ...]) -> bool:
-    return settings.database.enabled
+    """The licence's text only where it may be read anyway: an account of the agent's own is not granted it."""
+    if not settings.database.enabled or entries[0].source != LICENCE:
+        return settings.database.enabled
+    return settings.instance.licence and settings.database.login == PRODUCT_LOGIN
 
 
 DECLARATION = SourceDeclaration(
     names={
+        LICENCE: "the licence in the product's database, decoded in memory",
         "flags": "the product's database, one row a flag",
         "links": "the product's database, one row a link",
         "nodes": "the product's database, one row a node",
@@ -41,5 +48,6 @@ DECLARATION = SourceDeclaration(
     bindings=(SqlBinding,),
     check=check_rows,
     is_on=_is_on,
+    switch='[database] enabled = true; for the licence also login = "product", and [instance] licence = true',
     once_per_cluster=True,
 )

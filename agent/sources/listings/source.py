@@ -258,7 +258,7 @@ class Listing:
                 ]
                 result.close()
                 transaction.rollback()
-            rows = _unpacked(query, rows)
+            rows = _unpacked(query, rows, self._catalog.product)
         except Unreadable as error:
             return Failure("", NOT_SUPPORTED, f"{query.name}: {error}")
         except (SQLAlchemyError, DeadlinePassed) as error:
@@ -289,10 +289,15 @@ def open_source(opening: Opening) -> Listing:
     )
 
 
-def _unpacked(query: SqlQuery, rows: list[Row]) -> list[Row]:
+def _unpacked(query: SqlQuery, rows: list[Row], product: str) -> list[Row]:
     """The rows with each stored text of many values in its parts; at most one more than may be taken."""
     if query.unpack is None:
         return rows
     column, form = query.unpack
-    parts = ({**row, **part} for row in rows for part in unpack(str(row.get(column) or ""), form))
+    # The whole text goes with the row that is taken apart: of a licence nothing else may be left.
+    parts = (
+        {name: value for name, value in {**row, column: None, **part}.items() if value is not None}
+        for row in rows
+        for part in unpack(str(row.get(column) or ""), form, product)
+    )
     return list(islice(parts, query.rows + 1))

@@ -1,7 +1,8 @@
-"""One stored text that holds many values (XML as the products write it) becomes rows.
+"""One stored text that holds many values (XML as the products write it, or a licence) becomes rows.
 
-In:   the text of a column, as hostile as anything from outside. Out: its flags, or its apps with their states.
-A text that is no such XML raises `Unreadable`; no text at all holds nothing.
+In:   the text of a column, as hostile as anything from outside. Out: its flags, its apps with their states, or what is
+      kept of its licences.
+A text of another form raises `Unreadable`; no text at all holds nothing.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Iterator
 from xml.parsers import expat
 
 from agent.catalog import Unpack
+from agent.product.instance.licence import UnreadableLicence, decode_licence, licence_words
 
 LIMIT = 1_000_000  # characters; a map of a thousand apps takes a tenth of it
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._\-]*")
@@ -22,9 +24,15 @@ class Unreadable(Exception):
     """A text of another form than is known; the message holds nothing of it."""
 
 
-def unpack(text: str, form: Unpack) -> Iterator[dict[str, str]]:
-    """The rows that `text` holds, with the columns of `form`."""
+def unpack(text: str, form: Unpack, product: str = "") -> Iterator[dict[str, str]]:
+    """The rows that `text` holds, with the columns of `form`; a licence says what it says of `product`."""
     if not text.strip():
+        return
+    if form is Unpack.LICENCES:
+        try:
+            yield from (licence_words(licence) for licence in decode_licence(text, product))
+        except UnreadableLicence as error:
+            raise Unreadable(str(error)) from None
         return
     leaves = _leaves(text)
     if form is Unpack.FLAGS:

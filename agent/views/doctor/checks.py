@@ -15,6 +15,7 @@ from agent.log import printable
 class Area(StrEnum):
     """What is examined, in the order in which it is printed."""
 
+    ACCOUNT = "account"
     JMX = "jmx"
     DATABASE = "database"
     APPS = "apps"

@@ -7,9 +7,12 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 
 from agent.errors import AgentError
+from agent.product.instance.way import ClosedWay
 from agent.settings import Settings
+from agent.settings.unreachable import out_of_reach
 from agent.system.clock import monotonic_s
 from agent.views.doctor.checks import Area, Check, DoctorView, State, doctor_view, failed_by
+from agent.views.doctor.local import examine_account
 
 LIMIT_S = 60.0
 AREA_S = {
@@ -25,10 +28,13 @@ AREA_S = {
 Examine = Callable[[Settings, datetime, float], Iterator[Check]]
 
 
-def examine(settings: Settings, now: datetime, limit_s: float = LIMIT_S) -> DoctorView:
-    """Examine everything that the configuration switches on, within `limit_s` seconds in total. Never raises."""
+def examine(settings: Settings, now: datetime, limit_s: float = LIMIT_S, *, way: ClosedWay | None = None) -> DoctorView:
+    """Examine everything that the configuration switches on, within `limit_s` seconds in total. Never raises.
+
+    `way` is what keeps the service account from the product's files, where root asked for it.
+    """
     began = monotonic_s()
-    checks: list[Check] = []
+    checks: list[Check] = [examine_account(way)]
     for area, examiner in _examiners().items():
         gone_s = monotonic_s() - began
         left_s = min(limit_s - gone_s, AREA_S[area])
@@ -65,6 +71,8 @@ def _within(area: Area, examiner: Examine, settings: Settings, now: datetime, li
                 found.append(check)  # one by one: what was found is there when the time is over
         except AgentError as error:
             fault.append(failed_by(area, "settings", error))
+        except OSError as error:
+            fault.append(failed_by(area, "files", out_of_reach(error)))
         except Exception as error:  # a fault of the agent in one area must not hide what the others tell
             text = f"A fault in the agent: {type(error).__name__}."
             fault.append(Check(area, "agent", State.FAILED, text, do="Please report it.", code="internal-error"))

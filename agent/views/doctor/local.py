@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
 from collections.abc import Iterator
 from datetime import datetime
 
 from agent.errors import AgentError, SourceError
+from agent.product.instance.way import ClosedWay
 from agent.settings import Mode, Settings
+from agent.system.access import SERVICE_ACCOUNT, account_name
 from agent.views.doctor.checks import Area, Check, State, failed_by
 
 ENOUGH_FREE_BYTES = 64 * 1024 * 1024
+
+
+def examine_account(way: ClosedWay | None) -> Check:
+    """As whom all this is judged: what root may read says nothing of the service."""
+    account = account_name() or f"uid {os.geteuid()}"
+    if way is not None:
+        return Check(Area.ACCOUNT, "files", State.FAILED, way.what, way.why, way.do, "permission-denied")
+    if account == SERVICE_ACCOUNT:
+        return Check(Area.ACCOUNT, "files", State.OK, f"Judged as the service account {account}.")
+    text = f"Judged as {account}; the service account may see it otherwise."
+    return Check(Area.ACCOUNT, "files", State.OK, text, do="Better: run it as root, which then acts as that account.")
 
 
 def examine_host(settings: Settings, _now: datetime, limit_s: float) -> Iterator[Check]:
@@ -34,7 +48,9 @@ def examine_host(settings: Settings, _now: datetime, limit_s: float) -> Iterator
     missing = sorted({failure.metric for failure in reading.failures if failure.reason not in HARMLESS})
     text = f"{len(reading.samples)} figures read"
     if missing:
-        yield Check(Area.HOST, "figures", State.FAILED, f"{text}, without {', '.join(missing)}.", code="not-present")
+        do = f"See why each is missing: portfolio-agent explain {missing[0]} --now"
+        text = f"{text}, without {', '.join(missing)}."
+        yield Check(Area.HOST, "figures", State.FAILED, text, do=do, code="not-present")
     else:
         yield Check(Area.HOST, "figures", State.OK, f"{text}.")
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import difflib
 import fnmatch
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -38,16 +38,6 @@ from agent.views.reason_words import reason_words
 HOURS_SHOWN = 6
 TICKS_SEARCHED = 90  # three hours of ticks: a count that is not due each tick has an hour of its own in that time
 MOST_NAMED = 8
-# What turns each source on; where the database is read that is the answer for all of them.
-SWITCHES: Mapping[str, tuple[str, str]] = {
-    "jmx": ("[jmx] enabled is false.", "In the configuration file set [jmx] enabled = true"),
-    "host": ("[host] enabled is false.", "In the configuration file set [host] enabled = true"),
-    "clientside": (
-        "[clientside] names no installation folder, or is not enabled.",
-        "Set [clientside] install = the product's folder, or run: portfolio-agent init --install DIR",
-    ),
-    "guardrails": ("[database] enabled is false.", "In the configuration file set [database] enabled = true"),
-}
 START = "Start it: systemctl start portfolio-agent   or read it now: portfolio-agent explain {metric} --now"
 
 
@@ -201,8 +191,8 @@ def _missing(settings: Settings, catalog: Catalog, metric: Metric, found: _Holdi
             else MissingFacts("no-event", "It is noticed when something changes; so far nothing did.", "", "")
         )
     if not declaration.is_on(settings, catalog.of_source(metric.source)):
-        why, do = SWITCHES.get(metric.source, SWITCHES["guardrails"])
-        return MissingFacts("off", "Its source is not switched on.", why, do)
+        do = f"In the configuration file set {declaration.switch}"
+        return MissingFacts("off", "Its source is not switched on.", "", do)
     if found.newest is None:
         return MissingFacts(
             "no-tick", "Nothing has been measured yet.", "No tick is stored.", START.format(metric=metric.name)

@@ -14,6 +14,7 @@ from datetime import datetime
 from agent.errors import AgentError
 from agent.link.record import LinkRecord, read_link
 from agent.model import Hour, Moment
+from agent.product.instance.way import ClosedWay
 from agent.settings import Settings
 from agent.store import InstanceLock, Store, delivery_state, open_store, outbox, reserve
 from agent.store.cluster import ClusterState, cluster_state
@@ -53,7 +54,7 @@ class StoredFacts:
 class Facts:
     """All that is known at `now`, an instant on the line of the ticks.
 
-    `link` is None without one, or the error that kept it from being read.
+    `link` is None without one, or the error that kept it from being read. `way`: see `ClosedWay`, when root asks.
     """
 
     now: datetime
@@ -61,6 +62,7 @@ class Facts:
     running: bool
     link: LinkRecord | AgentError | None
     stored: StoredFacts | None
+    way: ClosedWay | None = None
 
 
 def read_facts(settings: Settings, moment: Moment) -> Facts:

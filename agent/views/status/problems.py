@@ -30,6 +30,7 @@ LATE_TICK_INTERVALS = 2.5
 LATE_PUSH_HOURS = 2
 CLOCKS_APART_S = 60.0
 FOR_A_PERSON = frozenset({HUNG, PERMISSION_DENIED})
+FILE_PERMISSION = "file-permission"
 RUN = " Run: "  # in the detail of a failure: what a person can do about it
 
 
@@ -41,6 +42,8 @@ def exit_code_of(problems: Iterable[Problem]) -> int:
 
 def problems_of(facts: Facts) -> Iterator[Problem]:
     """Everything that needs attention."""
+    if facts.way is not None:
+        yield Problem(facts.way.what, facts.way.why, facts.way.do)
     yield from _link(facts)
     stored = facts.stored
     if stored is None:
@@ -55,14 +58,15 @@ def problems_of(facts: Facts) -> Iterator[Problem]:
     yield from _cluster(stored)
     yield from _room(facts, stored)
     yield from _unclosed(facts, stored)
-    for state in stored.sources:
-        yield from _source(facts, state)
+    yield from _sources(facts, stored.sources)
     yield from _delivery(facts, stored)
 
 
 def _link(facts: Facts) -> Iterator[Problem]:
     record = facts.link
     if isinstance(record, AgentError):
+        if facts.way is not None and record.code == FILE_PERMISSION:
+            return  # said already, with the command that opens the way to all of it
         yield Problem(record.what, record.why, record.do, NOT_LINKED)
     elif record is not None:
         yield from _key(facts, record)
@@ -159,15 +163,34 @@ def _unclosed(facts: Facts, stored: StoredFacts) -> Iterator[Problem]:
         )
 
 
-def _source(facts: Facts, state: SourceState) -> Iterator[Problem]:
-    if state.outcome is Outcome.FAILED:
-        seen = "never" if state.ok_at is None else f"last answered {ago(facts.now, state.ok_at)}"
-        yield Problem(f"{state.source} gives nothing ({seen}).", state.why, state.do)
-        return
-    of_runs = {detail: metric for metric, reason, detail in state.failures if reason in FOR_A_PERSON and RUN in detail}
-    for detail, metric in of_runs.items():
+def _sources(facts: Facts, states: Iterable[SourceState]) -> Iterator[Problem]:
+    """One cause is one problem, however many sources it costs: who is affected stands in its first words."""
+    failed: dict[tuple[str, str], list[SourceState]] = {}
+    for state in states:
+        if facts.way is not None and any(reason == PERMISSION_DENIED for _, reason, _ in state.failures):
+            continue
+        if state.outcome is Outcome.FAILED:
+            failed.setdefault((state.why, state.do), []).append(state)
+        else:
+            yield from _unread(state)
+    for (why, do), affected in failed.items():
+        names = ", ".join(state.source for state in affected)
+        verb = "gives" if len(affected) == 1 else "give"
+        answers = [state.ok_at for state in affected if state.ok_at is not None]
+        seen = f"last answered {ago(facts.now, max(answers))}" if answers else "never"
+        yield Problem(f"{names} {verb} nothing ({seen}).", why, do)
+
+
+def _unread(state: SourceState) -> Iterator[Problem]:
+    """What a source that answers misses for a reason that a person can mend."""
+    of_runs: dict[str, list[str]] = {}
+    for metric, reason, detail in state.failures:
+        if reason in FOR_A_PERSON and RUN in detail:
+            of_runs.setdefault(detail, []).append(metric)
+    for detail, metrics in of_runs.items():
         why, _, command = detail.partition(RUN)
-        yield Problem(f"{state.source} does not give {metric}.", why, f"{RUN.strip()} {command}")
+        more = f" and {len(metrics) - 1} more" if len(metrics) > 1 else ""
+        yield Problem(f"{state.source} does not give {metrics[0]}{more}.", why, f"{RUN.strip()} {command}")
 
 
 def _delivery(facts: Facts, stored: StoredFacts) -> Iterator[Problem]:

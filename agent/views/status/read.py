@@ -7,6 +7,7 @@ from dataclasses import replace
 from agent import __version__
 from agent.link.record import LinkRecord
 from agent.model import Moment
+from agent.product.instance.way import ClosedWay
 from agent.settings import Settings
 from agent.store import outbox
 from agent.store.hours import ClosedHour
@@ -26,9 +27,12 @@ from agent.views.status.view import (
 )
 
 
-def read_status(settings: Settings, moment: Moment) -> StatusView:
-    """The state of the agent beside this instance. Raises StoreError when the store cannot be read."""
-    return status_of(read_facts(settings, moment))
+def read_status(settings: Settings, moment: Moment, way: ClosedWay | None = None) -> StatusView:
+    """The state of the agent beside this instance. Raises StoreError when the store cannot be read.
+
+    `way` is what keeps the service account from the product's files, where that is known.
+    """
+    return status_of(replace(read_facts(settings, moment), way=way))
 
 
 def status_of(facts: Facts) -> StatusView:

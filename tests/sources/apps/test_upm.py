@@ -170,6 +170,50 @@ def test_status(server: AppManagerServer, status: int, reason: str) -> None:
     assert len(server.requests) == 1
 
 
+BLOCKED = '{"message":"Basic Authentication has been disabled on this instance."}'
+
+
+@pytest.mark.parametrize(
+    ("body", "login", "reason"),
+    [
+        (BLOCKED, "password", "password-blocked"),
+        ('{"message": "Basic authentication is disabled"}', "password", "password-blocked"),
+        (BLOCKED, "token", "permission-denied"),
+        ('{"message": "planted.person@example.com may not"}', "password", "permission-denied"),
+        ("", "password", "permission-denied"),
+    ],
+)
+def test_passwords_that_are_blocked(server: AppManagerServer, body: str, login: str, reason: str) -> None:
+    """The product's own filter says so: then the way on is a token, not a valid password or more rights."""
+    server.always(403, body, "application/json")
+    own = AppManager(server.url, lambda: (USER if login == "password" else None, Secret(TOKEN)), server.ca_file)
+    with pytest.raises(SourceError) as caught:
+        read_apps(own, 10)
+    assert caught.value.reason == reason
+    assert ("token_file" in caught.value.do) is (reason == "password-blocked")
+    assert "planted.person" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"X-AUSERNAME": "anonymous"}, {"x-ausername": "Anonymous"}, {"X-Seraph-LoginReason": "OUT, AUTHENTICATED_FAILED"}],
+)
+def test_a_token_that_counts_as_nobody(server: AppManagerServer, headers: dict[str, str]) -> None:
+    """Some versions answer a token that has ended with 200, as to anyone: refused, and nothing of it is a list."""
+    body = json.dumps({"plugins": [app("com.example.visible-to-all", "Planted vendor")]})
+    server.always(200, body, **headers)
+    error = refused(server)
+    assert error.reason == "login-refused"
+    assert "Make a new personal access token" in error.do
+
+
+def test_a_name_of_somebody_is_no_nobody(server: AppManagerServer) -> None:
+    """The header that names the account is looked at and not kept."""
+    body = json.dumps({"plugins": [app("com.example.visible-to-all", "Visible")]})
+    server.always(200, body, **{"X-AUSERNAME": "planted.person", "X-Seraph-LoginReason": "OK"})
+    assert "planted.person" not in repr(read(server))
+
+
 def test_wrong_token(server: AppManagerServer) -> None:
     """A token the product does not know is a refused login, and nothing says what it was."""
     with pytest.raises(SourceError) as caught:

@@ -13,6 +13,7 @@ from agent.settings import ClientsideSettings, InstanceSettings, ProductType, Se
 from agent.sources.registry import open_source
 from tests.product.homes.test_webapp import write_pom
 from tests.support.homes import write_home
+from tests.support.licences import PLANTED, licence_text
 from tests.support.product_homes import SECRETS, write_product_home
 
 ADMINISTRATION = (
@@ -21,9 +22,9 @@ ADMINISTRATION = (
 )
 
 
-def read(product: ProductType, home: Path, install: Path | None = None) -> Reading:
+def read(product: ProductType, home: Path, install: Path | None = None, *, licence: bool = True) -> Reading:
     """One reading of the source."""
-    instance = InstanceSettings(product, home, home / "shared")
+    instance = InstanceSettings(product, home, home / "shared", licence=licence)
     settings = Settings(instance, clientside=ClientsideSettings(install=install))
     return open_source("home", settings, load_catalog(product.value)).read(30)
 
@@ -42,7 +43,8 @@ def test_confluence(tmp_path: Path) -> None:
     assert told(reading) == {"product.version": "8.5.4", "cluster.enabled": "yes"}
     without = read(ProductType.CONFLUENCE, home)
     assert told(without) == {"cluster.enabled": "yes"}
-    assert {failure.metric: failure.reason for failure in without.failures} == {"product.version": "not-present"}
+    missing = {item.metric: item.reason for item in without.failures if not item.metric.startswith("licence.")}
+    assert missing == {"product.version": "not-present"}
 
 
 @pytest.mark.parametrize("multicast", [True, False])
@@ -99,3 +101,39 @@ def test_no_secret_of_the_files(tmp_path: Path, product: str) -> None:
     """Licence text and keys stand in the same files and are in no reading."""
     words = repr(read(ProductType(product), write_product_home(tmp_path, product)))
     assert not any(secret in words for secret in (*SECRETS, "pl4in"))
+
+
+LICENCES = {"confluence": "atlassian.license.message", "bamboo": "license.string", "crowd": "license"}
+
+
+@pytest.mark.parametrize("product", LICENCES)
+def test_the_licence_in_the_products_file(tmp_path: Path, product: str) -> None:
+    """Kept is what is on the list; who bought it and how to reach them is nowhere in the reading."""
+    home = write_product_home(tmp_path, product, more={LICENCES[product]: licence_text()})
+    reading = read(ProductType(product), home)
+    found = {metric: value for metric, value in told(reading).items() if metric.startswith("licence.")}
+    assert found == {
+        "licence.sen": "SEN-12345678",
+        "licence.kind": "commercial",
+        "licence.users": 2000,
+        "licence.expires": "2027-01-31T00:00:00Z",
+        "licence.maintenance_ends": "2027-01-31T00:00:00Z",
+    }
+    (kind,) = [sample for sample in reading.samples if sample.series.metric == "licence.kind"]
+    assert dict(kind.attributes) == {"data_center": "true", "evaluation": "false", "user_limit": "limited"}
+    assert not [word for word in PLANTED if word in repr(reading)]
+
+
+@pytest.mark.parametrize("product", LICENCES)
+def test_no_licence_and_one_that_cannot_be_read(tmp_path: Path, product: str) -> None:
+    """Absent, in another form, switched off: no value, and the reason; the rest of the home is read all the same."""
+    key = LICENCES[product]
+    for number, (text, reason, switched_on) in enumerate(
+        [(" ", "not-present", True), ("Planted text", "not-supported", True), (licence_text(), "not-present", False)]
+    ):
+        home = write_product_home(tmp_path / str(number), product, more={key: text})
+        reading = read(ProductType(product), home, licence=switched_on)
+        reasons = {item.reason for item in reading.failures if item.metric.startswith("licence.")}
+        assert reasons == {reason}, text
+        assert [metric for metric in told(reading) if metric.startswith("licence.")] == []
+        assert "Planted" not in repr(reading)

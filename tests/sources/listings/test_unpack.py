@@ -23,8 +23,13 @@ def test_flags_in_any_form(text: str) -> None:
     assert [row["flag"] for row in unpack(text, Unpack.FLAGS)] == ["a.flag", "b-flag"]
 
 
-@pytest.mark.parametrize("text", ["", "  ", "<map/>", "<string></string>"])
-@pytest.mark.parametrize("form", Unpack)
+@pytest.mark.parametrize(
+    ("text", "form"),
+    [
+        *((text, form) for text in ("", "  ") for form in Unpack),
+        *((text, form) for text in ("<map/>", "<string></string>") for form in (Unpack.FLAGS, Unpack.STATES)),
+    ],
+)
 def test_nothing_stored(text: str, form: Unpack) -> None:
     """An empty text holds nothing, which is no fault."""
     assert list(unpack(text, form)) == []
