@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,8 +14,9 @@ from agent.errors import ConfigError
 from agent.product.instance.setup import SetupReport, set_up
 from agent.product.instance.wishes import SetupWishes
 from agent.settings import DatabaseLogin, Dialect, InCluster, ProductType, Settings, load_settings
-from tests.support.any_home import SETTING, write_any_home
+from tests.support.any_home import FILES, SETTING, write_any_home
 from tests.support.command import run_here
+from tests.support.folders import open_to_all
 
 JIRA, BITBUCKET, BAMBOO = ProductType.JIRA, ProductType.BITBUCKET, ProductType.BAMBOO
 PORT = "-Dcom.sun.management.jmxremote.port=8686 -Dcom.sun.management.jmxremote.authenticate=false"
@@ -223,3 +225,29 @@ def test_text_fits_a_terminal(tmp_path: Path) -> None:
     lines = [line for line in text.splitlines() if str(tmp_path) not in line]
     assert max(map(len, lines)) <= 80
     assert "Left to do:" in text
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become another user")
+@pytest.mark.parametrize("product", ProductType)
+def test_a_file_that_may_not_be_read_is_left_to_do(tmp_path: Path, product: ProductType) -> None:
+    """As somebody without rights: a configuration all the same, and the command that gives the right; it then works."""
+    open_to_all(tmp_path)
+    home = write_any_home(tmp_path, product)
+    for folder in (tmp_path, home, home / "shared"):
+        folder.chmod(0o777)
+    (home / FILES[product]).chmod(0o600)
+    given = wishes(tmp_path, home, jmx_port=8686)
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            os.setgroups([])
+            os.setgid(65534)
+            os.setuid(65534)
+            report = set_up(given)
+            (item, *_) = report.left
+            code = 0 if ("may not read" in item.why and "rX" in item.why) or "as root" in item.why else 3
+        finally:
+            os._exit(code)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert load_settings(given.output).database.login is DatabaseLogin.PRODUCT
