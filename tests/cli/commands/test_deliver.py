@@ -236,3 +236,14 @@ def test_an_unreadable_node_file_holds_the_hour(tmp_path: Path) -> None:
     text = agent.config.read_text()
     agent.config.write_text(text.replace("[instance]", '[instance]\nnode = "one"\ncluster = "no"'))
     assert agent.json("deliver")["hoursClosed"] == 1
+
+
+def test_without_the_database_an_hour_waits_for_no_turn(tmp_path: Path) -> None:
+    """No database, and no file that says whether this is a cluster: the hour is closed when the daemon asks for it."""
+    agent = make_site(tmp_path, mode="offline", hour="2s")
+    (agent.settings.instance.home / "dbconfig.xml").unlink()
+    text = agent.config.read_text().replace('interval = "1s"', 'interval = "2s"').replace('"500ms"', '"1900ms"')
+    agent.config.write_text(text + "[database]\nenabled = false\n")
+    ends = agent.tick()
+    wait_until(lambda: datetime.now(UTC) >= ends)
+    assert agent.json("deliver")["hoursClosed"] == 1
