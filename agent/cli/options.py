@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 DEFAULT_CONFIG = Path("/etc/portfolio-agent/agent.toml")
 
-ConfigPath = Annotated[Path, typer.Option("--config", help="The agent's configuration file.", metavar="FILE")]
+# readable=False: what keeps the file from being read is said by whoever reads it, with what mends it.
+ConfigPath = Annotated[
+    Path, typer.Option("--config", help="The agent's configuration file.", metavar="FILE", readable=False)
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts instead of text.")]
 
 View = TypeVar("View")

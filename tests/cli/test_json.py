@@ -228,7 +228,7 @@ def test_link_consent_and_unlink(tmp_path: Path, cloud: Receiver) -> None:
     gone = answered("unlink", asked(agent, "unlink", "--yes"), 0)
     assert gone["revokedInCloud"] is True
     assert gone["removed"]
-    assert answered("unlink", asked(agent, "unlink", "--local"), 0) == {"revokedInCloud": None, "removed": []}
+    assert answered("unlink", asked(agent, "unlink", "--local", "--yes"), 0) == {"revokedInCloud": None, "removed": []}
     assert KEY.reveal() not in json.dumps([*shown, gone])
 
 

@@ -53,6 +53,7 @@ NEEDS = {
     "unshare": Need("util-linux", _command("unshare")),
     "setpriv": Need("util-linux", _command("setpriv")),
     "systemd": Need("systemd", _command("systemd-analyze")),
+    "setfacl": Need("acl", _command("setfacl")),
     "nspawn": Need("systemd-container", _command("systemd-nspawn")),
     "debootstrap": Need("debootstrap", _command("debootstrap")),
 }

@@ -16,7 +16,9 @@ def bundle(
     as_json: AsJson = False,
     output: Annotated[
         Path | None,
-        typer.Option("--output", help="The folder to write to (default: the configured one).", metavar="DIR"),
+        typer.Option(
+            "--output", help="The folder to write to (default: the configured one).", metavar="DIR", readable=False
+        ),
     ] = None,
 ) -> None:
     """Write a bundle of the last days: the sealed batches, a manifest, and what product and host are like.

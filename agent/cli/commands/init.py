@@ -23,10 +23,14 @@ Example:
     --database-url jdbc:postgresql://db.example.com:5432/bitbucket
 """
 
-HOME = typer.Option("--home", metavar="DIR", help="The product's local home folder on this node.")
+HOME = typer.Option("--home", metavar="DIR", help="The product's local home folder on this node.", readable=False)
 PRODUCT = typer.Option("--product", help="The product that lives there, when the home does not tell it.")
-SHARED_HOME = typer.Option("--shared-home", metavar="DIR", help="The shared home, when the home does not name it.")
-INSTALL = typer.Option("--install", metavar="DIR", help="Where the product is installed; its start scripts name JMX.")
+SHARED_HOME = typer.Option(
+    "--shared-home", metavar="DIR", help="The shared home, when the home does not name it.", readable=False
+)
+INSTALL = typer.Option(
+    "--install", metavar="DIR", help="Where the product is installed; its start scripts name JMX.", readable=False
+)
 NODE_NAME = typer.Option("--node-name", metavar="NAME", help="This node's name, when the home does not tell it.")
 CLUSTER = typer.Option("--cluster", help="Is it one of several nodes? auto: as the product's files say.")
 DATABASE_URL = typer.Option(
@@ -39,11 +43,13 @@ NO_DATABASE = typer.Option("--no-database", help="Do not read the database.")
 JMX_HOST = typer.Option("--jmx-host", metavar="HOST", help="Where the JVM's remote port listens.")
 JMX_PORT = typer.Option("--jmx-port", metavar="PORT", help="The JVM's remote port.")
 ENDPOINT = typer.Option("--cloud-endpoint", metavar="URL", help="Address of the receiver (https).")
-CLOUD_CA = typer.Option("--cloud-ca", metavar="FILE", help="A private authority to trust for it (PEM).")
-STATE_DIR = typer.Option("--state-dir", metavar="DIR", help="Where measured data waits.")
+CLOUD_CA = typer.Option("--cloud-ca", metavar="FILE", help="A private authority to trust for it (PEM).", readable=False)
+STATE_DIR = typer.Option("--state-dir", metavar="DIR", help="Where measured data waits.", readable=False)
 OFFLINE = typer.Option("--offline", help="Never open a connection to the cloud; write bundles.")
-OUTPUT = typer.Option("--output", metavar="FILE", help="The configuration to write.  [default: the --config file]")
-CONFIG = typer.Option("--config", metavar="FILE", help="The agent's configuration file.")
+OUTPUT = typer.Option(
+    "--output", metavar="FILE", help="The configuration to write.  [default: the --config file]", readable=False
+)
+CONFIG = typer.Option("--config", metavar="FILE", help="The agent's configuration file.", readable=False)
 FORCE = typer.Option("--force", help="Replace a configuration that is there already.")
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from agent.cli.asking import agree_to_level, parse_level, read_key
+from agent.cli.asking import agree_to_level, at_terminal, parse_level, read_key
 from agent.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, print_view
 from agent.model import ConsentLevel
 from agent.system.clock import SystemClock
@@ -51,7 +51,8 @@ def link(
 
     def agree(screen: str) -> ConsentLevel:
         chosen = None if consent is None else parse_level(consent)
-        return agree_to_level(screen, chosen, yes=yes)
+        # A script that pipes the key in and names the level has said what it agrees to.
+        return agree_to_level(screen, chosen, yes=yes or (chosen is not None and not at_terminal()))
 
     record = (
         linking.resume_link(settings, SystemClock())

@@ -208,6 +208,20 @@ def test_unlink_asks_at_a_terminal(agent: Installation) -> None:
     assert agent.link is not None
 
 
+@pytest.mark.parametrize("words", [("unlink",), ("unlink", "--local"), ("consent", "set", "extended")])
+def test_without_a_terminal_it_needs_yes(agent: Installation, cloud: Receiver, words: tuple[str, ...]) -> None:
+    """What ends the link or lets more out is refused when nobody can be asked, and nothing of it is done."""
+    link(agent, "basic")
+    requests = len(cloud.log())
+    for given in ("", "y\n"):
+        done = agent.run(*words, given=given)
+        assert done.code == 2
+        assert "--yes" in done.err
+    assert len(cloud.log()) == requests
+    assert agent.link is not None
+    assert agent.link.consent.level is ConsentLevel.BASIC
+
+
 def test_unlink_with_lost_master_key_names_the_way_on(agent: Installation) -> None:
     """When the key cannot be opened it cannot be revoked: exit 11; `--local` still removes everything."""
     link(agent)

@@ -189,9 +189,11 @@ def test_unreadable_file_names_the_grant(tmp_path: Path, product: ProductType) -
     home = write_any_home(tmp_path, product)
     (home / FILES[product]).chmod(0o600)
     script = (
-        "import os, sys\nfrom pathlib import Path\nfrom agent.product.homes.dispatch import read_home\n"
+        "import os, sys\nfrom pathlib import Path\nfrom agent.product.homes.dispatch import read_product_database\n"
         "from agent.settings import ProductType\nos.setgid(65534)\nos.setuid(65534)\n"
-        "try:\n read_home(ProductType(sys.argv[1]), Path(sys.argv[2]))\nexcept Exception as error:\n print(error)\n"
+        "from agent.system.access import barred\n"
+        "try:\n read_product_database(ProductType(sys.argv[1]), Path(sys.argv[2]))\n"
+        "except PermissionError as error:\n words = barred(Path(error.filename)); print(words.why); print(words.do)\n"
     )
     command = [sys.executable, "-c", script, product.value, str(home)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
