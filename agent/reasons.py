@@ -69,6 +69,8 @@ DATABASE_REASONS = frozenset(
         "database-error",
         "driver-missing",
         "password-encrypted",
+        "login-not-followed",
+        "wrong-server",
         "login-unreadable",
         "login-can-write",
     }

@@ -7,31 +7,29 @@ In:   the settings and the product's own files. Out: `HomeFacts`, `ProductFacts`
 from agent.product.database.credentials import read_database_access
 from agent.product.database.errors import database_errors, map_database_error
 from agent.product.database.jdbc import BadUrl, DatabaseAddress, parse_jdbc_url
-from agent.product.homes.dispatch import HOME_READERS, product_of, read_home, read_product_database
-from agent.product.homes.setenv import JmxHint, parse_setenv
+from agent.product.homes.dispatch import read_home, read_node, read_product_database
 from agent.product.instance.facts import read_product_facts
 from agent.product.instance.identity import InstanceFacts, ensure_instance, read_instance
-from agent.product.model import DatabaseAccess, HomeFacts, ProductDatabase, ProductFacts
+from agent.product.model import Clustering, DatabaseAccess, HomeFacts, NodeFacts, ProductDatabase, ProductFacts
 
 __all__ = [
-    "HOME_READERS",
     "BadUrl",
+    "Clustering",
     "DatabaseAccess",
     "DatabaseAddress",
     "HomeFacts",
     "InstanceFacts",
-    "JmxHint",
+    "NodeFacts",
     "ProductDatabase",
     "ProductFacts",
     "database_errors",
     "ensure_instance",
     "map_database_error",
     "parse_jdbc_url",
-    "parse_setenv",
-    "product_of",
     "read_database_access",
     "read_home",
     "read_instance",
+    "read_node",
     "read_product_database",
     "read_product_facts",
 ]

@@ -5,6 +5,7 @@ No problem repeats the address: a password may stand in it.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from urllib.parse import SplitResult, unquote, urlsplit
 
@@ -91,3 +92,40 @@ def _user(encoded: str | None) -> str | None:
     if not user.isprintable():
         raise ValueError("has a user with control characters")
     return user
+
+
+_BRACKETED = re.compile(r"\[([^\[\]]+)\](?::([0-9]{1,5}))?", re.ASCII)
+_NAMED = re.compile(r"([^:\[\]]+)(?::([0-9]{1,5}))?", re.ASCII)
+_HOST = re.compile(r"[A-Za-z0-9._:%-]{1,253}|/[^\s]{0,106}", re.ASCII)
+
+
+def host_problem(text: str) -> str | None:
+    """What is wrong with a host; a folder stands for PostgreSQL's local socket."""
+    return None if _HOST.fullmatch(text) else "is not a host name or address"
+
+
+def server_problem(text: str) -> str | None:
+    """What is wrong with an entry of a list of servers; None when `parse_server` takes it."""
+    try:
+        parse_server(text)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+def parse_server(text: str) -> tuple[str, int | None]:
+    """Host and port of `db.example.com`, `db.example.com:5433`, `2001:db8::7` or `[2001:db8::7]:5433`.
+
+    Raises ValueError with what is wrong.
+    """
+    if text.count(":") > 1 and not text.startswith("["):
+        host, port = text, None
+    elif match := _BRACKETED.fullmatch(text) or _NAMED.fullmatch(text):
+        host, port = match[1], match[2]
+    else:
+        raise ValueError("holds an entry that is not HOST or HOST:PORT")
+    if host_problem(host) is not None:
+        raise ValueError("holds an entry that is not a host name or address")
+    if port is not None and not 1 <= int(port) <= 65535:
+        raise ValueError("holds a port that is not between 1 and 65535")
+    return host, None if port is None else int(port)

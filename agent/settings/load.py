@@ -29,6 +29,7 @@ from agent.system.files import open_regular
 
 SIZE_LIMIT_BYTES = 1024 * 1024
 STRING_LIMIT = 4096
+LIST_LIMIT = 16
 _TYPE_WORDS: dict[type, str] = {
     bool: "true or false",
     int: "a whole number",
@@ -183,8 +184,9 @@ def _value(value: object, kind: Any, unit: Unit, path: str) -> object:
     if choices is not None and made not in choices:
         raise _not_one_of(str(made), choices)
     check = CHECKS.get(path)
-    if check is not None and (problem := check(str(made))):
-        raise _Wrong(problem)
+    for text in made if isinstance(made, tuple) else (str(made),):
+        if check is not None and (problem := check(text)):
+            raise _Wrong(problem)
     if path.endswith("_credential") and not re.fullmatch(CREDENTIAL_NAME, str(made)):
         raise _Wrong("is not the name of a credential: letters, digits, dot, dash and underscore only")
     return made
@@ -203,6 +205,8 @@ def _united(value: object, kind: Any, unit: Unit) -> object:
 
 
 def _plain(value: object, kind: Any) -> object:
+    if kind == tuple[str, ...]:
+        return _texts(value)
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
     if issubclass(kind, StrEnum):
@@ -214,6 +218,14 @@ def _plain(value: object, kind: Any) -> object:
     if type(value) is not kind:
         raise _Wrong(f"must be {_TYPE_WORDS[kind]}, not {_named(value)}")
     return _text(value) if isinstance(value, str) else value
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise _Wrong('must be a list of texts, for instance ["a.example.com", "b.example.com"]')
+    if not 1 <= len(value) <= LIST_LIMIT:
+        raise _Wrong("must not be empty" if not value else f"is longer than {LIST_LIMIT} entries")
+    return tuple(_text(item) for item in value)
 
 
 def _text(value: str) -> str:

@@ -36,6 +36,8 @@ def _problems(settings: Settings) -> Iterator[tuple[str, str]]:
     for key, plain in (
         ("jmx.tls.ca_file", settings.jmx.tls.ca_file),
         ("jmx.tls.certificate_file", settings.jmx.tls.certificate_file),
+        ("database.tls.ca_file", settings.database.tls.ca_file),
+        ("database.tls.certificate_file", settings.database.tls.certificate_file),
         ("apps.ca_file", settings.apps.ca_file),
         ("cloud.ca_file", settings.cloud.ca_file),
     ):
@@ -43,6 +45,7 @@ def _problems(settings: Settings) -> Iterator[tuple[str, str]]:
             yield key, problem
     for key, secret in (
         ("jmx.tls.key_file", settings.jmx.tls.key_file),
+        ("database.tls.key_file", settings.database.tls.key_file),
         ("cloud.proxy_password_file", settings.cloud.proxy_password_file),
         ("jmx.password_file", settings.jmx.password_file),
         ("database.password_file", settings.database.password_file),

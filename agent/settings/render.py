@@ -89,6 +89,8 @@ def render_value(value: object, unit: Unit) -> str:
         return f'"{render_size(value)}"'
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, tuple):
+        return f"[{', '.join(render_value(item, Unit.NONE) for item in value)}]"
     if isinstance(value, StrEnum | str | Path):
         # JSON's escapes are a subset of TOML's; unprintable characters never get this far.
         return json.dumps(str(value), ensure_ascii=False)

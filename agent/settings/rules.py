@@ -15,9 +15,11 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from agent.settings.address import parse_proxy, proxy_problem, web_address_problem
+from agent.settings.address import host_problem, parse_proxy, proxy_problem, server_problem, web_address_problem
+from agent.settings.database_rules import database_problems, expected_name_problem, instance_problem
 from agent.settings.keys import Unit, render_duration, render_size
-from agent.settings.schema import DatabaseLogin, Dialect, Mode, Settings
+from agent.settings.password_rules import password_problems
+from agent.settings.schema import Mode, Settings
 
 Problem = tuple[str, str]
 
@@ -129,7 +131,7 @@ def _jmx(settings: Settings, given: Collection[str]) -> Iterator[Problem]:
             yield key, f'has no effect with transport = "{jmx.transport}": only rmi uses it'
     if "jmx.java" in given and jmx.transport != "jmxquery":
         yield "jmx.java", f'has no effect with transport = "{jmx.transport}": only jmxquery starts a Java process'
-    yield from _password("jmx", jmx.user, jmx.password_file is not None, jmx.password_credential is not None)
+    yield from password_problems("jmx", jmx.user, jmx.password_file is not None, jmx.password_credential is not None)
     yield from _jmx_tls(settings, given)
 
 
@@ -159,52 +161,6 @@ def _jmx_tls(settings: Settings, given: Collection[str]) -> Iterator[Problem]:
         yield "jmx.tls.expected_name", "has no effect with check_name = false"
 
 
-def _password(section: str, user: str | None, by_file: bool, by_credential: bool) -> Iterator[Problem]:
-    if by_file and by_credential:
-        yield f"{section}.password_credential", "has no effect beside password_file; keep one of the two"
-    if user is None and (by_file or by_credential):
-        key = "password_file" if by_file else "password_credential"
-        yield f"{section}.{key}", f"has no effect without {section}.user"
-    if user is not None and not (by_file or by_credential):
-        yield f"{section}.user", f"needs a password: set {section}.password_file or {section}.password_credential"
-
-
-ADDRESS_KEYS = ("dialect", "host", "port", "name", "schema", "user", "password_file", "password_credential")
-
-
-def _database(settings: Settings, given: Collection[str]) -> Iterator[Problem]:
-    database = settings.database
-    if database.login is DatabaseLogin.PRODUCT:
-        for name in ADDRESS_KEYS:
-            if f"database.{name}" in given:
-                yield (
-                    f"database.{name}",
-                    'has no effect with login = "product": address and login come from the product\'s own file; '
-                    'set login = "own" to use an account of the agent',
-                )
-        return
-    if database.dialect is None:
-        yield "database.dialect", 'is required with login = "own"'
-    if database.name is None:
-        yield "database.name", 'is required with login = "own"'
-    if database.dialect is Dialect.SQLITE:
-        for name in ("host", "port", "schema", "user", "password_file", "password_credential"):
-            if f"database.{name}" in given:
-                yield f"database.{name}", 'has no effect with dialect = "sqlite": name is the path of the file'
-        if database.name is not None and not database.name.startswith("/"):
-            yield "database.name", 'must be an absolute path with dialect = "sqlite"'
-        return
-    if database.host is None:
-        yield "database.host", 'is required with login = "own"'
-    if database.user is None:
-        yield "database.user", 'is required with login = "own"'
-    if database.dialect is Dialect.MYSQL and database.schema is not None:
-        yield "database.schema", 'has no effect with dialect = "mysql": there a schema is the database, so use name'
-    yield from _password(
-        "database", database.user, database.password_file is not None, database.password_credential is not None
-    )
-
-
 def _apps(settings: Settings, given: Collection[str]) -> Iterator[Problem]:
     apps = settings.apps
     if apps.rest_url is None:
@@ -223,7 +179,7 @@ def _apps(settings: Settings, given: Collection[str]) -> Iterator[Problem]:
         )
     by_file, by_credential = apps.password_file is not None, apps.password_credential is not None
     if not (token and apps.user is not None):
-        yield from _password("apps", apps.user, by_file, by_credential)
+        yield from password_problems("apps", apps.user, by_file, by_credential)
     if apps.ca_file is not None and not apps.rest_url.startswith("https:"):
         yield "apps.ca_file", "has no effect when apps.rest_url is not https"
 
@@ -264,18 +220,18 @@ def _cloud(settings: Settings, given: Collection[str]) -> Iterator[Problem]:
         yield "cloud.proxy", "names a user, so cloud.proxy_password_file is required"
 
 
-_HOST = re.compile(r"[A-Za-z0-9._:%-]{1,253}|/[^\s]{0,106}", re.ASCII)
-
-
-def _host(text: str) -> str | None:
-    """What is wrong with a host; a folder stands for PostgreSQL's local socket."""
-    return None if _HOST.fullmatch(text) else "is not a host name or address"
+def _node_name(text: str) -> str | None:
+    return None if len(text) <= 255 else "is longer than 255 characters"
 
 
 CHECKS: dict[str, Callable[[str], str | None]] = {
+    "instance.node": _node_name,
     "jmx.url": lambda text: web_address_problem(text, ("http", "https")),
-    "jmx.host": _host,
-    "database.host": _host,
+    "jmx.host": host_problem,
+    "database.host": host_problem,
+    "database.hosts": server_problem,
+    "database.instance": instance_problem,
+    "database.tls.expected_name": expected_name_problem,
     "apps.rest_url": _product_address,
     "apps.user": _login_name,
     "cloud.endpoint": lambda text: web_address_problem(text, ("https",)),
@@ -296,7 +252,7 @@ _PIVOTS_OF_TIMES = (
 RULES: tuple[tuple[tuple[str, ...], Rule], ...] = (
     (_PIVOTS_OF_TIMES, _times),
     (("jmx.transport", "jmx.url", "jmx.tls.server", "jmx.tls.registry"), _jmx),
-    (("database.login", "database.dialect"), _database),
+    (("database.login", "database.dialect", "database.tls.mode"), database_problems),
     (("apps.rest_url", "apps.user"), _apps),
     (("clientside.install",), _clientside),
     (("cloud.proxy",), _cloud),

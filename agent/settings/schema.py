@@ -30,6 +30,14 @@ class ProductType(StrEnum):
     CROWD = "crowd"
 
 
+class InCluster(StrEnum):
+    """auto: as the product's files say; where they do not tell, as if it were one. yes, no: what the admin says."""
+
+    AUTO = "auto"
+    YES = "yes"
+    NO = "no"
+
+
 class DatabaseLogin(StrEnum):
     """product: as the product logs in, read at run time from where the product keeps it. own: an account of ours."""
 
@@ -47,6 +55,26 @@ class Dialect(StrEnum):
     SQLITE = "sqlite"
 
 
+class TlsMode(StrEnum):
+    """How a connection to a database is encrypted, weakest first; `strict`: SQL Server, TLS before the first byte."""
+
+    DISABLE = "disable"
+    PREFER = "prefer"
+    REQUIRE = "require"
+    VERIFY_CA = "verify-ca"
+    VERIFY_FULL = "verify-full"
+    STRICT = "strict"
+
+
+class TargetServer(StrEnum):
+    """Which of several PostgreSQL servers is asked."""
+
+    ANY = "any"
+    PRIMARY = "primary"
+    STANDBY = "standby"
+    PREFER_STANDBY = "prefer-standby"
+
+
 @dataclass(frozen=True, slots=True)
 class InstanceSettings:
     """[instance] What stands here."""
@@ -55,6 +83,8 @@ class InstanceSettings:
     home: Path
     shared_home: Path
     name: str = "default"
+    node: str | None = None
+    cluster: InCluster = InCluster.AUTO
     licence: bool = True
 
 
@@ -116,11 +146,26 @@ class JmxSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class DatabaseTlsSettings:
+    """[database.tls] How the connection is encrypted, and whom to trust.
+
+    With `login = "product"` it fills what the product's URL does not say; what the URL says is never replaced.
+    """
+
+    mode: TlsMode | None = None
+    ca_file: Path | None = None
+    certificate_file: Path | None = None
+    key_file: Path | None = None
+    expected_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class DatabaseSettings:
     """[database] The product's database, read-only.
 
-    With `login = "product"` address and login come from the product's own file at run time and the keys
-    dialect, host, port, name, schema, user and password_* must be absent (an option without effect is a mistake).
+    With `login = "product"` address and login come from the product's own file at run time and the keys of an own
+    account (dialect to password_*) must be absent (an option without effect is a mistake). `hosts` in place of `host`
+    names several servers, each with its own port or with `port`, tried in their order.
     """
 
     enabled: bool = True
@@ -128,13 +173,18 @@ class DatabaseSettings:
     dialect: Dialect | None = None
     host: str | None = None
     port: int | None = None
+    hosts: tuple[str, ...] | None = None
+    target: TargetServer | None = None
     name: str | None = None
+    sid: str | None = None
+    instance: str | None = None
     schema: str | None = None
     user: str | None = None
     password_file: Path | None = None
     password_credential: str | None = None
     statement_timeout_s: float = 10.0
     allow_writable_login: bool | None = None
+    tls: DatabaseTlsSettings = field(default_factory=DatabaseTlsSettings)
 
     @property
     def refuses_writable_login(self) -> bool:

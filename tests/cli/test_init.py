@@ -12,6 +12,9 @@ from agent.settings import DatabaseLogin, Dialect, Mode, load_settings
 from tests.support.command import run_here
 from tests.support.homes import write_home
 
+OPEN = """CATALINA_OPTS="-Dcom.sun.management.jmxremote.port=9123 -Dcom.sun.management.jmxremote.authenticate=false"
+"""
+
 
 def test_writes_a_configuration_that_loads(tmp_path: Path) -> None:
     """One command on a plain home: config, identity, what was found, what comes next; the password in none of it."""
@@ -106,7 +109,7 @@ def test_encrypted_password_prepares_an_own_account(tmp_path: Path) -> None:
     """The address is taken over, the account is ours, and the report says what to create."""
     output = tmp_path / "agent.toml"
     done = run_here("init", "--home", write_home(tmp_path, password="{ATL_SECURED}"), "--output", output)
-    assert done.code == 0, done.err
+    assert done.code == 1, done.err
     database = load_settings(output).database
     assert (database.login, database.dialect, database.host) == (
         DatabaseLogin.OWN,
@@ -114,7 +117,62 @@ def test_encrypted_password_prepares_an_own_account(tmp_path: Path) -> None:
         "db.example.com",
     )
     assert database.password_file == tmp_path / "database.password"
-    assert "read-only account" in done.out
+    assert "install -m 0600" in done.out
+    assert "{ATL_SECURED}" in done.out
+
+
+@pytest.mark.parametrize(
+    ("kind", "url", "lines"),
+    [
+        (
+            "postgres72",
+            "jdbc:postgresql://a.invalid,b.invalid:5433/jira?targetServerType=primary"
+            "&amp;sslmode=verify-full&amp;sslrootcert=/x.pem&amp;sslcert=/c.crt&amp;sslkey=/c.pk8",
+            (
+                'hosts = ["a.invalid:5432", "b.invalid:5433"]',
+                'target = "primary"',
+                'name = "jira"',
+                'mode = "verify-full"',
+                'ca_file = "/x.pem"',
+                'certificate_file = "/c.crt"',
+                'key_file = "/c.pk8"',
+            ),
+        ),
+        (
+            "oracle10g",
+            "jdbc:oracle:thin:@h.invalid:1521:ORCL",
+            ('host = "h.invalid"', "port = 1521", 'sid = "ORCL"', 'schema = "PORTFOLIO_AGENT_VIEWS"'),
+        ),
+        (
+            "mssql",
+            "jdbc:sqlserver://h.invalid;instanceName=INST;encrypt=true;databaseName=jira",
+            ('host = "h.invalid"', 'instance = "INST"', 'name = "jira"', 'mode = "verify-full"'),
+        ),
+        (
+            "mysql8",
+            "jdbc:mysql://h.invalid/jira?sslMode=REQUIRED",
+            ('host = "h.invalid"', 'name = "portfolio_agent_jira"', 'mode = "require"'),
+        ),
+    ],
+)
+def test_own_account_says_all_of_the_products_url(tmp_path: Path, kind: str, url: str, lines: tuple[str, ...]) -> None:
+    """Hosts, target, TLS, certificates, SID and instance go over, and the name is where the script's views are."""
+    home = write_home(tmp_path, kind=kind, url=url, password="{ATL_SECURED}")
+    done = run_here("init", "--home", home, "--output", tmp_path / "agent.toml")
+    assert done.code == 1, done.err
+    written = [line for line in (tmp_path / "agent.toml").read_text().splitlines() if not line.startswith("#")]
+    assert [line for line in lines if line not in written] == []
+
+
+def test_login_that_only_the_product_can_do_prepares_an_own_account(tmp_path: Path) -> None:
+    """Windows authentication needs no user in the file; the report names it, and what of the URL is not handed on."""
+    url = "jdbc:sqlserver://h.invalid;databaseName=jira;integratedSecurity=true;encrypt=true;trustStore=/x.jks"
+    home = write_home(tmp_path, kind="mssql", url=url, user="", password="")
+    done = run_here("init", "--home", home, "--output", tmp_path / "agent.toml")
+    assert done.code == 1, done.err
+    assert load_settings(tmp_path / "agent.toml").database.login is DatabaseLogin.OWN
+    assert "Windows authentication" in done.out
+    assert "trustStore" in done.out
 
 
 def test_start_script_gives_the_jmx_port(tmp_path: Path) -> None:
@@ -124,7 +182,7 @@ def test_start_script_gives_the_jmx_port(tmp_path: Path) -> None:
     script.write_text('CATALINA_OPTS="-Dcom.sun.management.jmxremote.port=9123"\n')
     output = tmp_path / "agent.toml"
     done = run_here("init", "--home", write_home(tmp_path), "--output", output, "--install", tmp_path / "install")
-    assert done.code == 0, done.err
+    assert done.code == 1, done.err
     jmx = load_settings(output).jmx
     assert (jmx.port, jmx.transport, jmx.tls.server) == (9123, "rmi", True)
     assert "asks for a login" in done.out
@@ -162,7 +220,7 @@ def test_install_with_tomcat_switches_the_logs_on(tmp_path: Path) -> None:
     """--install of a folder with conf/server.xml sets [clientside] install; without that file it stays unset."""
     install, output = tmp_path / "install", tmp_path / "agent.toml"
     (install / "bin").mkdir(parents=True)
-    (install / "bin" / "setenv.sh").write_text("")
+    (install / "bin" / "setenv.sh").write_text(OPEN)
     (install / "conf").mkdir()
     home = write_home(tmp_path)
     for there in (False, True):

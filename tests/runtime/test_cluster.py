@@ -13,6 +13,7 @@ from tests.support.cluster import Node, cluster, rows_per_hour, wait_for
 from tests.support.jira_database import fill_mariadb, fill_postgres
 from tests.support.mariadb import MariaDbServer, mariadb
 from tests.support.postgres import PostgresServer, postgres
+from tests.support.product_databases import fill_postgres as fill_product
 
 __all__ = ["mariadb", "postgres"]  # the fixtures
 
@@ -85,3 +86,22 @@ def test_never_two_rows_for_one_hour(tmp_path: Path, place: tuple[str, str, str,
             own = {metric for _, metric in node.entries("SYSTEM_METRIC")}
             assert "product.version" in own
             assert any(metric.startswith("host.") for metric in own), own
+
+
+@pytest.mark.timeout(150)
+@pytest.mark.parametrize("product", ["bitbucket", "bamboo", "crowd"])
+def test_two_nodes_that_no_file_calls_a_cluster(tmp_path: Path, postgres: PostgresServer, product: str) -> None:
+    """Where the files do not tell, the nodes take turns all the same: no hour has anything twice.
+
+    A container of Bitbucket says it in its environment only, Bamboo nowhere, Crowd where it was switched on by hand.
+    """
+    url = f"jdbc:postgresql://{postgres.host}:{postgres.port}/{fill_product(product, postgres)}"
+    with cluster(tmp_path, url, "", postgres.superuser, postgres.password, 2, product) as nodes:
+        first: Node = wait_for(lambda: counting(nodes), nodes, "a holder")
+        wait_for(lambda: sum(rows_per_hour([first], product).values()) > 0, nodes, "an hour counted by the holder")
+        wait_for(lambda: all(len(node.hours()) > 1 for node in nodes), nodes, "two hours closed by each")
+        for node in nodes:
+            node.stop()
+        rows = rows_per_hour(nodes, product)
+        assert rows
+        assert {row: count for row, count in rows.items() if count > 1} == {}

@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 from agent.errors import ConfigError
 from agent.jmx.model import TransportName
 from agent.settings import Mode, ProductType, Settings, entries, load_settings
+from agent.settings.database_rules import ADDRESS_KEYS
 from agent.settings.keys import key_of, parse_duration, parse_size, render_duration, render_size
 from agent.settings.load import parse_settings
-from agent.settings.rules import ADDRESS_KEYS, TRANSPORTS
+from agent.settings.rules import TRANSPORTS
 from tests.support.folders import open_to_all
 
 INSTANCE = '[instance]\nproduct = "jira"\nhome = "/srv/jira"\nshared_home = "/srv/shared"\n'
@@ -105,6 +106,12 @@ def test_all_mistakes_come_at_once() -> None:
     assert "between 1s and 1h" in found["sampling.interval"]
 
 
+OWN_PG, OWN_ORA, OWN_MS = (
+    f'[database]\nlogin = "own"\ndialect = "{dialect}"\nuser = "u"\npassword_file = "/p"\n'
+    for dialect in ("postgresql", "oracle", "sqlserver")
+)
+
+
 @pytest.mark.parametrize(
     ("text", "key", "word"),
     [
@@ -187,6 +194,58 @@ def test_all_mistakes_come_at_once() -> None:
             "no effect",
         ),
         ('[database]\nlogin = "own"\ndialect = "sqlite"\nname = "f.db"', "database.name", "absolute"),
+        (f'{OWN_PG}name = "n"', "database.host", "several servers"),
+        (f'{OWN_PG}name = "n"\nhost = "h"\nhosts = ["h"]', "database.host", "beside database.hosts"),
+        (f'{OWN_PG}name = "n"\nhosts = []', "database.hosts", "empty"),
+        (f'{OWN_PG}name = "n"\nhosts = "h"', "database.hosts", "list of texts"),
+        (f'{OWN_PG}name = "n"\nhosts = ["h", 5]', "database.hosts", "list of texts"),
+        (f'{OWN_PG}name = "n"\nhosts = ["h:0"]', "database.hosts", "port"),
+        (f'{OWN_PG}name = "n"\nhosts = ["h:99999"]', "database.hosts", "port"),
+        (f'{OWN_PG}name = "n"\nhosts = ["a b"]', "database.hosts", "host"),
+        (f'{OWN_PG}name = "n"\nhosts = ["[::1]x"]', "database.hosts", "HOST:PORT"),
+        (f'{OWN_PG}name = "n"\nhost = "h"\ntarget = "primry"', "database.target", "primary"),
+        (f'{OWN_PG}name = "n"\nhost = "h"\nsid = "X"', "database.sid", "only oracle"),
+        (f'{OWN_PG}name = "n"\nhost = "h"\ninstance = "X"', "database.instance", "only sqlserver"),
+        (f'{OWN_ORA}host = "h"', "database.name", "database.sid"),
+        (f'{OWN_ORA}host = "h"\nname = "n"\nsid = "X"', "database.sid", "keep one"),
+        (f'{OWN_ORA}host = "h"\nname = "n"\ntarget = "primary"', "database.target", "only postgresql"),
+        (f'{OWN_MS}name = "n"\nhost = "h"\ninstance = "I"\nport = 5', "database.instance", "keep one"),
+        (f'{OWN_MS}name = "n"\nhosts = ["h"]\ninstance = "I"', "database.instance", "hosts"),
+        (f'{OWN_MS}name = "n"\nhost = "h"\ninstance = "a b"', "database.instance", "name of an instance"),
+        ('[database.tls]\nmode = "verify"', "database.tls.mode", "verify-ca"),
+        ('[database.tls]\nca_fil = "/x"', "database.tls.ca_fil", "not a known key"),
+        ('[database.tls]\nca_file = "x.pem"', "database.tls.ca_file", "absolute"),
+        ('[database.tls]\nmode = "require"\nca_file = "/x"', "database.tls.ca_file", "verifies nothing"),
+        ('[database.tls]\ncertificate_file = "/x"', "database.tls.key_file", "both"),
+        ('[database.tls]\nkey_file = "/x"', "database.tls.certificate_file", "both"),
+        ('[database.tls]\nexpected_name = "a\\"b"', "database.tls.expected_name", "brackets"),
+        (f'{OWN_PG}name = "n"\nhost = "h"\ntls = {{ mode = "strict" }}', "database.tls.mode", "sqlserver only"),
+        (
+            f'{OWN_PG}name = "n"\nhost = "h"\ntls = {{ ca_file = "/x" }}',
+            "database.tls.ca_file",
+            "tls.mode",
+        ),
+        (
+            f'{OWN_PG}name = "n"\nhost = "h"\ntls = {{ mode = "verify-full", expected_name = "x" }}',
+            "database.tls.expected_name",
+            "database.host",
+        ),
+        (
+            f'{OWN_PG}name = "n"\nhost = "h"\ntls = {{ mode = "disable", certificate_file = "/c", key_file = "/k" }}',
+            "database.tls.key_file",
+            "no effect",
+        ),
+        (f'{OWN_ORA}name = "n"\nhost = "h"\ntls = {{ mode = "prefer" }}', "database.tls.mode", "TCPS"),
+        (
+            f'{OWN_MS}name = "n"\nhost = "h"\ntls = {{ mode = "require", certificate_file = "/c", key_file = "/k" }}',
+            "database.tls.certificate_file",
+            "sqlserver",
+        ),
+        (
+            '[database]\nlogin = "own"\ndialect = "sqlite"\nname = "/f"\ntls = { mode = "require" }',
+            "database.tls.mode",
+            "no effect",
+        ),
         ('[database]\npassword_credential = "../x"', "database.password_credential", "name of a credential"),
         ('[jmx]\nhost = "local\\u001bhost"', "jmx.host", "control character"),
         ("[sampling]\ninterval = nan", "sampling.interval", "not a duration"),
@@ -207,7 +266,8 @@ def test_what_does_not_fit_is_named(text: str, key: str, word: str) -> None:
 @pytest.mark.parametrize("name", ADDRESS_KEYS)
 def test_address_keys_have_no_effect_with_the_products_login(name: str) -> None:
     """Requirement C5: each address key is refused while the product's own login is used."""
-    value = {"dialect": '"mysql"', "port": "5"}.get(name, '"/text"' if name == "password_file" else '"text"')
+    values = {"dialect": '"mysql"', "port": "5", "hosts": '["text"]', "target": '"any"', "password_file": '"/text"'}
+    value = values.get(name, '"text"')
     assert "has no effect" in mistakes_of(f"{INSTANCE}[database]\n{name} = {value}\n")[f"database.{name}"]
 
 

@@ -5,7 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from agent.settings import CloudSettings, InstanceSettings, ProductType, Settings, check_places
+from agent.settings import (
+    CloudSettings,
+    DatabaseSettings,
+    DatabaseTlsSettings,
+    InstanceSettings,
+    ProductType,
+    Settings,
+    check_places,
+)
 
 
 def test_missing_folders_files_and_open_secrets_are_named(tmp_path: Path) -> None:
@@ -19,6 +27,16 @@ def test_missing_folders_files_and_open_secrets_are_named(tmp_path: Path) -> Non
     found = {mistake.key: mistake.problem for mistake in check_places(settings, "agent.toml")}
     assert set(found) == {"instance.home", "cloud.ca_file", "cloud.proxy_password_file"}
     assert "chmod 0600" in found["cloud.proxy_password_file"]
+
+
+def test_files_of_tls_to_the_database_are_looked_at(tmp_path: Path) -> None:
+    """Authority, certificate and key of [database.tls], each by its own key."""
+    tls = DatabaseTlsSettings(
+        ca_file=tmp_path / "ca", certificate_file=tmp_path / "certificate", key_file=tmp_path / "key"
+    )
+    settings = Settings(InstanceSettings(ProductType.JIRA, tmp_path, tmp_path), database=DatabaseSettings(tls=tls))
+    found = {mistake.key for mistake in check_places(settings, "agent.toml")}
+    assert found == {"database.tls.ca_file", "database.tls.certificate_file", "database.tls.key_file"}
 
 
 def test_all_well_is_an_empty_list(tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ from agent.store.database import FILE_NAME
 from agent.store.hours import ClosedHour, closed_hours
 from tests.support.cloud import ROOT
 from tests.support.homes import write_home
+from tests.support.product_homes import FILES, write_product_home
 
 WINDOW_S = 5
 
@@ -104,11 +105,13 @@ def _document(body: bytes) -> dict[str, Any]:
 
 
 @contextmanager
-def cluster(folder: Path, url: str, kind: str, user: str, password: str, size: int = 3) -> Iterator[list[Node]]:
-    """The nodes of one instance, all started; stopped on leaving."""
+def cluster(
+    folder: Path, url: str, kind: str, user: str, password: str, size: int = 3, product: str = "jira"
+) -> Iterator[list[Node]]:
+    """The nodes of one instance, all started; stopped on leaving. Only Jira's homes say that they are a cluster."""
     shared = folder / "shared-home"
     shared.mkdir()
-    nodes = [_node(folder, shared, number, url, kind, user, password) for number in range(1, size + 1)]
+    nodes = [_node(folder, shared, number, url, kind, user, password, product) for number in range(1, size + 1)]
     ensure_instance(nodes[0].settings.link_dir)
     try:
         for node in nodes:
@@ -119,15 +122,21 @@ def cluster(folder: Path, url: str, kind: str, user: str, password: str, size: i
             node.stop()
 
 
-def _node(folder: Path, shared: Path, number: int, url: str, kind: str, user: str, password: str) -> Node:
+def _node(folder: Path, shared: Path, number: int, url: str, kind: str, user: str, password: str, product: str) -> Node:
     own = folder / f"node-{number}"
     own.mkdir()
     text = f"jira.node.id = node-{number}\njira.shared.home = {shared}\n"
-    home = write_home(own, url=url, kind=kind, schema="", user=user, password=password, cluster=text)
+    if product == "jira":
+        home = write_home(own, url=url, kind=kind, schema="", user=user, password=password, cluster=text)
+    else:
+        home = write_product_home(own, product, url=url, user=user, password=password)
+        if product != "bamboo":  # the file lies in the shared home, one for all nodes
+            file = home / FILES[product]
+            file.replace(shared / file.name)
     config = own / "agent.toml"
     config.write_text(f"""
 [instance]
-product = "jira"
+product = "{product}"
 home = "{home}"
 shared_home = "{shared}"
 [agent]
@@ -158,9 +167,9 @@ def wait_for(what: Callable[[], Any], nodes: list[Node], words: str, limit_s: fl
     raise AssertionError(f"{words} did not happen in {limit_s} s\n{logs}")
 
 
-def rows_per_hour(nodes: list[Node]) -> Counter[tuple[str, str, str]]:
+def rows_per_hour(nodes: list[Node], product: str = "jira") -> Counter[tuple[str, str, str]]:
     """How many entries over all nodes say the same of one hour, of all that a cluster has once: hour, metric, tags."""
-    metrics = load_catalog("jira").metrics
+    metrics = load_catalog(product).metrics
     return Counter(
         (entry["timestamp"], entry["metricName"], json.dumps(entry.get("tags", {}), sort_keys=True))
         for node in nodes

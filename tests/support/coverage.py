@@ -49,6 +49,8 @@ TOMCAT = {"confluence": "Standalone", "bitbucket": "Tomcat"}
 DERIVED = "events"  # made of what other sources listed: tests/runtime/test_events_end_to_end.py
 PRODUCTS = tuple(product.value for product in ProductType)
 SAID_BY_HOMES = {
+    "hazelcast.network.multicast": "false",
+    "crowd.clustering.enabled": "false",
     "crowd.server.id": "CRWD-0000-1111-2222",
     "confluence.cluster": "true",
     **dict.fromkeys(("atlassian.license.message", "license.string", "license"), licence_text()),

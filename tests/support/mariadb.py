@@ -40,8 +40,8 @@ class MariaDbServer:
 
 
 @contextmanager
-def running_mariadb() -> Iterator[MariaDbServer]:
-    """Start a server in a folder of its own; a few seconds."""
+def running_mariadb(*more: str) -> Iterator[MariaDbServer]:
+    """Start a server in a folder of its own, with `more` options; a few seconds."""
     server, install = shutil.which("mariadbd", path="/usr/sbin:/usr/bin"), shutil.which("mariadb-install-db")
     if server is None or install is None:
         words = f"MariaDB is not installed; run: apt-get install {PACKAGE}"
@@ -60,18 +60,19 @@ def running_mariadb() -> Iterator[MariaDbServer]:
             cwd=home,
             **rights,
         )
-        with _started(server, home, rights) as running:
+        with _started(server, home, rights, more) as running:
             yield running
     finally:
         shutil.rmtree(home, ignore_errors=True)
 
 
 @contextmanager
-def _started(server: str, home: Path, rights: dict[str, object]) -> Iterator[MariaDbServer]:
+def _started(server: str, home: Path, rights: dict[str, object], more: tuple[str, ...]) -> Iterator[MariaDbServer]:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port = int(listener.getsockname()[1])
     options = [f"--datadir={home}/data", f"--socket={home}/socket", f"--port={port}", "--bind-address=127.0.0.1"]
+    options += more
     with open(home / "log", "wb") as log:
         process = subprocess.Popen(
             [server, "--no-defaults", *options, f"--pid-file={home}/pid", "--innodb-flush-log-at-trx-commit=0"],

@@ -124,7 +124,6 @@ def _account() -> tuple[int, int]:
 
 @contextmanager
 def _started(folder: Path, home: Path, account: tuple[int, int]) -> Iterator[PostgresServer]:
-    # start_new_session: a Ctrl-C in the terminal is for pytest, which then stops the server in order.
     rights = {"user": account[0], "group": account[1], "extra_groups": []} if os.geteuid() == 0 else {}
     password = uuid.uuid4().hex
     secret = home / "password"
@@ -140,12 +139,47 @@ def _started(folder: Path, home: Path, account: tuple[int, int]) -> Iterator[Pos
         env=environment,
         **rights,
     )
+    with _serving(folder, home, password, account) as server:
+        yield server
+
+
+@contextmanager
+def running_standby(primary: PostgresServer) -> Iterator[PostgresServer]:
+    """A server that follows `primary` and takes questions only; it knows the same accounts."""
+    folder = programs()
+    assert folder is not None, "the primary runs"
+    account = _account()
+    home = Path(tempfile.mkdtemp(prefix="pfa-standby-"))
+    rights = {"user": account[0], "group": account[1], "extra_groups": []} if os.geteuid() == 0 else {}
+    try:
+        os.chown(home, account[0], account[1])
+        place = f"host={primary.host} port={primary.port} user={primary.superuser} password={primary.password}"
+        subprocess.run(
+            [folder / "pg_basebackup", "-D", home / "data", "-R", "-c", "fast", "-d", place],
+            check=True,
+            capture_output=True,
+            cwd=home,
+            env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"},
+            **rights,
+        )
+        with _serving(folder, home, primary.password, account) as server:
+            yield server
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@contextmanager
+def _serving(folder: Path, home: Path, password: str, account: tuple[int, int]) -> Iterator[PostgresServer]:
+    rights = {"user": account[0], "group": account[1], "extra_groups": []} if os.geteuid() == 0 else {}
+    environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "TZ": "UTC"}
+    data = home / "data"
     port = _free_port()
     options = {"listen_addresses": "127.0.0.1", "port": port, "unix_socket_directories": home, "fsync": "off"}
     # What a planner knows of a table is what a test says (`analyze`), never what a background worker got round to.
     options["autovacuum"] = "off"
     arguments = [piece for key, value in options.items() for piece in ("-c", f"{key}={value}")]
     with open(home / "log", "wb") as log:
+        # start_new_session: a Ctrl-C in the terminal is for pytest, which then stops the server in order.
         process = subprocess.Popen(
             [folder / "postgres", "-D", data, *arguments],
             stdout=log,

@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from agent.errors import ConfigError, SourceError
-from agent.product.database.jdbc import DEFAULT_PORTS, DatabaseAddress
+from agent.product.database.own_login import address_of, with_settings_of_tls
 from agent.product.homes.dispatch import read_product_database
 from agent.product.model import DatabaseAccess
 from agent.reasons import PERMISSION_DENIED
@@ -26,8 +26,9 @@ OWN_ACCOUNT = (
 def read_database_access(settings: Settings) -> DatabaseAccess:
     """Address, user and password for one connection.
 
-    Raises SourceError: `password-encrypted` when the product keeps its password encrypted, `permission-denied` when
-    this account may not read the product's file, `login-unreadable` when the place of the login is of no use.
+    Raises SourceError: `password-encrypted` when the product keeps its password encrypted, `login-not-followed` when it
+    logs in otherwise than by a password, `permission-denied` when this account may not read the product's file,
+    `login-unreadable` when the place of the login is of no use.
     """
     try:
         if settings.database.login is DatabaseLogin.PRODUCT:
@@ -49,28 +50,29 @@ def _product_login(settings: Settings) -> DatabaseAccess:
         raise SourceError(
             "password-encrypted",
             f"The database password of {product} is encrypted and is not decrypted by this agent.",
-            why="Its key belongs to the product.",
+            why=f"It is {database.kept.words}; its key belongs to the product.",
             do=OWN_ACCOUNT,
         )
-    return DatabaseAccess(database.address, database.user, database.password, database.schema)
+    if database.address.login_gap:
+        raise SourceError(
+            "login-not-followed",
+            f"The database login of {product} cannot be used by this agent.",
+            why=f"It {database.address.login_gap}.",
+            do=OWN_ACCOUNT,
+        )
+    address = with_settings_of_tls(database.address, settings.database.tls)
+    return DatabaseAccess(address, database.user, database.password, database.schema)
 
 
 def _own_login(database: DatabaseSettings) -> DatabaseAccess:
-    dialect, name = database.dialect, database.name
-    if dialect is None or name is None:
-        raise ConfigError("The database's address is not complete.", why="dialect or name is missing.", do=OWN_ACCOUNT)
-    if dialect is Dialect.SQLITE:
-        return DatabaseAccess(DatabaseAddress(dialect, (), name), "", None)
+    address = address_of(database)
+    if address.dialect is Dialect.SQLITE:
+        return DatabaseAccess(address, "", None)
     return DatabaseAccess(
-        DatabaseAddress(
-            dialect,
-            ((database.host or "localhost", database.port or DEFAULT_PORTS[dialect]),),
-            name="" if dialect is Dialect.ORACLE else name,
-            service=name if dialect is Dialect.ORACLE else "",
-        ),
+        address,
         database.user or "",
         read_secret(database.password_file, database.password_credential),
-        _own_schema(dialect, database.schema),
+        _own_schema(address.dialect, database.schema),
     )
 
 

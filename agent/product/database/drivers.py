@@ -9,15 +9,17 @@ from __future__ import annotations
 import math
 import os
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
 from agent.errors import SourceError
-from agent.product.database.jdbc import DatabaseAddress
+from agent.product.database.address import DatabaseAddress, DatabaseTls
+from agent.product.database.tls import context_of, freetds_file, freetds_text, libpq_tls
 from agent.product.model import DatabaseAccess
-from agent.settings import Dialect
+from agent.settings import Dialect, TargetServer, TlsMode
 from agent.system.clock import monotonic_s
 
 APPLICATION = "portfolio-agent"
@@ -26,12 +28,17 @@ LONGEST_CONNECT_S = 10
 PROGRESS_STEPS = 20_000  # SQLite looks at the clock every 20,000 of its own steps: about a millisecond
 
 
+Opening = Callable[[], AbstractContextManager[Mapping[str, object]]]
+
+
 @dataclass(frozen=True, slots=True)
 class Driver:
     """What SQLAlchemy needs for one dialect.
 
     `prepare` gets each new driver connection; `on_begin` is the first statement of every transaction; `creator`
     replaces connecting by arguments; `cut_after_s` asks for a watch on this side, where the driver itself has none.
+    `places` are arguments for one host each, tried in their order by drivers that know one host only; `opening` stands
+    round the making of each connection and gives what changes with time (files of TLS).
     """
 
     name: str
@@ -41,6 +48,8 @@ class Driver:
     creator: Callable[[], Any] | None = None
     before_statement: Callable[[], None] | None = None
     cut_after_s: float | None = None
+    places: tuple[Mapping[str, object], ...] = ({},)
+    opening: Opening | None = None
 
 
 def driver_for(login: DatabaseAccess, statement_timeout_s: float) -> Driver:
@@ -64,7 +73,7 @@ def _postgresql(login: DatabaseAccess, timeout_s: float) -> Driver:
         "max_parallel_workers_per_gather": "0",
         "jit": "off",
     }
-    schema = login.schema or address.options.get("currentschema", "")
+    schema = login.schema or address.schema
     if schema:
         names = [name.strip().strip('"').replace('"', "") for name in schema.split(",")]
         guards["search_path"] = ",".join(f'"{name}"' for name in names if name)
@@ -81,11 +90,16 @@ def _postgresql(login: DatabaseAccess, timeout_s: float) -> Driver:
         "tcp_user_timeout": _milliseconds(timeout_s) + 5_000,
         # No prepared statements: a pooler may send the next execution to a server session that knows none of them.
         "prepare_threshold": None,
-        **_postgresql_tls(address.options),
     }
-    if address.options.get("targetservertype", "").lower() in ("primary", "master"):
-        connect["target_session_attrs"] = "primary"
-    return Driver("postgresql+psycopg", connect, prepare=_psycopg_read_only, cut_after_s=timeout_s + 2.0)
+    if address.target is not TargetServer.ANY:
+        connect["target_session_attrs"] = str(address.target)
+    return Driver(
+        "postgresql+psycopg",
+        connect,
+        prepare=_psycopg_read_only,
+        cut_after_s=timeout_s + 2.0,
+        opening=lambda: nullcontext(libpq_tls(address.tls)),
+    )
 
 
 def _psycopg_read_only(connection: Any) -> None:
@@ -97,28 +111,9 @@ def _escaped(value: str) -> str:
     return value.replace("\\", "\\\\").replace(" ", "\\ ")
 
 
-def _postgresql_tls(options: Mapping[str, str]) -> dict[str, object]:
-    """libpq's words for what the product's own URL asks; never weaker than the URL."""
-    mode = options.get("sslmode", "").lower()
-    modes = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
-    if not mode and options.get("ssl", "false").lower() in ("true", ""):
-        mode = "require" if "nonvalidating" in options.get("sslfactory", "").lower() else "verify-full"
-    if mode not in modes:
-        return {}
-    chosen: dict[str, object] = {"sslmode": mode}
-    root = options.get("sslrootcert", "")
-    if root.startswith("/"):
-        chosen["sslrootcert"] = root
-    elif mode == "verify-full":
-        chosen["sslrootcert"] = "system"
-    return chosen
-
-
 def _mysql(login: DatabaseAccess, timeout_s: float) -> Driver:
     address = login.address
     connect: dict[str, object] = {
-        "host": address.host,
-        "port": address.port,
         "database": address.name,
         "user": login.user,
         "charset": "utf8mb4",
@@ -126,7 +121,6 @@ def _mysql(login: DatabaseAccess, timeout_s: float) -> Driver:
         "read_timeout": timeout_s + 2.0,
         "write_timeout": timeout_s + 2.0,
         "program_name": APPLICATION,
-        **_mysql_tls(address.options),
     }
 
     def prepare(connection: Any) -> None:
@@ -147,31 +141,30 @@ def _mysql(login: DatabaseAccess, timeout_s: float) -> Driver:
         connection.commit()
 
     # On top of the session's default: before a transaction a statement could make the next one writable.
-    return Driver("mysql+pymysql", connect, prepare=prepare, on_begin="START TRANSACTION READ ONLY")
+    return Driver(
+        "mysql+pymysql",
+        connect,
+        prepare=prepare,
+        on_begin="START TRANSACTION READ ONLY",
+        places=tuple({"host": host, "port": port} for host, port in address.hosts),
+        opening=lambda: nullcontext(_pymysql_tls(address.tls)),
+    )
 
 
-def _mysql_tls(options: Mapping[str, str]) -> dict[str, object]:
-    mode = options.get("sslmode", "").upper()
-    if mode in ("VERIFY_CA", "VERIFY_IDENTITY") or options.get("verifyservercertificate", "").lower() == "true":
-        return {"ssl_verify_cert": True, "ssl_verify_identity": mode == "VERIFY_IDENTITY"}
-    if mode == "DISABLED" or options.get("usessl", "").lower() == "false":
+def _pymysql_tls(tls: DatabaseTls) -> dict[str, object]:
+    """Said nothing or `prefer`, the driver encrypts where the server can, and checks nothing."""
+    if tls.mode is TlsMode.DISABLE:
         return {"ssl_disabled": True}
-    if mode == "REQUIRED" or options.get("requiressl", "").lower() == "true":
-        import ssl
-
-        # What the product's URL asks for: encrypted, peer not verified.
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-        return {"ssl": context}
-    return {}
+    if tls.mode in (None, TlsMode.PREFER) and not tls.certificate_file:
+        return {}
+    return {"ssl": context_of(tls, check_name=True)}
 
 
 def _oracle(login: DatabaseAccess, timeout_s: float) -> Driver:
     def prepare(connection: Any) -> None:
         connection.call_timeout = _milliseconds(timeout_s)
-        if login.schema:
+        # Templates write "public" for every database; in Oracle it is no schema, and each statement would fail.
+        if login.schema and login.schema.lower() != "public":
             connection.current_schema = login.schema
 
     connect: dict[str, object] = {
@@ -179,27 +172,45 @@ def _oracle(login: DatabaseAccess, timeout_s: float) -> Driver:
         "user": login.user,
         "program": APPLICATION,
     }
-    return Driver("oracle+oracledb", connect, prepare=prepare, on_begin="SET TRANSACTION READ ONLY")
+    return Driver(
+        "oracle+oracledb",
+        connect,
+        prepare=prepare,
+        on_begin="SET TRANSACTION READ ONLY",
+        opening=lambda: nullcontext(_oracledb_tls(login.address.tls)),
+    )
+
+
+def _oracledb_tls(tls: DatabaseTls) -> dict[str, object]:
+    # The driver compares the name itself, by what the descriptor says.
+    return {"ssl_context": context_of(tls, check_name=False)} if _is_tcps(tls) else {}
+
+
+def _is_tcps(tls: DatabaseTls) -> bool:
+    return tls.mode not in (None, TlsMode.DISABLE)
 
 
 def oracle_descriptor(address: DatabaseAddress, connect_s: int) -> str:
     """Oracle's own form of the address; hosts and names were checked when the address was made."""
-    protocol = "tcps" if address.options.get("protocol") == "tcps" else "tcp"
+    tls = address.tls
+    protocol = "tcps" if _is_tcps(tls) else "tcp"
     places = "".join(f"(ADDRESS=(PROTOCOL={protocol})(HOST={host})(PORT={port}))" for host, port in address.hosts)
     what = f"(SERVICE_NAME={address.service})" if address.service else f"(SID={address.sid})"
+    if address.instance:
+        what += f"(INSTANCE_NAME={address.instance})"
+    security = ""
+    if _is_tcps(tls):
+        name = f'(SSL_SERVER_CERT_DN="{tls.expected_name}")' if tls.expected_name else ""
+        security = f"(SECURITY=(SSL_SERVER_DN_MATCH={'yes' if tls.mode is TlsMode.VERIFY_FULL else 'no'}){name})"
     return (
         f"(DESCRIPTION=(TRANSPORT_CONNECT_TIMEOUT={connect_s})(RETRY_COUNT=0)"
-        f"(ADDRESS_LIST={places})(CONNECT_DATA={what}))"
+        f"(ADDRESS_LIST={places})(CONNECT_DATA={what}){security})"
     )
 
 
 def _sqlserver(login: DatabaseAccess, timeout_s: float) -> Driver:
     address = login.address
-    options = address.options
-    instance = options.get("instancename", "")
-    server = f"{address.host}\\{instance}" if instance else address.host
     connect: dict[str, object] = {
-        "server": server,
         "database": address.name,
         "user": login.user,
         "timeout": math.ceil(timeout_s),
@@ -207,9 +218,7 @@ def _sqlserver(login: DatabaseAccess, timeout_s: float) -> Driver:
         "appname": APPLICATION,
         "read_only": True,
     }
-    if not instance:
-        connect["port"] = str(address.port)
-    if options.get("encrypt", "").lower() in ("true", "strict"):
+    if address.tls.mode in (TlsMode.REQUIRE, TlsMode.VERIFY_CA, TlsMode.VERIFY_FULL):
         connect["encryption"] = "require"
 
     def prepare(connection: Any) -> None:
@@ -223,7 +232,18 @@ def _sqlserver(login: DatabaseAccess, timeout_s: float) -> Driver:
         cursor.close()
         connection.commit()
 
-    return Driver("mssql+pymssql", connect, prepare=prepare)
+    # An instance's port is asked for at the host, so the two exclude each other.
+    places = tuple(
+        {"server": f"{host}\\{address.instance}"} if address.instance else {"server": host, "port": str(port)}
+        for host, port in address.hosts
+    )
+    return Driver("mssql+pymssql", connect, prepare=prepare, places=places, opening=lambda: _pymssql_tls(address.tls))
+
+
+@contextmanager
+def _pymssql_tls(tls: DatabaseTls) -> Iterator[Mapping[str, object]]:
+    with freetds_file(freetds_text(tls)) if tls.verifies else nullcontext():
+        yield {}
 
 
 def _sqlite(login: DatabaseAccess, timeout_s: float) -> Driver:

@@ -11,7 +11,8 @@ import contextlib
 import os
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import sqlalchemy
@@ -20,10 +21,11 @@ from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.pool import NullPool
 
 from agent.product.database.drivers import Driver, driver_for
-from agent.product.database.errors import DeadlinePassed, driver_missing
+from agent.product.database.errors import DeadlinePassed, driver_missing, map_database_error
 from agent.product.model import DatabaseAccess
 from agent.system.clock import monotonic_s
 
+NOT_THERE = frozenset({"refused", "unknown-host", "timeout", "connection-lost"})
 WATCH = "statement-watch"  # the thread's name
 
 
@@ -46,21 +48,43 @@ def open_engine(
         engine = sqlalchemy.create_engine(URL.create(driver.name), **options)
     except ModuleNotFoundError as error:
         raise driver_missing(login.address.dialect, error.name or "") from None
-    _hand_over_login(engine, login, renew)
+    _hand_over_login(engine, driver, login, renew)
     _prepare_sessions(engine, driver)
     _limit_statements(engine, driver)
     return engine
 
 
-def _hand_over_login(engine: Engine, login: DatabaseAccess, renew: Callable[[], DatabaseAccess] | None) -> None:
-    def before_connect(_dialect: object, _record: object, _args: object, arguments: dict[str, Any]) -> None:
+def _hand_over_login(
+    engine: Engine, driver: Driver, login: DatabaseAccess, renew: Callable[[], DatabaseAccess] | None
+) -> None:
+    def connect(dialect: Any, _record: object, args: Any, arguments: dict[str, Any]) -> Any:
         now = renew() if renew is not None else login
         if now.user:
             arguments["user"] = now.user
         if now.password is not None:
             arguments["password"] = now.password.reveal()
+        if driver.creator is not None:
+            return None  # SQLAlchemy then calls it
+        with driver.opening() if driver.opening is not None else contextlib.nullcontext({}) as more:
+            return _first_that_answers(
+                [partial(dialect.connect, *args, **{**arguments, **more, **place}) for place in driver.places]
+            )
 
-    event.listen(engine, "do_connect", before_connect)
+    event.listen(engine, "do_connect", connect)
+
+
+def _first_that_answers(connects: Sequence[Callable[[], Any]]) -> Any:
+    """The first connection that can be made; a server that is there and refuses is an answer too, and ends the search.
+
+    Raises what the driver raises for the last one asked.
+    """
+    for connect in connects[:-1]:
+        try:
+            return connect()
+        except Exception as error:  # each driver has its own tree of errors, and some raise plain Python ones
+            if map_database_error(error).reason not in NOT_THERE:
+                raise
+    return connects[-1]()
 
 
 def _prepare_sessions(engine: Engine, driver: Driver) -> None:

@@ -9,18 +9,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from agent.errors import ConfigError, Mistake
-from agent.product.homes.hibernate_file import HibernateFile, read_hibernate_file
+from agent.errors import Mistake
+from agent.product.homes.hibernate_file import HibernateFile, find_hibernate_database, read_properties_of
 from agent.product.homes.home_files import (
-    DO_HOME,
-    DO_LOGIN,
+    barred_noted,
     check_node_name,
     check_shared_home,
     named_folder,
     require_folder,
 )
-from agent.product.model import HomeFacts, ProductDatabase
-from agent.settings import shown
+from agent.product.model import Clustering, NodeFacts, ProductDatabase
 
 FILE = "confluence.cfg.xml"
 ROOT = "confluence-configuration"
@@ -31,40 +29,37 @@ NODE_NAME = "confluence.cluster.node.name"
 NO_URL = "this may be the copy of the shared home, which names no database; the local home's file does"
 
 
-def read_database(home: Path, _shared_home: Path | None = None) -> ProductDatabase:
-    """How Confluence reaches its database; raises ConfigError with every mistake in its file."""
-    mistakes: list[Mistake] = []
-    database = _read(home, mistakes).database
-    if database is None or mistakes:
-        raise ConfigError(f"Confluence's {FILE} cannot be used.", tuple(mistakes), do=DO_LOGIN)
-    return database
+def find_database(home: Path, _shared_home: Path | None, mistakes: list[Mistake]) -> ProductDatabase | None:
+    """How Confluence reaches its database; what is wrong is in `mistakes`."""
+    return find_hibernate_database(home / FILE, ROOT, mistakes, no_url=NO_URL)
 
 
-def read_confluence_home(home: Path, shared_home: Path | None) -> HomeFacts:
-    """Everything a Confluence home says; `shared_home` overrides what its file names."""
+def read_node(home: Path, shared_home: Path | None, otherwise: Path | None = None) -> NodeFacts:
+    """What a Confluence home says but its database; `shared_home` overrides what its file names."""
     require_folder(home, "Confluence", FILE)
-    mistakes: list[Mistake] = []
-    read = _read(home, mistakes)
-    file = str(home / FILE)
-    named, key = (None, "") if shared_home else _named_home(home, read, mistakes)
-    shared = shared_home or named or (home / SHARED_HOME if (home / SHARED_HOME).is_dir() else home)
-    check_shared_home(home, shared, "--shared-home" if shared_home else f"{FILE}: {key}", mistakes)
-    node_name = read.values.get(NODE_NAME, "")
-    check_node_name(file, NODE_NAME, node_name, mistakes)
-    if read.database is None or mistakes:
-        raise ConfigError(f"The Confluence home {shown(str(home), 300)} cannot be used.", tuple(mistakes), do=DO_HOME)
-    clustered = read.values.get(CLUSTERED, str(CLUSTER_HOME in read.values)).lower() == "true"
-    return HomeFacts(home, shared, clustered, node_name, read.database, read.build, (home / FILE,))
+    unread: list[Mistake] = []
+    notes: list[Mistake] = []
+    read = HibernateFile()
+    with barred_noted(unread):
+        read = read_properties_of(home / FILE, ROOT, (CLUSTERED, CLUSTER_HOME, SHARED_HOME, NODE_NAME), unread)
+    named, key = (None, "") if shared_home else _named_home(home, read, notes)
+    inside = home / SHARED_HOME if (home / SHARED_HOME).is_dir() else home
+    shared = shared_home or named or otherwise or inside
+    check_shared_home(home, shared, f"{FILE}: {key}" if named else "--shared-home", notes)
+    name = read.values.get(NODE_NAME, "").strip()
+    name = name if check_node_name(str(home / FILE), NODE_NAME, name, notes) else ""
+    told = _clustering(read) if (home / FILE).exists() and not unread else Clustering.UNKNOWN
+    return NodeFacts(home, shared, told, name, read.build, (home / FILE,), notes=tuple(notes), unread=tuple(unread))
 
 
-def _read(home: Path, mistakes: list[Mistake]) -> HibernateFile:
-    wanted = (CLUSTERED, CLUSTER_HOME, SHARED_HOME, NODE_NAME)
-    return read_hibernate_file(home / FILE, ROOT, wanted, mistakes, no_url=NO_URL)
+def _clustering(read: HibernateFile) -> Clustering:
+    told = read.values.get(CLUSTERED, "").strip() or str(bool(read.values.get(CLUSTER_HOME, "").strip()))
+    return Clustering.YES if told.lower() == "true" else Clustering.NO
 
 
-def _named_home(home: Path, read: HibernateFile, mistakes: list[Mistake]) -> tuple[Path | None, str]:
+def _named_home(home: Path, read: HibernateFile, notes: list[Mistake]) -> tuple[Path | None, str]:
     places = {"confluenceHome": home, "localHome": home}
     for key in (CLUSTER_HOME, SHARED_HOME):
-        if text := read.values.get(key, ""):
-            return named_folder(str(home / FILE), key, text, places, mistakes), key
+        if text := read.values.get(key, "").strip():
+            return named_folder(str(home / FILE), key, text, places, notes), key
     return None, CLUSTER_HOME

@@ -4,54 +4,50 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from agent.errors import ConfigError, Mistake
-from agent.product.homes.hibernate_file import HibernateFile, read_hibernate_file
-from agent.product.homes.home_files import DO_HOME, DO_LOGIN, check_shared_home, require_folder
-from agent.product.model import HomeFacts, ProductDatabase
-from agent.settings import shown
+from agent.errors import Mistake
+from agent.product.homes.hibernate_file import HibernateFile, find_hibernate_database, read_properties_of
+from agent.product.homes.home_files import barred_noted, check_shared_home, require_folder
+from agent.product.model import Clustering, NodeFacts, ProductDatabase
 
 FILE = "crowd.cfg.xml"
 ROOT = "application-configuration"
 SERVER_ID = "crowd.server.id"
+CLUSTERED = "crowd.clustering.enabled"
 NO_URL = "Crowd names its database there once its set-up is complete"
 
 
-def read_database(home: Path, shared_home: Path | None = None) -> ProductDatabase:
-    """How Crowd reaches its database; raises ConfigError with every mistake in its file."""
-    mistakes: list[Mistake] = []
-    database = _read(home, _shared(home, shared_home), mistakes).database
-    if database is None or mistakes:
-        raise ConfigError(f"Crowd's {FILE} cannot be used.", tuple(mistakes), do=DO_LOGIN)
-    return database
+def find_database(home: Path, shared_home: Path | None, mistakes: list[Mistake]) -> ProductDatabase | None:
+    """How Crowd reaches its database; what is wrong is in `mistakes`."""
+    return find_hibernate_database(_file(home, _shared(home, shared_home)), ROOT, mistakes, no_url=NO_URL)
 
 
-def read_crowd_home(home: Path, shared_home: Path | None) -> HomeFacts:
-    """Everything a Crowd home says; it tells neither cluster nor node."""
+def read_node(home: Path, shared_home: Path | None, otherwise: Path | None = None) -> NodeFacts:
+    """What a Crowd home says but its database; it does not tell the node's name."""
     require_folder(home, "Crowd", f"shared/{FILE} or {FILE}")
-    mistakes: list[Mistake] = []
-    shared = _shared(home, shared_home)
-    check_shared_home(home, shared, "--shared-home", mistakes)
-    read = _read(home, shared, mistakes)
-    if read.database is None or mistakes:
-        raise ConfigError(f"The Crowd home {shown(str(home), 300)} cannot be used.", tuple(mistakes), do=DO_HOME)
-    return HomeFacts(
+    unread: list[Mistake] = []
+    notes: list[Mistake] = []
+    shared = _shared(home, shared_home or otherwise)
+    check_shared_home(home, shared, "--shared-home", notes)
+    file = _file(home, shared)
+    read = HibernateFile()
+    with barred_noted(unread):
+        read = read_properties_of(file, ROOT, (SERVER_ID, CLUSTERED), unread)
+    told = {"true": Clustering.YES, "false": Clustering.NO}
+    return NodeFacts(
         home,
         shared,
-        False,
+        told.get(read.values.get(CLUSTERED, "").strip().lower(), Clustering.UNKNOWN),
         "",
-        read.database,
         read.build,
-        (_file(home, shared),),
-        server_id=read.values.get(SERVER_ID, ""),
+        (file,),
+        server_id=read.values.get(SERVER_ID, "").strip(),
+        notes=tuple(notes),
+        unread=tuple(unread),
     )
 
 
 def _shared(home: Path, shared_home: Path | None) -> Path:
     return shared_home or (home / "shared" if (home / "shared").is_dir() else home)
-
-
-def _read(home: Path, shared: Path, mistakes: list[Mistake]) -> HibernateFile:
-    return read_hibernate_file(_file(home, shared), ROOT, (SERVER_ID,), mistakes, no_url=NO_URL)
 
 
 def _file(home: Path, shared: Path) -> Path:

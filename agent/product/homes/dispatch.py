@@ -1,55 +1,79 @@
 """The home folders the agent understands: one reader for each product, found by the product's name.
 
-A further product is one module with two functions and one line in each of the two tables below.
+A further product is one module with two functions, one line in each of the two tables below, and its marks.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
+from agent.errors import ConfigError, Mistake
 from agent.product.homes import bamboo, bitbucket, confluence, crowd, jira
-from agent.product.model import HomeFacts, ProductDatabase
-from agent.settings import ProductType
+from agent.product.homes.home_files import DO_HOME, DO_LOGIN, barred_noted
+from agent.product.model import HomeFacts, NodeFacts, ProductDatabase
+from agent.settings import ProductType, shown
 
-HOME_READERS: dict[ProductType, Callable[[Path, Path | None], HomeFacts]] = {
-    ProductType.JIRA: jira.read_jira_home,
-    ProductType.CONFLUENCE: confluence.read_confluence_home,
-    ProductType.BITBUCKET: bitbucket.read_bitbucket_home,
-    ProductType.BAMBOO: bamboo.read_bamboo_home,
-    ProductType.CROWD: crowd.read_crowd_home,
+NODE_READERS: dict[ProductType, Callable[[Path, Path | None, Path | None], NodeFacts]] = {
+    ProductType.JIRA: jira.read_node,
+    ProductType.CONFLUENCE: confluence.read_node,
+    ProductType.BITBUCKET: bitbucket.read_node,
+    ProductType.BAMBOO: bamboo.read_node,
+    ProductType.CROWD: crowd.read_node,
 }
-DATABASE_READERS: dict[ProductType, Callable[[Path, Path | None], ProductDatabase]] = {
-    ProductType.JIRA: jira.read_database,
-    ProductType.CONFLUENCE: confluence.read_database,
-    ProductType.BITBUCKET: bitbucket.read_database,
-    ProductType.BAMBOO: bamboo.read_database,
-    ProductType.CROWD: crowd.read_database,
+DATABASE_FINDERS: dict[ProductType, Callable[[Path, Path | None, list[Mistake]], ProductDatabase | None]] = {
+    ProductType.JIRA: jira.find_database,
+    ProductType.CONFLUENCE: confluence.find_database,
+    ProductType.BITBUCKET: bitbucket.find_database,
+    ProductType.BAMBOO: bamboo.find_database,
+    ProductType.CROWD: crowd.find_database,
 }
-
-
-# Where each product keeps the file that names its database; the first that is there tells the product.
-_MARKS = {
-    jira.DBCONFIG: ProductType.JIRA,
-    confluence.FILE: ProductType.CONFLUENCE,
-    f"shared/{bitbucket.FILE}": ProductType.BITBUCKET,
-    bamboo.FILE: ProductType.BAMBOO,
-    f"shared/{crowd.FILE}": ProductType.CROWD,
-    crowd.FILE: ProductType.CROWD,
+# The file that names each product's database, for messages.
+DATABASE_FILES = {
+    ProductType.JIRA: jira.DBCONFIG,
+    ProductType.CONFLUENCE: confluence.FILE,
+    ProductType.BITBUCKET: bitbucket.FILE,
+    ProductType.BAMBOO: bamboo.FILE,
+    ProductType.CROWD: crowd.FILE,
 }
 
 
-def product_of(home: Path) -> ProductType:
-    """The product whose home this seems to be; Jira where nothing tells, whose reader then says what is missing."""
-    return next((product for mark, product in _MARKS.items() if os.path.lexists(home / mark)), ProductType.JIRA)
+def read_node(
+    product: ProductType, home: Path, shared_home: Path | None = None, otherwise: Path | None = None
+) -> NodeFacts:
+    """What the home says of node, cluster and build, without its database; raises ConfigError when there is no home.
+
+    `otherwise` is the shared home where neither `shared_home` nor the home itself names one.
+    """
+    return NODE_READERS[product](home, shared_home, otherwise)
 
 
-def read_home(product: ProductType, home: Path, shared_home: Path | None = None) -> HomeFacts:
-    """What the home folder of `product` says; raises ConfigError with every mistake found in it."""
-    return HOME_READERS[product](home, shared_home)
+def find_product_database(
+    product: ProductType, home: Path, shared_home: Path | None, mistakes: list[Mistake]
+) -> ProductDatabase | None:
+    """How `product` logs in to its database, as far as its home tells; what is wrong is in `mistakes`."""
+    return DATABASE_FINDERS[product](home, shared_home, mistakes)
 
 
 def read_product_database(product: ProductType, home: Path, shared_home: Path | None = None) -> ProductDatabase:
-    """How `product` logs in to its database, read from its home at this moment; raises ConfigError."""
-    return DATABASE_READERS[product](home, shared_home)
+    """How `product` logs in to its database, read from its home now; raises ConfigError with all mistakes."""
+    mistakes: list[Mistake] = []
+    database = find_product_database(product, home, shared_home, mistakes)
+    if database is None or mistakes:
+        name = product.value.capitalize()
+        raise ConfigError(f"{name}'s {DATABASE_FILES[product]} cannot be used.", tuple(mistakes), do=DO_LOGIN)
+    return database
+
+
+def read_home(product: ProductType, home: Path, shared_home: Path | None = None) -> HomeFacts:
+    """Node and database of a home in which nothing is wrong; raises ConfigError with every mistake found in it."""
+    node = read_node(product, home, shared_home)
+    mistakes = [*node.notes]
+    database = None
+    with barred_noted(mistakes):
+        database = find_product_database(product, home, shared_home, mistakes)
+    found = tuple(dict.fromkeys([*node.unread, *mistakes]))
+    if database is None or found:
+        name = product.value.capitalize()
+        raise ConfigError(f"The {name} home {shown(str(home), 300)} cannot be used.", found, do=DO_HOME)
+    return HomeFacts(node, database)

@@ -6,8 +6,9 @@ password that stands beside them never enters memory as a value. OSError and `Ma
 
 from __future__ import annotations
 
+import codecs
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from xml.parsers import expat
 
@@ -54,7 +55,8 @@ def read_elements(octets: bytes, root: str, wanted: Collection[str]) -> dict[str
         parser.Parse(octets, True)
     except expat.ExpatError as error:
         words = expat.ErrorString(error.code)
-        raise Malformed(f"is not well-formed XML: {words}, line {error.lineno}, column {error.offset + 1}") from None
+        place = f"line {error.lineno}, column {error.offset + 1}"
+        raise Malformed(f"is not well-formed XML: {words}, {place}{_hint(octets, error)}") from None
     except (ValueError, LookupError):
         raise Malformed("is not in an encoding that can be read") from None
     return walk.found
@@ -93,29 +95,83 @@ class _Elements:
         self.path.pop()
 
 
+_ENTITY = re.compile(rb"&(?!#[0-9]+;|#x[0-9A-Fa-f]+;|(?:amp|lt|gt|quot|apos);)")
+
+
+def _hint(octets: bytes, error: expat.ExpatError) -> str:
+    """What people write by hand and XML does not take: a bare & in a JDBC URL or a password."""
+    lines = octets.split(b"\n")
+    line = lines[error.lineno - 1] if 0 < error.lineno <= len(lines) else b""
+    return "; write & as &amp; there" if _ENTITY.search(line) else ""
+
+
 def _refuse_doctype(*_: object) -> None:
     raise Malformed("holds a DOCTYPE, which the product never writes")
 
 
-_PROPERTY = re.compile(r"\s*([^\s:=#!\\][^\s:=\\]{0,200})(?:\s*[:=]\s*|\s+|$)(.*)")
-_ESCAPE = re.compile(r"\\(u[0-9A-Fa-f]{4}|.)", re.DOTALL)
 _LETTERS = {"t": "\t", "n": "\n", "r": "\r", "f": "\f"}
+_BLANKS = " \t\f"
 
 
 def read_properties(octets: bytes, wanted: Collection[str]) -> dict[str, str]:
     """The wanted keys of a Java properties file; the last one wins, as in Java."""
-    # Java's own rule: Latin-1 with \uXXXX. UTF-8 is accepted too, because people edit these files.
+    return {key: value for key, value in _pairs(octets) if key in wanted}
+
+
+def holds_properties(octets: bytes) -> bool:
+    """Whether any key stands in the file: what is all comments says nothing."""
+    return any(key for key, _ in _pairs(octets))
+
+
+def _pairs(octets: bytes) -> Iterator[tuple[str, str]]:
+    """Key and value of each logical line, by the rules of java.util.Properties.load."""
+    for line in _logical_lines(_decoded(octets)):
+        end = _end_of_key(line)
+        rest = line[end:].lstrip(_BLANKS)
+        if rest[:1] in ("=", ":"):
+            rest = rest[1:].lstrip(_BLANKS)
+        yield _without_escapes(line[:end]), _without_escapes(rest)
+
+
+def _decoded(octets: bytes) -> str:
+    # Java's own rule: Latin-1 with \uXXXX. UTF-8 is accepted too, because people edit these files, and UTF-16 where its
+    # mark stands in front (Notepad's "Unicode").
+    if octets.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return octets.decode("utf-16", "replace")
     try:
-        text = octets.decode("utf-8-sig")
+        return octets.decode("utf-8-sig")
     except UnicodeDecodeError:
-        text = octets.decode("latin-1")
-    # A backslash at the end of a line goes on in the next, unless it is itself escaped.
-    joined = re.sub(r"(?<!\\)((?:\\\\)*)\\\r?\n[ \t]*", r"\1", text)
-    found: dict[str, str] = {}
-    for line in re.split(r"\r\n|\r|\n", joined):
-        if (match := _PROPERTY.match(line)) and match[1] in wanted:
-            found[match[1]] = _ESCAPE.sub(_unescaped, match[2])
-    return found
+        return octets.decode("latin-1")
+
+
+def _logical_lines(text: str) -> Iterator[str]:
+    """Lines joined where one ends with an odd number of backslashes; a comment never goes on."""
+    going_on: list[str] = []
+    for natural in re.split(r"\r\n|\r|\n", text):
+        line = natural.lstrip(_BLANKS)
+        if not going_on and (not line or line[0] in "#!"):
+            continue
+        if (len(line) - len(line.rstrip("\\"))) % 2:
+            going_on.append(line[:-1])
+            continue
+        yield "".join([*going_on, line])
+        going_on = []
+    if going_on:
+        yield "".join(going_on)
+
+
+def _end_of_key(line: str) -> int:
+    position = 0
+    while position < len(line) and line[position] not in f"=:{_BLANKS}":
+        position += 2 if line[position] == "\\" else 1
+    return min(position, len(line))
+
+
+_ESCAPE = re.compile(r"\\(u[0-9A-Fa-f]{4}|.)", re.DOTALL)
+
+
+def _without_escapes(text: str) -> str:
+    return _ESCAPE.sub(_unescaped, text)
 
 
 def _unescaped(match: re.Match[str]) -> str:

@@ -1,14 +1,15 @@
 """The configuration file that Confluence, Bamboo and Crowd share in form: `properties/property` with a name each.
 
-In:   the file's path, its root element, the further properties a product needs.
-Out:  the database's login and the wanted values. Only properties on the list are looked at: licence text and the
-      cluster's private key stand in the same file and never become values here (`licence_text.py` decodes the first).
+In:   the file's path, its root element, the properties wanted.
+Out:  their values, or the database's login. Only properties on the list are looked at: licence text and the cluster's
+      private key stand in the same file and never become values here (`licence_text.py` decodes the first); who asks
+      for the node does not see the password.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from agent.errors import Mistake
@@ -20,46 +21,49 @@ URL, USER, PASSWORD = (f"hibernate.connection.{name}" for name in ("url", "usern
 DATA_SOURCE = "hibernate.connection.datasource"
 CIPHER = "jdbc.password.decrypter.classname"
 BUILD = "buildNumber"
-_OWN = (URL, USER, PASSWORD, DATA_SOURCE, CIPHER)
+JNDI = "is missing: the product takes its database from the application server (JNDI)"
 
 
 @dataclass(frozen=True, slots=True)
 class HibernateFile:
-    """`values` are the wanted properties that are there, without blanks around them; `build` is "" when not told."""
+    """`values` are the wanted properties that are there; `build` is "" when not told."""
 
-    database: ProductDatabase | None
-    values: dict[str, str]
-    build: str
+    values: dict[str, str] = field(default_factory=dict)
+    build: str = ""
 
 
-def read_hibernate_file(
-    path: Path, root: str, wanted: Collection[str], mistakes: list[Mistake], *, no_url: str
+def read_properties_of(
+    path: Path, root: str, wanted: Collection[str], mistakes: list[Mistake], missing: str = ""
 ) -> HibernateFile:
-    """What the file says; what is wrong is in `mistakes`. `no_url` explains a file without a database."""
-    octets = file_octets(path, mistakes, "is missing; the product writes it when it is set up")
+    """What the file says of `wanted`; what is wrong is in `mistakes`. A file that is not there says nothing.
+
+    It is a mistake only when `missing` has words for it.
+    """
+    octets = file_octets(path, mistakes, missing)
     if octets is None:
-        return HibernateFile(None, {}, "")
-    elements = {f"properties/property[{name}]": name for name in (*_OWN, *wanted)}
+        return HibernateFile()
+    elements = {f"properties/property[{name}]": name for name in wanted}
     try:
         found = read_elements(octets, root, {*elements, BUILD})
     except Malformed as error:
         mistakes.append(Mistake(str(path), "", str(error)))
-        return HibernateFile(None, {}, "")
+        return HibernateFile()
     build = found.pop(BUILD, "").strip()
     values = {elements[element]: text for element, text in found.items()}
-    database = _database(str(path), values, mistakes, no_url)
-    return HibernateFile(
-        database,
-        {name: values[name].strip() for name in wanted if name in values},
-        build if build.isdecimal() and build.isascii() else "",
-    )
+    return HibernateFile(values, build if build.isdecimal() and build.isascii() else "")
 
 
-def _database(file: str, values: dict[str, str], mistakes: list[Mistake], no_url: str) -> ProductDatabase | None:
+def find_hibernate_database(path: Path, root: str, mistakes: list[Mistake], *, no_url: str) -> ProductDatabase | None:
+    """The database's login; None, and always where `mistakes` says why. `no_url` explains a file without a database."""
+    before = len(mistakes)
+    wanted = (URL, USER, PASSWORD, DATA_SOURCE, CIPHER)
+    values = read_properties_of(
+        path, root, wanted, mistakes, "is missing; the product writes it when it is set up"
+    ).values
+    if len(mistakes) > before:
+        return None
     if values.get(URL, "").strip():
-        return built_database(file, (URL, USER, PASSWORD), values, values.get(CIPHER, ""), mistakes)
-    problem = f"is missing or empty: {no_url}"
-    if values.get(DATA_SOURCE):
-        problem = 'is missing: the product takes the database from its application server (JNDI); set login = "own"'
-    mistakes.append(Mistake(file, URL, problem))
+        return built_database(str(path), (URL, USER, PASSWORD), values, values.get(CIPHER, ""), mistakes)
+    problem = JNDI if values.get(DATA_SOURCE) else f"is missing or empty: {no_url}"
+    mistakes.append(Mistake(str(path), URL, problem))
     return None

@@ -6,19 +6,25 @@ content stands in a message but key names, numbers and paths.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import errno
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from agent.errors import ConfigError, Mistake
 from agent.product.database.jdbc import BadUrl, DatabaseAddress, parse_jdbc_url
 from agent.product.homes.formats import Malformed, read_octets
-from agent.product.model import ProductDatabase
+from agent.product.homes.passwords import holds_placeholder, is_placeholder, keeping_of
+from agent.product.model import PasswordKeeping, ProductDatabase
 from agent.settings import Dialect, Secret, shown
+from agent.system.access import barred
 
-SECURED = "{ATL_SECURED}"  # what newer products leave in a password's place
 NAME_LIMIT = 255
+PLACEHOLDER = "holds a placeholder that was not filled in"
 
-DO_HOME = "Correct what is listed, or name another folder with --home; nothing was written."
+DO_HOME = "Correct what is listed, or name another folder with --home."
+DO_READ = "Correct what is listed; or, when it cannot be, say it in agent.toml: [instance] node and cluster."
 DO_LOGIN = 'Compare with the file the product runs with, or set [database] login = "own" and give the agent an account.'
 
 
@@ -48,6 +54,24 @@ def file_octets(path: Path, mistakes: list[Mistake], missing: str) -> bytes | No
     return None
 
 
+@contextmanager
+def barred_noted(unread: list[Mistake]) -> Iterator[None]:
+    """Note a file that this account may not read, with what mends it, and go on."""
+    try:
+        yield
+    except PermissionError as error:
+        path = Path(str(error.filename))
+        words = barred(path)
+        unread.append(Mistake(str(path), "", f"{words.why} {words.do}".strip()))
+
+
+def raise_barred(unread: Iterable[Mistake]) -> None:
+    """Raise PermissionError for the first of these files that this account may not read."""
+    for mistake in unread:
+        if not os.access(mistake.file, os.R_OK, effective_ids=True):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), mistake.file)
+
+
 def parse_address(file: str, key: str, url: str, mistakes: list[Mistake]) -> DatabaseAddress | None:
     """The address in the product's JDBC URL; None with a mistake noted."""
     try:
@@ -58,15 +82,18 @@ def parse_address(file: str, key: str, url: str, mistakes: list[Mistake]) -> Dat
 
 
 def product_login(
-    file: str, keys: tuple[str, str], values: Mapping[str, str], cipher: str, mistakes: list[Mistake]
-) -> tuple[str, Secret | None, bool]:
-    """User, password and whether the password is encrypted; `keys` name user and password in `values`."""
+    file: str, keys: tuple[str, str], values: Mapping[str, str], cipher: str, mistakes: list[Mistake], url: str = ""
+) -> tuple[str, Secret | None, PasswordKeeping]:
+    """User, password and how that is kept; `keys` name user and password in `values`."""
     user_key, password_key = keys
     user, password = values.get(user_key, "").strip(), values.get(password_key, "")
     if not user.isprintable() or len(user) > NAME_LIMIT:
         mistakes.append(Mistake(file, user_key, "is too long or holds control characters"))
-    encrypted = bool(cipher.strip()) or password.strip() == SECURED
-    return user, None if encrypted or not password else Secret(password), encrypted
+        user = ""
+    elif is_placeholder(user):
+        mistakes.append(Mistake(file, user_key, PLACEHOLDER))
+    kept = keeping_of(password, cipher, url)
+    return user, Secret(password) if password and kept.kind == "plain" else None, kept
 
 
 def built_database(
@@ -74,20 +101,24 @@ def built_database(
 ) -> ProductDatabase | None:
     """The login from one URL, one user and one password key; None with mistakes noted. The URL must be there."""
     url_key, user_key, password_key = keys
-    address = parse_address(file, url_key, values[url_key].strip(), mistakes)
-    user, password, encrypted = product_login(file, (user_key, password_key), values, cipher, mistakes)
-    if not user and (address is None or address.dialect is not Dialect.SQLITE):
+    url = values[url_key].strip()
+    address = parse_address(file, url_key, url, mistakes)
+    user, password, kept = product_login(file, (user_key, password_key), values, cipher, mistakes, url)
+    if not user and needs_user(address):
         mistakes.append(Mistake(file, user_key, "is missing or empty"))
-    if address is None:
-        return None
-    return ProductDatabase(address, user, password, encrypted, schema="")
+    return None if address is None else ProductDatabase(address, user, password, schema="", kept=kept)
+
+
+def needs_user(address: DatabaseAddress | None) -> bool:
+    """Whether a login without a user is a mistake: not for a file, and not where Windows or a token logs in."""
+    return address is None or (address.dialect is not Dialect.SQLITE and not address.login_gap)
 
 
 def named_folder(file: str, key: str, text: str, places: Mapping[str, Path], mistakes: list[Mistake]) -> Path | None:
     """The absolute path that a product's file names, `${name}` of `places` put in; None with a mistake noted."""
     for name, place in places.items():
         text = text.replace("${" + name + "}", str(place))
-    if "${" in text:
+    if holds_placeholder(text):
         mistakes.append(Mistake(file, key, "holds a placeholder that is not known; name it with --shared-home"))
     elif not text.startswith("/") or not text.isprintable() or ".." in Path(text).parts:
         mistakes.append(Mistake(file, key, "is not an absolute path; name it with --shared-home"))
@@ -104,7 +135,12 @@ def check_shared_home(home: Path, shared: Path, key: str, mistakes: list[Mistake
         )
 
 
-def check_node_name(file: str, key: str, name: str, mistakes: list[Mistake]) -> None:
-    """Note a mistake when a node's name cannot be one."""
+def check_node_name(file: str, key: str, name: str, mistakes: list[Mistake]) -> bool:
+    """Whether a node's name can be one; a mistake is noted otherwise."""
     if not name.isprintable() or len(name) > NAME_LIMIT:
         mistakes.append(Mistake(file, key, "is too long or holds control characters"))
+    elif is_placeholder(name):
+        mistakes.append(Mistake(file, key, PLACEHOLDER))
+    else:
+        return True
+    return False

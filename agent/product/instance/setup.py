@@ -1,36 +1,38 @@
 """`init`: a product's home becomes a configuration file, and the instance gets its identity.
 
 In:   the home folder and a few wishes.
-Out:  agent.toml (never with a secret in it), the agent's folder in the shared home, and a report of what was found and
-      what is left to do. Nothing is written unless everything that was read is right.
+Out:  agent.toml (never with a secret in it), the agent's folder in the shared home, and a report of what was found,
+      what is left to do and what comes next. It is written whatever the database is like: only options that are wrong,
+      or a folder that is no product's, leave everything as it was.
 """
 
 from __future__ import annotations
 
-import contextlib
 import grp
 import os
 import pwd
+import shlex
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from agent.errors import ConfigError, Mistake
-from agent.product.homes.dispatch import read_home
-from agent.product.homes.formats import Malformed, read_octets
-from agent.product.homes.setenv import JmxHint, parse_setenv
+from agent.product.database.address import DatabaseTls
+from agent.product.database.own_login import address_of
+from agent.product.instance.choices import chosen_settings, url_mistake
 from agent.product.instance.identity import ensure_instance
-from agent.product.model import HomeFacts
+from agent.product.instance.left import LeftToDo, encrypts_soon, left_to_do
+from agent.product.instance.survey import Survey, survey
+from agent.product.instance.wishes import SetupWishes, absolute
+from agent.product.model import Clustering, NodeFacts
 from agent.settings import (
     AgentSettings,
-    ClientsideSettings,
     CloudSettings,
     DatabaseLogin,
-    DatabaseSettings,
+    InCluster,
     InstanceSettings,
     JmxSettings,
-    JmxTlsSettings,
     Mode,
     ProductType,
     Settings,
@@ -44,94 +46,89 @@ from agent.system.atomic import write_whole
 
 SERVICE_ACCOUNT = "portfolio-agent"
 SERVICE_STATE = Path("/var/lib")  # where systemd makes the state folders of services
-OWN_USER = "portfolio_agent"
 HIDDEN = (Path("/home"), Path("/root"), Path("/run/user"))  # ProtectHome= of the shipped unit
 DROP_INS = "/opt/portfolio-agent/share/systemd/drop-ins"
 
 
 @dataclass(frozen=True, slots=True)
-class SetupWishes:
-    """What the admin said on the command line; None means: take what the home or the default says."""
+class NextStep:
+    """What comes next, in words, and the command for it where there is one."""
 
-    home: Path
-    output: Path
-    product: ProductType = ProductType.JIRA
-    shared_home: Path | None = None
-    install: Path | None = None
-    jmx_host: str | None = None
-    jmx_port: int | None = None
-    cloud_endpoint: str | None = None
-    cloud_ca: Path | None = None
-    state_dir: Path | None = None
-    offline: bool = False
-    force: bool = False
+    words: str
+    command: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.words} {self.command}".rstrip()
 
 
 @dataclass(frozen=True, slots=True)
 class SetupReport:
-    """What `init` found and wrote, and what the admin does next."""
+    """What `init` found and wrote, what keeps a part from working, and what the admin does next."""
 
     found: tuple[tuple[str, str], ...]
     written: tuple[str, ...]
-    next_steps: tuple[str, ...]
+    left: tuple[LeftToDo, ...]
+    next_steps: tuple[NextStep, ...]
 
 
 def set_up(wishes: SetupWishes) -> SetupReport:
-    """Read the home, write the configuration, make the instance's identity.
+    """Look at the home, write the configuration, make the instance's identity.
 
     Raises ConfigError with all mistakes named; then no file was changed.
     """
-    wishes = _absolute(wishes)
-    home, hint = _read_all(wishes)
-    settings = _settings(wishes, home, hint)
+    wishes = absolute(wishes)
+    found = _read_all(wishes)
+    settings = chosen_settings(wishes, found)
     text = render_settings(settings)
     parse_settings(text, str(wishes.output))  # what is written must load
     _make_state_folder(settings.agent.state_dir)
     ensure_instance(settings.link_dir, owner_of(settings.agent.state_dir))
     mode = _write(wishes.output, text, force=wishes.force)
     return SetupReport(
-        found=tuple(_found(settings, home, hint)),
+        found=tuple(_found(settings, found)),
         written=(f"{wishes.output} (mode {mode:04o})", f"{settings.link_dir} (identity of this instance)"),
-        next_steps=tuple(_next_steps(wishes, settings, home, hint)),
+        left=tuple(left_to_do(wishes, found, settings)),
+        next_steps=tuple(_next_steps(wishes, settings, found)),
     )
 
 
-def _read_all(wishes: SetupWishes) -> tuple[HomeFacts, JmxHint | None]:
-    """Home and start script; raises one ConfigError for the mistakes of both, of the options and of the output."""
+def _read_all(wishes: SetupWishes) -> Survey:
+    """What is there; raises one ConfigError for what is wrong with the options, the output and the home together."""
     mistakes: list[Mistake] = []
-    home: HomeFacts | None = None
-    hint: JmxHint | None = None
-    with _collecting(mistakes):
-        _check_output(wishes.output, force=wishes.force)
-    with _collecting(mistakes):
-        home = read_home(wishes.product, wishes.home, wishes.shared_home)
-    with _collecting(mistakes):
-        hint = _jmx_hint(wishes.install)
-    mistakes.extend(_option_mistakes(wishes))
-    if mistakes or home is None:
-        raise ConfigError(
-            "The agent cannot be set up.",
-            tuple(mistakes),
-            do="Correct what is listed and run init again; nothing was written.",
-        )
-    return home, hint
-
-
-@contextlib.contextmanager
-def _collecting(mistakes: list[Mistake]) -> Iterator[None]:
-    """Go on after a ConfigError that names mistakes; one without them is final."""
+    do = "Correct what is listed and run init again; nothing was written."
+    found: Survey | None = None
     try:
-        yield
+        _check_output(wishes.output, force=wishes.force)
     except ConfigError as error:
-        if not error.mistakes:
-            raise
         mistakes.extend(error.mistakes)
+    try:
+        found = survey(wishes.home, wishes.product, wishes.shared_home, wishes.install, wishes.root, wishes.environment)
+        mistakes.extend(_no_shared_home(found.node))
+    except ConfigError as error:
+        mistakes.extend(error.mistakes)
+        what, do = f"{error.what} Nothing was written.", error.do
+    else:
+        what = "The agent cannot be set up."
+    mistakes.extend(_option_mistakes(wishes))
+    if mistakes or found is None:
+        if found is not None:
+            # While one corrects the rest, this may be corrected too.
+            mistakes.extend((*found.node.unread, *found.node.notes, *found.database_mistakes))
+        raise ConfigError(what, tuple(dict.fromkeys(mistakes)), do=do)
+    return found
 
 
-def _option_mistakes(wishes: SetupWishes) -> tuple[Mistake, ...]:
+def _no_shared_home(node: NodeFacts) -> Iterator[Mistake]:
+    """The instance's identity lies there: without it there is nothing to set up."""
+    if not node.shared_home.is_dir():
+        yield from (note for note in node.notes if "there is no folder" in note.problem)
+
+
+def _option_mistakes(wishes: SetupWishes) -> Iterator[Mistake]:
     """What is wrong with the options themselves, found by the loader's own rules."""
+    product = wishes.product or ProductType.JIRA
     settings = Settings(
-        instance=InstanceSettings(wishes.product, wishes.home, wishes.shared_home or wishes.home),
+        instance=InstanceSettings(product, wishes.home, wishes.shared_home or wishes.home, node=wishes.node),
         agent=AgentSettings(state_dir=wishes.state_dir or AgentSettings().state_dir),
         jmx=JmxSettings(host=wishes.jmx_host or "localhost", port=wishes.jmx_port or JmxSettings().port),
         cloud=CloudSettings(endpoint=wishes.cloud_endpoint, ca_file=wishes.cloud_ca),
@@ -139,101 +136,68 @@ def _option_mistakes(wishes: SetupWishes) -> tuple[Mistake, ...]:
     try:
         parse_settings(render_settings(settings), "option")
     except ConfigError as error:
-        return tuple(replace(mistake, line=None) for mistake in error.mistakes)
-    return ()
+        yield from (replace(mistake, line=None) for mistake in error.mistakes)
+    if wishes.install is not None and not wishes.install.is_dir():
+        yield Mistake("option", "--install", "is not a folder, or this account may not see it")
+    if wishes.database_url is not None and not wishes.database:
+        yield Mistake("option", "--no-database", "does not go with --database-url")
+    if (mistake := url_mistake(wishes.database_url)) is not None:
+        yield mistake
 
 
-def _absolute(wishes: SetupWishes) -> SetupWishes:
-    """Paths as the service will see them: a shell's working folder means nothing to it."""
-
-    def full(path: Path | None) -> Path | None:
-        return None if path is None else Path(os.path.abspath(path))
-
-    return replace(
-        wishes,
-        home=Path(os.path.abspath(wishes.home)),
-        output=Path(os.path.abspath(wishes.output)),
-        shared_home=full(wishes.shared_home),
-        install=full(wishes.install),
-        cloud_ca=full(wishes.cloud_ca),
-        state_dir=full(wishes.state_dir),
-    )
-
-
-def _settings(wishes: SetupWishes, home: HomeFacts, hint: JmxHint | None) -> Settings:
-    jmx = JmxSettings()
-    if hint is not None and hint.port is not None:
-        tls = JmxTlsSettings(server=hint.server_tls, registry=hint.registry_tls)
-        jmx = replace(jmx, port=hint.port, tls=tls)
-    jmx = replace(jmx, host=wishes.jmx_host or jmx.host, port=wishes.jmx_port or jmx.port)
-    agent = AgentSettings(mode=Mode.OFFLINE if wishes.offline else Mode.LINKED)
-    return Settings(
-        instance=InstanceSettings(wishes.product, home.home, home.shared_home),
-        agent=replace(agent, state_dir=wishes.state_dir or agent.state_dir),
-        jmx=jmx,
-        clientside=ClientsideSettings(install=_with_tomcat(wishes.install)),
-        database=_database(home, wishes.output),
-        cloud=CloudSettings(endpoint=wishes.cloud_endpoint, ca_file=wishes.cloud_ca),
-    )
-
-
-def _with_tomcat(install: Path | None) -> Path | None:
-    """The install folder, where it holds the file that tells of the access log; Crowd keeps Tomcat one level down."""
-    if install is None:
-        return None
-    places = (install / "conf" / "server.xml", install / "apache-tomcat" / "conf" / "server.xml")
-    return install if any(place.is_file() for place in places) else None
-
-
-def _database(home: HomeFacts, output: Path) -> DatabaseSettings:
-    """The product's own login; where its password is encrypted, a place for an account of ours."""
-    if not home.database.encrypted:
-        return DatabaseSettings()
-    address = home.database.address
-    return DatabaseSettings(
-        login=DatabaseLogin.OWN,
-        dialect=address.dialect,
-        host=address.host,
-        port=address.port,
-        name=address.name or address.service or address.sid,
-        schema=home.database.schema or None,
-        user=OWN_USER,
-        password_file=output.parent / "database.password",
-    )
-
-
-def _jmx_hint(install: Path | None) -> JmxHint | None:
-    if install is None:
-        return None
-    # Crowd keeps its Tomcat in a folder of its own.
-    tomcat = install / "apache-tomcat"
-    path = (tomcat if tomcat.is_dir() else install) / "bin" / "setenv.sh"
-    try:
-        return parse_setenv(read_octets(path).decode("utf-8", "replace"))
-    except (OSError, Malformed) as error:
-        problem = error.strerror or "cannot be read" if isinstance(error, OSError) else str(error)
-        raise ConfigError(
-            "The product's start script cannot be read.",
-            (Mistake(shown(str(path), 300), "", problem),),
-            do="Name the folder the product is installed in with --install, or give --jmx-port instead.",
-        ) from None
-
-
-def _found(settings: Settings, home: HomeFacts, hint: JmxHint | None) -> Iterator[tuple[str, str]]:
-    yield "product", str(settings.instance.product)
-    if home.build:
-        yield "build", home.build
-    yield "home", str(home.home)
-    yield "shared home", str(home.shared_home)
-    yield "node", f"{shown(home.node_name)} (cluster)" if home.clustered else "not clustered"
-    yield "database", shown(str(home.database.address), 200)
-    yield "database schema", home.database.schema or "(default)"
-    yield (
-        "database password",
-        "encrypted by the product" if home.database.encrypted else "stays in the product's file, read when needed",
-    )
-    yield "JMX", f"{settings.jmx.host}:{settings.jmx.port}" + ("" if hint is None else _hint_words(hint))
+def _found(settings: Settings, found: Survey) -> Iterator[tuple[str, str]]:
+    node = found.node
+    yield "product", str(found.product)
+    if found.version:
+        yield "version", found.version
+    if node.build:
+        yield "build", node.build
+    yield "home", str(node.home)
+    yield "shared home", str(node.shared_home)
+    yield "node", _node_words(settings, node)
+    yield "database", _database_words(settings, found)
+    if found.database is not None:
+        yield "database schema", found.database.schema or "(default)"
+        plain = "stays in the product's file, read when needed" if found.database.password else "none"
+        gap = found.database.address.login_gap
+        yield "database password", found.database.kept.words or (f"not used: the product {gap}" if gap else plain)
+        for number, note in enumerate(found.database.address.notes, start=1):
+            yield f"database note {number}", note
+    yield "JMX", _jmx_words(settings, found)
     yield "access log", _access_log_words(settings)
+
+
+def _node_words(settings: Settings, node: NodeFacts) -> str:
+    instance = settings.instance
+    name = instance.node or shown(node.node_name)
+    if instance.cluster is not InCluster.AUTO:
+        words = "cluster, as you say" if instance.cluster is InCluster.YES else "not clustered, as you say"
+    else:
+        words = {Clustering.YES: "cluster", Clustering.NO: "not clustered"}.get(
+            node.clustering, "cluster or not: not told"
+        )
+    return f"{name} ({words})" if name else words
+
+
+def _database_words(settings: Settings, found: Survey) -> str:
+    database = settings.database
+    if not database.enabled:
+        return "not read"
+    if database.login is DatabaseLogin.PRODUCT:
+        return "not known yet" if found.database is None else shown(str(found.database.address), 200)
+    return shown(f"{address_of(database)}, account {database.user or '-'}", 200)
+
+
+def _jmx_words(settings: Settings, found: Survey) -> str:
+    jmx, hint, start = settings.jmx, found.start.jmx, found.start
+    if jmx.transport == "jolokia":
+        return f"Jolokia at {jmx.url} (an agent in the JVM)"
+    words = f"{jmx.host}:{jmx.port}"
+    if hint.port == jmx.port:
+        return f"{words} (from the start options{', with a login' if hint.authenticate else ''})"
+    if start.places or start.running or found.install is not None:
+        return f"{words} (no start option names a port)"
+    return f"{words} (not looked for: name --install or --jmx-port)"
 
 
 def _access_log_words(settings: Settings) -> str:
@@ -241,48 +205,48 @@ def _access_log_words(settings: Settings) -> str:
     return "not read (no --install, or no conf/server.xml there)" if install is None else f"as Tomcat in {install} says"
 
 
-def _hint_words(hint: JmxHint) -> str:
-    if hint.port is None:
-        return " (the start script opens no JMX port)"
-    return " (from the start script" + (", with a login)" if hint.authenticate else ")")
-
-
-def _next_steps(wishes: SetupWishes, settings: Settings, home: HomeFacts, hint: JmxHint | None) -> Iterator[str]:
-    config = wishes.output
-    yield from _way_to_the_product(settings, home)
-    if home.database.encrypted:
-        yield (
-            f"The product's database password is encrypted: create the read-only account '{OWN_USER}' with the "
-            "database's script in config/database, and put its password into "
-            f"{settings.database.password_file} (mode 0600, owner portfolio-agent)."
+def _next_steps(wishes: SetupWishes, settings: Settings, found: Survey) -> Iterator[NextStep]:
+    config = shlex.quote(str(wishes.output))
+    yield from _way_to_the_product(settings, found)
+    if settings.database.login is DatabaseLogin.PRODUCT and settings.database.enabled and encrypts_soon(found):
+        yield NextStep(
+            "Give the agent a database account of its own (--database-url): Jira 10.2 and later moves a plain "
+            "password out of dbconfig.xml when it starts, and the agent then cannot log in as Jira does."
         )
-    if hint is not None and hint.port is None:
-        yield "Open a JMX port on loopback in the product's bin/setenv.sh and restart the product, or set jmx.enabled."
-    if hint is not None and hint.port is not None and hint.authenticate:
-        yield "The JVM asks for a login: set [jmx] user and password_file."
     if settings.agent.mode is Mode.LINKED and settings.cloud.endpoint is None:
-        yield "Set [cloud] endpoint, the address of the receiver."
-    yield f"Check it: portfolio-agent config check --config {config}"
-    yield f"See one tick: portfolio-agent sample --config {config}"
+        yield NextStep("Set [cloud] endpoint, the address of the receiver.")
+    yield NextStep("Check it:", f"portfolio-agent config check --config {config}")
+    yield NextStep("See one tick:", f"portfolio-agent sample --config {config}")
     if settings.agent.mode is Mode.LINKED:
-        yield f"Link it: portfolio-agent link --config {config}"
-    yield "Start it: systemctl enable --now portfolio-agent"
+        yield NextStep("Link it:", f"portfolio-agent link --config {config}")
+    yield NextStep("Start it:", "systemctl enable --now portfolio-agent")
 
 
-def _way_to_the_product(settings: Settings, home: HomeFacts) -> Iterator[str]:
+def _way_to_the_product(settings: Settings, found: Survey) -> Iterator[NextStep]:
     """What keeps the service from the product's files: its account's rights, and the folders the unit hides."""
-    owner = owner_of(settings.agent.state_dir)
+    owner, home = owner_of(settings.agent.state_dir), found.node
+    tls = DatabaseTls() if found.database is None else found.database.address.tls
     if owner is not None and owner.uid != 0:
-        commands = access_gaps(owner, home.files, (home.home, settings.link_dir)).commands(_name_of(owner.uid))
+        files = (*home.files, *map(Path, filter(None, (tls.ca_file, tls.certificate_file))))
+        commands = access_gaps(owner, files, (home.home, settings.link_dir)).commands(_name_of(owner.uid))
         if commands:
-            yield (
-                "Let the service account read the product's files, which it may not yet (setfacl: package acl): "
-                f"{commands}"
+            yield NextStep(
+                "Let the service account read the product's files, which it may not yet (setfacl: package acl):",
+                commands,
             )
+    if tls.key_file and settings.database.enabled:
+        # Not by an ACL: PostgreSQL's driver refuses a key that anyone else may read.
+        key = settings.agent.state_dir / "database-client.key"
+        yield NextStep(
+            "The product shows the database a certificate of its own. Give the agent one for its account, or a copy of "
+            f'the key, and set [database.tls] key_file = "{key}":',
+            f"install -m 0600 -o {SERVICE_ACCOUNT} {shlex.quote(shown(tls.key_file, 300))} {key}",
+        )
     if any(path.is_relative_to(hidden) for path in (home.home, home.shared_home) for hidden in HIDDEN):
-        yield (
-            f"The service does not see {', '.join(map(str, HIDDEN))}: install -D -t "
-            f"/etc/systemd/system/portfolio-agent.service.d {DROP_INS}/home-read-only.conf && systemctl daemon-reload"
+        yield NextStep(
+            f"The service does not see {', '.join(map(str, HIDDEN))}:",
+            "install -D -t "
+            f"/etc/systemd/system/portfolio-agent.service.d {DROP_INS}/home-read-only.conf && systemctl daemon-reload",
         )
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent.errors import AgentError
-from agent.product.homes.dispatch import read_home
+from agent.product.homes.dispatch import read_node
 from agent.settings import Settings
 from agent.system.access import AccessGaps, access_gaps
 from agent.system.account import owner_of
@@ -45,7 +45,7 @@ def closed_way(settings: Settings) -> ClosedWay | None:
     instance = settings.instance
     files: list[Path] = []
     with suppress(AgentError, OSError):
-        files += read_home(instance.product, instance.home, instance.shared_home).files
+        files += read_node(instance.product, instance.home, instance.shared_home).files
     return way_of(access_gaps(owner, files, (instance.home, settings.link_dir)), _name_of(owner.uid))
 
 

@@ -57,7 +57,9 @@ def close_hours(pipeline: Pipeline, now: Reckoning) -> Closed:
         why = f"The host's clock says {now.surely:%Y-%m-%d}."
         log(LOG, logging.WARNING, "hour.not_closed", why=why, do="Set the clock.")
         return closed
-    waits = timedelta(seconds=closes_after_s(settings, clustered=pipeline.clustered))
+    # Without the database nobody takes turns, so no further tick can confirm one: the daemon calls as on a lone node.
+    takes_turns = pipeline.clustered and settings.database.enabled
+    waits = timedelta(seconds=closes_after_s(settings, clustered=takes_turns))
     found = uncounted(store, settings.hour.length_s)
     # Before the hours: a tick that no hour can take would keep the watermark where it is, and nothing would ever be
     # tidied.

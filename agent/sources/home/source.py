@@ -7,18 +7,22 @@ Out:  Samples of the catalog's entries; what the files do not tell is "not-prese
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from dataclasses import replace
 
 from agent.catalog import Catalog, DataType, Metric
 from agent.errors import ConfigError, SourceError
 from agent.model import Failure, Kind, Reading, Sample, Series
-from agent.product.homes.dispatch import read_home
+from agent.product.homes.dispatch import read_node
 from agent.product.homes.formats import Malformed
+from agent.product.homes.home_files import DO_READ, raise_barred
 from agent.product.homes.licence_text import read_home_licence
 from agent.product.homes.webapp import read_webapp_version
 from agent.product.instance.licence import Licence, UnreadableLicence, licence_words
-from agent.product.model import HomeFacts
+from agent.product.model import Clustering, NodeFacts
 from agent.reasons import DEADLINE, NOT_PRESENT, NOT_SUPPORTED
+from agent.settings import InCluster
 from agent.sources.base import clean_text, clean_url
 from agent.sources.home.binding import LICENCE, LICENCE_ATTRIBUTES, HomeBinding, HomeFact
 from agent.sources.opening import Opening
@@ -35,7 +39,7 @@ class Home:
     def __init__(
         self,
         catalog: Catalog,
-        read: Callable[[], HomeFacts],
+        read: Callable[[], NodeFacts],
         version: Callable[[], str],
         licence: Callable[[], Licence | None] | None = None,
     ) -> None:
@@ -56,6 +60,14 @@ class Home:
         except ConfigError as error:
             mistakes = "; ".join(str(mistake) for mistake in error.mistakes)
             raise SourceError(NOT_READABLE, error.what, why=mistakes or error.why, do=error.do) from None
+        if facts.files and not any(os.path.lexists(file) for file in facts.files):
+            why = f"None of them is there: {', '.join(str(file) for file in facts.files)}"
+            do = "Mount the home, or name the right one in [instance] home."
+            raise SourceError(NOT_READABLE, "The product's files cannot be read.", why=why, do=do)
+        if facts.unread:
+            raise_barred(facts.unread)
+            why = "; ".join(str(mistake) for mistake in facts.unread)
+            raise SourceError(NOT_READABLE, "The product's files cannot be read.", why=why, do=DO_READ)
         samples: list[Sample] = []
         failures: list[Failure] = []
         for metric in self._metrics:
@@ -103,16 +115,16 @@ class Home:
     def close(self) -> None:
         """Nothing is held open."""
 
-    def _words(self, metric: Metric, facts: HomeFacts) -> str:
+    def _words(self, metric: Metric, facts: NodeFacts) -> str:
         binding = metric.bound(HomeBinding)
         words = "" if binding is None else clean_text(self._text(binding.fact, facts)).strip()
         return clean_url(words) if metric.data_type is DataType.URL else words
 
-    def _text(self, fact: HomeFact, facts: HomeFacts) -> str:
+    def _text(self, fact: HomeFact, facts: NodeFacts) -> str:
         if fact is HomeFact.VERSION:
             return self._version()
         if fact is HomeFact.CLUSTERED:
-            return "yes" if facts.clustered else "no"
+            return "" if facts.clustering is Clustering.UNKNOWN else facts.clustering.value
         texts = {HomeFact.BUILD: facts.build, HomeFact.BASE_URL: facts.base_url, HomeFact.SERVER_ID: facts.server_id}
         return texts[fact]
 
@@ -125,9 +137,15 @@ def _fact(metric: Metric) -> str:
 def open_source(opening: Opening) -> Home:
     """The files of this instance; the installation is what `[clientside] install` names."""
     instance, install = opening.settings.instance, opening.settings.clientside.install
+
+    def read() -> NodeFacts:
+        facts = read_node(instance.product, instance.home, instance.shared_home)
+        said = instance.cluster is not InCluster.AUTO
+        return replace(facts, clustering=Clustering(instance.cluster.value)) if said else facts
+
     return Home(
         opening.catalog,
-        lambda: read_home(instance.product, instance.home, instance.shared_home),
+        read,
         lambda: "" if install is None else read_webapp_version(instance.product, install),
         (lambda: read_home_licence(instance.product, instance.home, instance.shared_home))
         if instance.licence

@@ -40,6 +40,8 @@ def examine_database(settings: Settings, _now: datetime, _limit_s: float) -> Ite
     origin = f"from {'the product' if settings.database.login == 'product' else 'agent.toml'}"
     user = f" as {login.user}" if login.user else ""
     yield Check(Area.DATABASE, "address", State.OK, f"{login.address.dialect} {login.address}{user}, {origin}.")
+    for note in login.address.notes:
+        yield Check(Area.DATABASE, "address-note", State.OK, note)
     yield from _session(settings, login.address.dialect)
 
 

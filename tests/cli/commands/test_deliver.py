@@ -201,3 +201,49 @@ def test_help_ends_with_codes_and_an_example(command: str, tmp_path: Path) -> No
     assert done.code == 0
     assert "Exit codes: 0" in done.out
     assert f"Example: portfolio-agent {command}" in done.out
+
+
+JNDI = (
+    "<jira-database-config><database-type>postgres72</database-type>"
+    "<jndi-datasource><jndi-name>java:comp/env/jdbc/JiraDS</jndi-name></jndi-datasource></jira-database-config>"
+)
+
+
+@pytest.mark.parametrize("dbconfig", [JNDI, "<jira-database-config>", None])
+def test_hour_and_bundle_need_nothing_of_the_database(tmp_path: Path, dbconfig: str | None) -> None:
+    """Delivery and bundle read node and cluster only: a database by JNDI, or a file that is broken, stops neither."""
+    agent = make_site(tmp_path, mode="offline")
+    file = agent.settings.instance.home / "dbconfig.xml"
+    if dbconfig is None:
+        file.unlink()
+    else:
+        file.write_text(dbconfig)
+    agent.tick(at=datetime.now(UTC) - timedelta(hours=2))
+    assert agent.json("deliver")["hoursClosed"] == 1
+    assert verify_bundle(Path(agent.json("bundle", "--output", str(tmp_path / "out"))["bundle"]))
+
+
+def test_an_unreadable_node_file_holds_the_hour(tmp_path: Path) -> None:
+    """A file that tells the node's name and cannot be read: no name is made up; what the admin says goes first."""
+    agent = make_site(tmp_path, mode="offline")
+    file = agent.settings.instance.home / "cluster.properties"
+    file.mkdir()
+    agent.tick(at=datetime.now(UTC) - timedelta(hours=2))
+    done = agent.run("deliver")
+    assert done.code == 10
+    assert "cluster.properties" in done.err
+    assert "[instance] node and cluster" in done.err
+    text = agent.config.read_text()
+    agent.config.write_text(text.replace("[instance]", '[instance]\nnode = "one"\ncluster = "no"'))
+    assert agent.json("deliver")["hoursClosed"] == 1
+
+
+def test_without_the_database_an_hour_waits_for_no_turn(tmp_path: Path) -> None:
+    """No database, and no file that says whether this is a cluster: the hour is closed when the daemon asks for it."""
+    agent = make_site(tmp_path, mode="offline", hour="2s")
+    (agent.settings.instance.home / "dbconfig.xml").unlink()
+    text = agent.config.read_text().replace('interval = "1s"', 'interval = "2s"').replace('"500ms"', '"1900ms"')
+    agent.config.write_text(text + "[database]\nenabled = false\n")
+    ends = agent.tick()
+    wait_until(lambda: datetime.now(UTC) >= ends)
+    assert agent.json("deliver")["hoursClosed"] == 1

@@ -12,10 +12,12 @@ from agent.product import read_database_access
 from agent.settings import (
     DatabaseLogin,
     DatabaseSettings,
+    DatabaseTlsSettings,
     Dialect,
     InstanceSettings,
     ProductType,
     Settings,
+    TlsMode,
 )
 from tests.support.homes import write_home
 
@@ -47,6 +49,31 @@ def test_encrypted_password_leads_to_an_own_account(tmp_path: Path) -> None:
         read_database_access(settings_for(write_home(tmp_path, password="{ATL_SECURED}")))
     assert caught.value.reason == "password-encrypted"
     assert 'login = "own"' in caught.value.do
+
+
+@pytest.mark.parametrize(
+    ("query", "word"),
+    [
+        ("authenticationPluginClassName=com.azure.identity.extensions.jdbc.postgresql.Plugin", "plug-in"),
+        ("gsslib=gssapi", "Kerberos"),
+    ],
+)
+def test_login_that_only_the_product_can_do(tmp_path: Path, query: str, word: str) -> None:
+    """A password that is not the product's to send is not tried; the reason is named, and the way on."""
+    home = write_home(tmp_path, url=f"jdbc:postgresql://db.example.com/jira?{query}")
+    with pytest.raises(SourceError) as caught:
+        read_database_access(settings_for(home))
+    assert caught.value.reason == "login-not-followed"
+    assert word in caught.value.why
+    assert 'login = "own"' in caught.value.do
+
+
+def test_tls_of_the_settings_beside_the_products_login(tmp_path: Path) -> None:
+    """What the product's URL does not say comes from [database.tls]; what it says stays."""
+    home = write_home(tmp_path, url="jdbc:postgresql://db.example.com/jira?sslmode=verify-full")
+    tls = DatabaseTlsSettings(mode=TlsMode.REQUIRE, ca_file=Path("/etc/ca.pem"))
+    login = read_database_access(settings_for(home, DatabaseSettings(tls=tls)))
+    assert (login.address.tls.mode, login.address.tls.ca_file) == (TlsMode.VERIFY_FULL, "/etc/ca.pem")
 
 
 def test_unreadable_home_is_a_source_error(tmp_path: Path) -> None:

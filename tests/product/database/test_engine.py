@@ -15,16 +15,19 @@ from sqlalchemy import text
 from agent.errors import SourceError
 from agent.product.database.engine import WATCH, open_engine
 from agent.product.database.errors import database_errors, driver_missing
-from agent.product.database.jdbc import DatabaseAddress
+from agent.product.database.jdbc import DatabaseAddress, DatabaseTls
 from agent.product.model import DatabaseAccess
-from agent.settings import Dialect, Secret
+from agent.settings import Dialect, Secret, TlsMode
 from tests.product.database.test_engine_servers import PASSWORD, read, tells_no_password
 from tests.support.postgres import PostgresServer
 from tests.support.stopwatch import Stopwatch
 
 
-def access(server: PostgresServer, database: str, user: str = "", password: str = "", **options: str) -> DatabaseAccess:
-    address = DatabaseAddress(Dialect.POSTGRESQL, ((server.host, server.port),), database, options=options)
+def access(
+    server: PostgresServer, database: str, user: str = "", password: str = "", mode: TlsMode | None = None
+) -> DatabaseAccess:
+    place = ((server.host, server.port),)
+    address = DatabaseAddress(Dialect.POSTGRESQL, place, database, tls=DatabaseTls(mode))
     return DatabaseAccess(address, user or server.superuser, Secret(password or server.password))
 
 
@@ -139,19 +142,19 @@ def test_password_is_asked_anew_for_each_connection(postgres: PostgresServer, ji
 
 
 @pytest.mark.parametrize(
-    ("user", "options", "reason"),
+    ("user", "mode", "reason"),
     [
-        ("nologin", {}, "login-refused"),
-        ("narrow", {}, "too-many-connections"),
-        ("reader", {"sslmode": "require"}, "tls"),
+        ("nologin", None, "login-refused"),
+        ("narrow", None, "too-many-connections"),
+        ("reader", TlsMode.REQUIRE, "tls"),
     ],
 )
 def test_login_that_only_postgresql_can_refuse(
-    postgres: PostgresServer, jira: str, user: str, options: dict[str, str], reason: str
+    postgres: PostgresServer, jira: str, user: str, mode: TlsMode | None, reason: str
 ) -> None:
     """An account without login, one without a connection left, a server without TLS: each has its code."""
     with pytest.raises(SourceError) as caught:
-        read(access(postgres, jira, user, PASSWORD, **options))
+        read(access(postgres, jira, user, PASSWORD, mode))
     assert caught.value.reason == reason
     tells_no_password(caught.value)
 

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agent.errors import ConfigError
-from agent.product import read_home, read_product_facts
+from agent.product import Clustering, read_home, read_product_facts
 from agent.product.homes.formats import Malformed, read_elements, read_properties
 from agent.settings import InstanceSettings, Settings
 from tests.support import any_home
@@ -30,7 +30,7 @@ def test_home_without_shared_folder_is_its_own(tmp_path: Path) -> None:
     """A single server without shared/ keeps its attachments in the home: that is its shared home."""
     home = write_home(tmp_path)
     (home / "shared").rmdir()
-    assert read_home(JIRA, home).shared_home == home
+    assert read_home(JIRA, home).node.shared_home == home
 
 
 def test_cluster_node(tmp_path: Path) -> None:
@@ -38,9 +38,9 @@ def test_cluster_node(tmp_path: Path) -> None:
     shared = tmp_path / "on nfs"
     shared.mkdir()
     home = write_home(tmp_path, cluster=CLUSTER.format(shared=str(shared).replace(" ", "\\ ")))
-    facts = read_home(JIRA, home)
-    assert (facts.clustered, facts.node_name, facts.shared_home) == (True, "node1", shared)
-    assert read_home(JIRA, home, tmp_path).shared_home == tmp_path
+    node = read_home(JIRA, home).node
+    assert (node.clustering, node.node_name, node.shared_home) == (Clustering.YES, "node1", shared)
+    assert read_home(JIRA, home, tmp_path).node.shared_home == tmp_path
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_named_shared_home_mends_a_wrong_one(tmp_path: Path) -> None:
     """The message says to name the shared home: then what cluster.properties says of it counts no more."""
     home = write_home(tmp_path, cluster="jira.node.id=one\njira.shared.home=rel/ative\n")
     assert "name it with --shared-home" in refused(home)
-    assert read_home(JIRA, home, tmp_path).shared_home == tmp_path
+    assert read_home(JIRA, home, tmp_path).node.shared_home == tmp_path
 
 
 def test_node_name_is_the_hosts_outside_a_cluster(tmp_path: Path) -> None:
@@ -139,4 +139,4 @@ def test_any_files_are_a_home_or_a_config_error(octets: bytes, tmp_path_factory:
     home = write_home(tmp_path_factory.mktemp("home"))
     (home / "cluster.properties").write_bytes(octets)
     with contextlib.suppress(ConfigError):
-        assert read_home(JIRA, home).clustered
+        assert read_home(JIRA, home).node.clustering in Clustering

@@ -262,6 +262,17 @@ def test_database_stages(tmp_path: Path, postgres: PostgresServer) -> None:
     assert READER not in repr(checks)
 
 
+def test_what_of_the_url_is_not_handed_on(tmp_path: Path) -> None:
+    """A trust store that the agent cannot read is named under the address, with the way on."""
+    url = "jdbc:mysql://nowhere.invalid/jira?sslMode=VERIFY_CA&amp;trustCertificateKeyStoreUrl=file:/x.jks"
+    home = write_home(tmp_path, kind="mysql8", url=url)
+    settings = Settings(InstanceSettings(ProductType.JIRA, home, home / "shared"))
+    checks = checks_of(settings, Area.DATABASE)
+    assert checks["address-note"].state is State.OK
+    assert "trustCertificateKeyStoreUrl" in checks["address-note"].text
+    assert "[database.tls] ca_file" in checks["address-note"].text
+
+
 READER = "reads-only-word"
 
 
