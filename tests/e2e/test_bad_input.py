@@ -58,7 +58,7 @@ def test_jvm_down(tmp_path: Path) -> None:
         assert line["reason"] == "refused"
         assert agent.problem("jmx gives nothing")
         sources = {one["name"]: one["outcome"] for one in agent.status()["sources"]}
-        others = ("host", "folders", "home", "guardrails", "apps", "flags", "links", "nodes")
+        others = ("host", "folders", "home", "guardrails", "apps", "flags", "links", "nodes", "licence")
         assert sources == {"jmx": "failed", **dict.fromkeys(others, "ok")}
         assert agent.stop() == 0
 

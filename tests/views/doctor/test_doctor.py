@@ -43,6 +43,7 @@ from tests.support.needs import require_packages
 from tests.support.postgres import PostgresServer
 from tests.support.site import make_site
 from tests.support.stopwatch import Stopwatch
+from tests.support.words import flat
 
 __all__ = ["java", "jvm_of"]
 
@@ -56,7 +57,6 @@ def settings_of(
     database: DatabaseSettings | None = None,
     cloud: CloudSettings | None = None,
 ) -> Settings:
-from tests.support.words import flat
     """A configuration with only what a test is about switched on."""
     (folder / "shared").mkdir(exist_ok=True)
     return Settings(

@@ -10,13 +10,13 @@ from agent.settings import Mode
 from agent.store.thresholds import ThresholdStatus
 from agent.views.status import StatusView, render_status
 from agent.views.status.view import FailureRow, LinkAbsent, NoLink, SourceStatus
+from tests.support.words import flat
 
 NOW = datetime(2026, 11, 22, 19, 0, tzinfo=UTC)
 WELL = StatusView(NOW, "jira", Mode.OFFLINE, "1.0", running=True, link=LinkAbsent(NoLink.NOT_LINKED))
 USERS = ThresholdStatus(
     "jira.guardrail.users", "approaching", 80_000, 75_000, 100_000, "https://example.com/limits", NOW, "exact"
 )
-from tests.support.words import flat
 
 
 def source(*failures: tuple[str, str]) -> SourceStatus:
