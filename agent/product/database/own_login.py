@@ -16,8 +16,10 @@ from agent.settings import DatabaseLogin, DatabaseSettings, DatabaseTlsSettings,
 from agent.settings.address import parse_server
 
 
-def own_login_of(address: DatabaseAddress, schema: str = "") -> DatabaseSettings:
-    """[database] of an account of the agent's own at this address; user and password are for the caller to add.
+def own_login_of(
+    address: DatabaseAddress, schema: str = "", user: str | None = None, password_file: Path | None = None
+) -> DatabaseSettings:
+    """[database] of an account of the agent's own at this address.
 
     `schema` is the one the product's configuration names beside its URL; it beats the URL's.
     """
@@ -37,6 +39,8 @@ def own_login_of(address: DatabaseAddress, schema: str = "") -> DatabaseSettings
         # Oracle's instance is one of a service's; the listener chooses it where nothing is said.
         instance=(address.instance or None) if dialect is Dialect.SQLSERVER else None,
         schema=schema_for(dialect, schema or address.schema) or None,
+        user=user,
+        password_file=password_file,
         tls=_tls_settings(address.tls),
     )
 

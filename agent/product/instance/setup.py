@@ -191,8 +191,8 @@ def _database(home: HomeFacts, output: Path) -> DatabaseSettings:
     database = home.database
     if not (database.encrypted or database.address.login_gap):
         return DatabaseSettings()
-    own = where_the_script_grants(own_login_of(database.address, database.schema))
-    return replace(own, user=OWN_USER, password_file=output.parent / "database.password")
+    secret = output.parent / "database.password"
+    return where_the_script_grants(own_login_of(database.address, database.schema, OWN_USER, secret))
 
 
 def _jmx_hint(install: Path | None) -> JmxHint | None:

@@ -56,7 +56,7 @@ def through_the_file(database: DatabaseSettings) -> DatabaseSettings:
 def test_nothing_is_lost(url: str) -> None:
     """The address that an own account reaches is the product's: hosts, target, name, instance and TLS."""
     address = parse_jdbc_url(url)
-    own = replace(own_login_of(address), user="portfolio_agent", password_file=Path("/etc/portfolio-agent/password"))
+    own = own_login_of(address, "", "portfolio_agent", Path("/etc/portfolio-agent/password"))
     carried = address_of(through_the_file(own))
     assert carried == replace(address, notes=(), tls=replace(address.tls, assumed=False))
 
@@ -76,9 +76,9 @@ def test_nothing_is_lost(url: str) -> None:
 )
 def test_schema(url: str, beside: str, schema: str | None) -> None:
     """The schema goes over where the database has one; a template's "public" only where it is one."""
-    own = own_login_of(parse_jdbc_url(url), beside)
+    own = own_login_of(parse_jdbc_url(url), beside, "portfolio_agent", Path("/etc/portfolio-agent/password"))
     assert own.schema == schema
-    through_the_file(replace(own, user="portfolio_agent", password_file=Path("/etc/portfolio-agent/password")))
+    through_the_file(own)
 
 
 def test_local_socket_and_demo() -> None:
