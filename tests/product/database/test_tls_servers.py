@@ -353,7 +353,6 @@ def test_sqlserver_modes(
     papers: Papers, mode: TlsMode | None, certificate: str, ca: str, name: str, expected: str
 ) -> None:
     """A password is sent only to a server whose certificate the mode takes."""
-    pytest.importorskip("pymssql", reason="the driver is an extra: pip install portfolio-agent[sqlserver]")
     hosts = ("db.example.com",) if certificate == "named" else ("localhost",)
     pem = papers.server(f"mssql-{certificate}", *hosts, signed=certificate != "self")
     how = DatabaseTls(mode, str(papers.folder / ca) if ca else "", expected_name=name)
