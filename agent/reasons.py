@@ -70,7 +70,6 @@ DATABASE_REASONS = frozenset(
         "driver-missing",
         "password-encrypted",
         "login-not-followed",
-        "wrong-server",
         "login-unreadable",
         "login-can-write",
     }

@@ -149,7 +149,7 @@ class JmxSettings:
 class DatabaseTlsSettings:
     """[database.tls] How the connection is encrypted, and whom to trust.
 
-    With `login = "product"` it fills what the product's URL does not say; what the URL says is never replaced.
+    With `login = "product"` it fills what the product's URL does not say; a mode is never weaker than the URL's.
     """
 
     mode: TlsMode | None = None

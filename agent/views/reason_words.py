@@ -86,7 +86,6 @@ REASON_WORDS: Mapping[str, ReasonWords] = {
     "login-unreadable": ReasonWords("The place of the login cannot be read.", DOCTOR),
     "login-can-write": ReasonWords("The database login may write, so it is not used.", DOCTOR),
     "password-encrypted": ReasonWords("The product keeps its database password encrypted.", DOCTOR),
-    "wrong-server": ReasonWords("None of the database's servers is the one to ask (primary, standby).", DOCTOR),
     "login-not-followed": ReasonWords("The product logs in to its database in a way that only it can.", DOCTOR),
     "permission-denied": ReasonWords("The account may not read it.", DOCTOR),
     "not-readable": ReasonWords("The JVM says that it cannot be read."),

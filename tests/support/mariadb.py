@@ -72,7 +72,8 @@ def _started(server: str, home: Path, rights: dict[str, object], more: tuple[str
         listener.bind(("127.0.0.1", 0))
         port = int(listener.getsockname()[1])
     options = [f"--datadir={home}/data", f"--socket={home}/socket", f"--port={port}", "--bind-address=127.0.0.1"]
-    options += more
+    # Of its own: a server that starts clears what another one's statements keep in a folder they share.
+    options += [f"--tmpdir={home}", *more]
     with open(home / "log", "wb") as log:
         process = subprocess.Popen(
             [server, "--no-defaults", *options, f"--pid-file={home}/pid", "--innodb-flush-log-at-trx-commit=0"],

@@ -25,7 +25,7 @@ from agent.product.database.errors import DeadlinePassed, driver_missing, map_da
 from agent.product.model import DatabaseAccess
 from agent.system.clock import monotonic_s
 
-NOT_THERE = frozenset({"refused", "unknown-host", "timeout", "connection-lost"})
+NOT_THERE = frozenset({"refused", "unreachable", "unknown-host", "timeout", "connection-lost"})
 WATCH = "statement-watch"  # the thread's name
 
 

@@ -46,11 +46,6 @@ _REASONS = {
         "The database did not answer in time.",
         "Look for locks or load on the database; a longer time is [database] statement_timeout.",
     ),
-    "wrong-server": _Reason(
-        "None of the database's servers is the one to ask: the primary is wanted, or a standby.",
-        "Check which server is the primary now; which one is asked says [database] target, or targetServerType in the "
-        "product's URL.",
-    ),
     "login-refused": _Reason("The database refuses the login.", _CHECK_LOGIN),
     "permission-denied": _Reason(
         "The database account may not read this.", "Grant the account SELECT on the table, or use another account."
@@ -62,8 +57,7 @@ _REASONS = {
     "read-only": _Reason("The read-only session refused a write.", "Report this: the agent only reads."),
     "tls": _Reason(
         "No TLS connection to the database could be made.",
-        "Check the server's certificate. Whom to trust is [database.tls] ca_file, how strictly its mode; a mode that "
-        "the product's URL names stays.",
+        "Check the server's certificate and the TLS options of the product's database URL.",
     ),
     "too-many-connections": _Reason(
         "The database has no connection free.", "Raise the connection limit of the server or of the account."
@@ -157,7 +151,6 @@ _ORACLE = {
 # The first that is found in the text decides; needed where a driver gives no code: libpq while connecting, SQLite.
 # In this order: "too many connections for role ..." names a role, and is no refused login.
 _TEXTS = (
-    ("hot standby mode", "wrong-server"),
     ("too many", "too-many-connections"),
     ("remaining connection slots", "too-many-connections"),
     ("password authentication failed", "login-refused"),

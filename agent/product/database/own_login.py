@@ -12,12 +12,14 @@ from pathlib import Path
 
 from agent.errors import ConfigError
 from agent.product.database.address import DEFAULT_PORTS, DatabaseAddress, DatabaseTls
-from agent.settings import DatabaseLogin, DatabaseSettings, DatabaseTlsSettings, Dialect, TargetServer
+from agent.settings import DatabaseLogin, DatabaseSettings, DatabaseTlsSettings, Dialect, TargetServer, TlsMode
 from agent.settings.address import parse_server
 
 
-def own_login_of(address: DatabaseAddress, schema: str = "") -> DatabaseSettings:
-    """[database] of an account of the agent's own at this address; user and password are for the caller to add.
+def own_login_of(
+    address: DatabaseAddress, schema: str = "", user: str | None = None, password_file: Path | None = None
+) -> DatabaseSettings:
+    """[database] of an account of the agent's own at this address.
 
     `schema` is the one the product's configuration names beside its URL; it beats the URL's.
     """
@@ -37,6 +39,8 @@ def own_login_of(address: DatabaseAddress, schema: str = "") -> DatabaseSettings
         # Oracle's instance is one of a service's; the listener chooses it where nothing is said.
         instance=(address.instance or None) if dialect is Dialect.SQLSERVER else None,
         schema=schema_for(dialect, schema or address.schema) or None,
+        user=user,
+        password_file=password_file,
         tls=_tls_settings(address.tls),
     )
 
@@ -130,20 +134,36 @@ def _tls_of(tls: DatabaseTlsSettings) -> DatabaseTls:
 
 
 def with_settings_of_tls(address: DatabaseAddress, tls: DatabaseTlsSettings) -> DatabaseAddress:
-    """The product's address with what [database.tls] adds: files and names, and the mode where the URL says none.
+    """The product's address with what [database.tls] adds: files, names, and a mode that is stronger or was not said.
 
-    A mode that the URL says stays: the agent's connection is never weaker than the product's.
+    The agent's connection is never weaker than the product's: a weaker mode is a note.
     """
     said, ours = address.tls, _tls_of(tls)
+    wanted = _mode_of(address.dialect, ours.mode)
     free = said.mode is None or said.assumed
+    weaker = wanted is not None and said.mode is not None and _STRENGTH.index(wanted) < _STRENGTH.index(said.mode)
+    notes = address.notes
+    if weaker and not free:
+        notes += (f"[database.tls] mode: {said.mode}, which the product's URL asks for, stays; it is the stronger.",)
     return replace(
         address,
+        notes=notes,
         tls=DatabaseTls(
-            (ours.mode or said.mode) if free else said.mode,
+            said.mode if wanted is None or (weaker and not free) else wanted,
             ca_file=ours.ca_file or said.ca_file,
             certificate_file=ours.certificate_file or said.certificate_file,
             key_file=ours.key_file or said.key_file,
             expected_name=ours.expected_name or said.expected_name,
-            assumed=said.assumed and ours.mode is None,
+            assumed=said.assumed and wanted is None,
         ),
     )
+
+
+_STRENGTH = tuple(TlsMode)  # weakest first
+
+
+def _mode_of(dialect: Dialect, mode: TlsMode | None) -> TlsMode | None:
+    """The mode as this database knows it; the file does not know which one the product's URL names."""
+    if mode is TlsMode.STRICT and dialect is not Dialect.SQLSERVER:
+        return TlsMode.VERIFY_FULL
+    return None if mode is TlsMode.PREFER and dialect is Dialect.ORACLE else mode

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import oracledb
 import pytest
 
 from agent.errors import SourceError
@@ -106,7 +107,6 @@ def test_oracle_descriptor(url: str, pieces: tuple[str, ...]) -> None:
 
 def test_oracle_descriptor_is_one_the_driver_reads() -> None:
     """Oracle's own parser finds in it what was put in."""
-    oracledb = pytest.importorskip("oracledb", reason="the driver is an extra: pip install portfolio-agent[oracle]")
     url = 'jdbc:oracle:thin:@tcps://h.test:2484/J?ssl_server_cert_dn="CN=db,O=x"'
     parameters = oracledb.ConnectParams()
     parameters.parse_connect_string(driver_of(parse_jdbc_url(url)).connect["dsn"])

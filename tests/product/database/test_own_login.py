@@ -56,7 +56,7 @@ def through_the_file(database: DatabaseSettings) -> DatabaseSettings:
 def test_nothing_is_lost(url: str) -> None:
     """The address that an own account reaches is the product's: hosts, target, name, instance and TLS."""
     address = parse_jdbc_url(url)
-    own = replace(own_login_of(address), user="portfolio_agent", password_file=Path("/etc/portfolio-agent/password"))
+    own = own_login_of(address, "", "portfolio_agent", Path("/etc/portfolio-agent/password"))
     carried = address_of(through_the_file(own))
     assert carried == replace(address, notes=(), tls=replace(address.tls, assumed=False))
 
@@ -76,9 +76,9 @@ def test_nothing_is_lost(url: str) -> None:
 )
 def test_schema(url: str, beside: str, schema: str | None) -> None:
     """The schema goes over where the database has one; a template's "public" only where it is one."""
-    own = own_login_of(parse_jdbc_url(url), beside)
+    own = own_login_of(parse_jdbc_url(url), beside, "portfolio_agent", Path("/etc/portfolio-agent/password"))
     assert own.schema == schema
-    through_the_file(replace(own, user="portfolio_agent", password_file=Path("/etc/portfolio-agent/password")))
+    through_the_file(own)
 
 
 def test_local_socket_and_demo() -> None:
@@ -102,14 +102,28 @@ def test_incomplete_settings_are_named() -> None:
         (DatabaseTls(TlsMode.VERIFY_FULL, assumed=True), DatabaseTlsSettings(mode=TlsMode.REQUIRE), TlsMode.REQUIRE),
         (DatabaseTls(TlsMode.VERIFY_FULL), DatabaseTlsSettings(mode=TlsMode.REQUIRE), TlsMode.VERIFY_FULL),
         (DatabaseTls(TlsMode.VERIFY_FULL, assumed=True), DatabaseTlsSettings(), TlsMode.VERIFY_FULL),
+        (DatabaseTls(TlsMode.REQUIRE), DatabaseTlsSettings(mode=TlsMode.VERIFY_FULL), TlsMode.VERIFY_FULL),
+        (DatabaseTls(TlsMode.REQUIRE), DatabaseTlsSettings(mode=TlsMode.STRICT), TlsMode.VERIFY_FULL),
+        (DatabaseTls(TlsMode.DISABLE), DatabaseTlsSettings(mode=TlsMode.REQUIRE), TlsMode.REQUIRE),
+        (DatabaseTls(TlsMode.REQUIRE), DatabaseTlsSettings(), TlsMode.REQUIRE),
     ],
 )
 def test_the_settings_never_weaken_what_the_url_says(
     said: DatabaseTls, ours: DatabaseTlsSettings, mode: TlsMode
 ) -> None:
-    """[database.tls] fills what the product's URL leaves open; what it says stays."""
+    """[database.tls] fills what the product's URL leaves open, or is stronger; a weaker mode is told, not used."""
     address = DatabaseAddress(Dialect.POSTGRESQL, (("h.test", 5432),), "jira", tls=said)
-    assert with_settings_of_tls(address, ours).tls.mode is mode
+    used = with_settings_of_tls(address, ours)
+    assert used.tls.mode is mode
+    assert bool(used.notes) == (ours.mode is not None and ours.mode not in (mode, TlsMode.STRICT))
+
+
+def test_a_mode_that_the_database_does_not_know() -> None:
+    """Oracle's port speaks TLS or does not; SQL Server alone has the strict form."""
+    oracle = DatabaseAddress(Dialect.ORACLE, (("h.test", 1521),), service="J")
+    assert with_settings_of_tls(oracle, DatabaseTlsSettings(mode=TlsMode.PREFER)).tls.mode is None
+    mssql = DatabaseAddress(Dialect.SQLSERVER, (("h.test", 1433),), "jira")
+    assert with_settings_of_tls(mssql, DatabaseTlsSettings(mode=TlsMode.STRICT)).tls.mode is TlsMode.STRICT
 
 
 def test_the_settings_name_the_files() -> None:
