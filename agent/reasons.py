@@ -72,12 +72,15 @@ DATABASE_REASONS = frozenset(
         "login-can-write",
     }
 )
-# Named by the source "clientside": the unit of a log's durations is not known; a group is smaller than the setting.
+# Named by the source "clientside": the unit of a log's durations is not known; a group is smaller than the setting; and below.
 UNIT_UNKNOWN = "unit-unknown"
 TOO_FEW = "too-few"
+TOO_COARSE = "too-coarse"  # whole seconds
+MOSTLY_UNREAD = "mostly-unread"  # most lines of a log have not the form that its configuration says
+PASSED_OVER = "passed-over"  # one of several logs that say the same
 # Named by the source "host": a file system that does not answer.
 HUNG = "hung"
-CLIENTSIDE_REASONS = frozenset({UNIT_UNKNOWN, TOO_FEW})
+CLIENTSIDE_REASONS = frozenset({UNIT_UNKNOWN, TOO_FEW, TOO_COARSE, MOSTLY_UNREAD, PASSED_OVER})
 # Named by the source "apps" when the product's app manager says that it is asked too often.
 RATE_LIMITED = "rate-limited"
 # Named by sampling when it gives up on a source, and by aggregation when nobody said why a series is missing.
@@ -112,4 +115,4 @@ REASONS = (
 
 # Expected on a healthy product: a feature that is off, a query that keeps within its budget, a quiet night, a node on
 # standby.
-HARMLESS = frozenset({NOT_PRESENT, NOT_DUE, TOO_FEW, OTHER_NODE})
+HARMLESS = frozenset({NOT_PRESENT, NOT_DUE, TOO_FEW, OTHER_NODE, PASSED_OVER})
