@@ -72,7 +72,7 @@ DATABASE_REASONS = frozenset(
         "login-can-write",
     }
 )
-# Named by the source "clientside": the unit of a log's durations is not known; a group is smaller than the setting; and below.
+# Named by the source "clientside": the unit of a log's durations is not known; a group is smaller than the setting.
 UNIT_UNKNOWN = "unit-unknown"
 TOO_FEW = "too-few"
 TOO_COARSE = "too-coarse"  # whole seconds

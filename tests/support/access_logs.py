@@ -36,9 +36,10 @@ def jira_line(number: int, path: str = "/rest/api/2/issue/PLANTEDKEY-4711", stat
 def make_install(
     folder: Path, pattern: str = JIRA, version: str = "9.0.80", prefix: str = "access_log", more: str = ""
 ) -> Path:
-    """A Tomcat as far as this program looks at it; version "" leaves the jar out."""
+    """A Tomcat as far as this program looks at it, its log still empty; version "" leaves the jar out."""
     (folder / "conf").mkdir(parents=True)
     (folder / "logs").mkdir()
+    (folder / "logs" / prefix).touch()
     (folder / "lib").mkdir()
     (folder / "conf" / "server.xml").write_text(
         '<?xml version="1.0"?>\n<Server port="8005"><Service name="Catalina"><Engine name="Catalina"><Host>'

@@ -21,13 +21,35 @@ WITH_PARAMETER = "aciLoprstT"
 TOKEN = re.compile(r"%\{([^}]*)\}(.)|%(.)|([^%]+|%$)", re.DOTALL)
 # What JsonAccessLogValve calls each code; the second kind goes into objects behind the others, in this order.
 JSON_NAMES = {
-    **{"a": "remoteAddr", "A": "localAddr", "b": "size", "B": "byteSentNC", "D": "elapsedTime", "F": "firstByteTime"},
-    **{"h": "host", "H": "protocol", "I": "threadName", "l": "logicalUserName", "m": "method", "p": "port"},
-    **{"q": "query", "r": "request", "s": "statusCode", "S": "sessionId", "t": "time", "T": "elapsedTimeS"},
-    **{"u": "user", "U": "path", "v": "localServerName", "X": "connectionStatus"},
+    "a": "remoteAddr",
+    "A": "localAddr",
+    "b": "size",
+    "B": "byteSentNC",
+    "D": "elapsedTime",
+    "F": "firstByteTime",
+    "h": "host",
+    "H": "protocol",
+    "I": "threadName",
+    "l": "logicalUserName",
+    "m": "method",
+    "p": "port",
+    "q": "query",
+    "r": "request",
+    "s": "statusCode",
+    "S": "sessionId",
+    "t": "time",
+    "T": "elapsedTimeS",
+    "u": "user",
+    "U": "path",
+    "v": "localServerName",
+    "X": "connectionStatus",
 }
 JSON_OBJECTS = {
-    **{"r": "requestAttributes", "c": "cookies", "s": "sessionAttributes", "i": "requestHeaders", "L": "identifier"},
+    "r": "requestAttributes",
+    "c": "cookies",
+    "s": "sessionAttributes",
+    "i": "requestHeaders",
+    "L": "identifier",
     "o": "responseHeaders",
 }
 # A value that the W3C form puts into quotes, doubling those in it; the letter is none of Tomcat's.
@@ -94,7 +116,7 @@ def unknown_codes(pattern: str) -> list[str]:
     """The codes of a pattern that Tomcat does not know, as they are written there."""
     found = []
     for match in TOKEN.finditer(ALIASES.get(pattern, pattern)):
-        parameter, letter, alone, _ = match.groups()
+        _, letter, alone, _ = match.groups()
         if (letter and letter not in WITH_PARAMETER) or (alone and alone not in ALONE):
             found.append(match[0])
     return found
@@ -146,7 +168,8 @@ def _extended(pattern: str) -> Iterator[Token]:
         if number:
             yield space
         if name in EXTENDED:
-            yield Code(*EXTENDED[name])
+            letter, parameter = EXTENDED[name]
+            yield Code(letter, parameter or None)
         elif EXTENDED_WRAPPED.fullmatch(name):
             yield Code(WRAPPED)
         elif EXTENDED_PROXY.fullmatch(name):

@@ -19,7 +19,7 @@ from agent.errors import SourceError
 from agent.reasons import AMBIGUOUS, NOT_SUPPORTED, TOO_COARSE, UNIT_UNKNOWN
 from agent.sources.clientside.classes import BEGINNINGS
 from agent.sources.clientside.dates import expression_of
-from agent.sources.clientside.forms import WRAPPED, Code, Form, Token, tokens_of
+from agent.sources.clientside.forms import WRAPPED, Code, Form, Token, tokens_of, unknown_codes
 
 MICROSECONDS_FROM = 10  # Tomcat 10 aligned %D with Apache httpd, and %T with it: whole seconds
 SECOND_US = 1_000_000
@@ -95,7 +95,9 @@ def compile_pattern(pattern: str, context_path: str = "", version: int = 0, form
     duration = _duration(tokens, version)
     parts = _Parts(tokens, context_path, duration).all()
     if not any(field in part.fields for part in parts for field in "ps"):
-        raise _unreadable("Its pattern has neither the request (%r, %U) nor the status (%s).")
+        unknown = unknown_codes(pattern) if form is not Form.EXTENDED else []
+        named = f"; {', '.join(unknown)} is none of Tomcat's codes" if unknown else ""
+        raise _unreadable(f"Its pattern has neither the request (%r, %U) nor the status (%s){named}.")
     body, found = _arranged(parts, whole=form is Form.JSON)
     if not found & {"p", "s"}:
         raise _unreadable("What a user can type stands on both sides of its fields, so no line is certain.")
@@ -209,8 +211,9 @@ class _Parts:
         path = self._path(behind) if taken else b""
         fields = "p" if taken else ""
         if letter == "r":
-            protocol = PROTOCOL if quoted else rb"(?:HTTP/[\d.]*+|null|-|)"
-            yield Part(rb"(?:" + METHOD + b" " + path + rb"[^ \t\n]*+ " + protocol + rb"|-?)", bare=True, fields=fields)
+            protocol, none = (PROTOCOL, rb"-?") if quoted else (rb"(?:HTTP/[\d.]*+|null|-|)", b"-")
+            request = METHOD + b" " + path + rb"[^ \t\n]*+ " + protocol
+            yield Part(b"(?:" + request + b"|" + none + b")", bare=True, fields=fields)
             return
         following = self._tokens[position + 1] if not self._is_last(position) else ""
         if letter == "U" and isinstance(following, Code) and following.letter == "q":
@@ -337,7 +340,7 @@ def _loose(parts: Sequence[Part], position: int) -> tuple[bytes, set[str]]:
 
 
 def _core(parts: Sequence[Part]) -> Sequence[Part]:
-    """The run of parts between two free ones that tells most; empty when none tells anything or none has a beginning."""
+    """The run of parts between two free ones that tells most; empty when none tells anything or has a beginning."""
     runs: list[list[Part]] = [[]]
     for part in parts:
         if part.free:

@@ -23,9 +23,7 @@ EVERY = "*"
 NESTED = ("Service", "Engine", "Host", "Context")
 PROPERTY = re.compile(r"(?m)^[ \t]*([A-Za-z0-9_.-]+)[ \t]*[=:][ \t]*([^\r\n\\]*?)[ \t]*$")
 # A value that holds a shell variable is not taken: only the shell knows it.
-OPTION = re.compile(
-    r"-D([A-Za-z0-9_.-]+)=(?:\"([^\"$`\\]*)\"|'([^']*)'|([^\s\"'$`\\;]*)(?=[\s\"';]|$))"
-)
+OPTION = re.compile(r"-D([A-Za-z0-9_.-]+)=(?:\"([^\"$`\\]*)\"|'([^']*)'|([^\s\"'$`\\;]*)(?=[\s\"';]|$))")
 COMMENT = re.compile(r"(?m)^\s*#.*$")
 Scope = tuple[str, ...]  # one step a level, from the service down; equal steps are the same element
 
@@ -127,7 +125,12 @@ class _Walk:
             level, called = self._levels[-1] if self._levels else ("", "")
             place = " ".join(filter(None, (level, called)))
             self._layout.valves.append(
-                Valve(attributes, tuple(self._scope), level, f"{place}, {self._file} line {self._parser.CurrentLineNumber}")
+                Valve(
+                    attributes,
+                    tuple(self._scope),
+                    level,
+                    f"{place}, {self._file} line {self._parser.CurrentLineNumber}",
+                )
             )
 
     def _enter(self, name: str, attributes: dict[str, str]) -> None:

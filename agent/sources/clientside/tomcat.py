@@ -42,12 +42,16 @@ DATE_FORMAT = ".yyyy-MM-dd"
 PLACEHOLDER = re.compile(r"\$\{([^}:]*)(?::-([^}]*))?\}")
 CONTEXT_PATH = re.compile(r"(?:/[A-Za-z0-9._~-]{1,60}){1,4}")
 # What the products' web applications are called in `docBase`.
-PRODUCTS = re.compile(r"(?:^|[/\\])(?:atlassian-(?:jira|bamboo|stash|bitbucket)|jira|confluence|bamboo|crowd-webapp)/?$")
+PRODUCTS = re.compile(
+    r"(?:^|[/\\])(?:atlassian-(?:jira|bamboo|stash|bitbucket)|jira|confluence|bamboo|crowd-webapp)/?$"
+)
 CONDITIONS = ("condition", "conditionIf", "conditionUnless")
 # What a logrotate or an admin appends: a date, a number, .gz.
 ROTATED = r"(?:[-._]?\d[-._T:\d]*)?(?:\.gz)?"
 # Encodings in which a quote, a space and a digit are the bytes they are in ASCII.
-LIKE_ASCII = re.compile(r"(?i)(?:us-?)?ascii|utf-?8|(?:iso-?)?8859[-_]?\d+|iso-?8859-\d+|latin-?\d|(?:windows|cp)-?\d{3,4}")
+LIKE_ASCII = re.compile(
+    r"(?i)(?:us-?)?ascii|utf-?8|(?:iso-?)?8859[-_]?\d+|iso-?8859-\d+|latin-?\d|(?:windows|cp)-?\d{3,4}"
+)
 EBCDIC = re.compile(r"(?i)cp-?(?:037|500|1047|11\d\d|2\d\d)")
 VERSION = re.compile(r"(?m)^(?:server\.number=|Implementation-Version: *|\s*Apache Tomcat Version )(\d{1,3})\.\d")
 MEMBER_LIMIT_BYTES = 64 * 1024
@@ -90,6 +94,11 @@ class AccessLogValve:
     def accepts(self, name: str) -> bool:
         """Whether a file of this name is one of the log's: today's, an earlier day's, or a rotated one."""
         return self.names.fullmatch(name) is not None
+
+    @property
+    def files(self) -> str:
+        """How its files are named, for a person."""
+        return f"{self.prefix}{'DATE' if self.dates else ''}{self.suffix}"
 
     def reader(self) -> LineReader:
         """What reads its lines; raises SourceError when they tell nothing."""
@@ -144,8 +153,7 @@ def read_valve(install: Path, log_dir: Path | None = None) -> AccessLogValve:
         except Unreadable as problem:
             refused.append((valve.place, problem))
             continue
-        path = _context_path(product, valve, values)
-        found = AccessLogValve(context_path=path, version=version, place=valve.place, **read)
+        found = replace(read, context_path=_context_path(product, values), version=version)
         readable.append((_merits(found, valve, product), found))
     if not readable:
         raise _no_log(home / SERVER_XML, layout, refused)
@@ -182,8 +190,8 @@ def _logs(valve: Valve) -> bool:
     return "accesslog" in name.lower() or (not name.startswith("org.apache.catalina.") and "log" in name.lower())
 
 
-def _readable(valve: Valve, home: Path, log_dir: Path | None, values: Mapping[str, str]) -> dict[str, object]:
-    """What is known of a valve's files and lines; raises Unreadable."""
+def _readable(valve: Valve, home: Path, log_dir: Path | None, values: Mapping[str, str]) -> AccessLogValve:
+    """What is known of a valve's files and lines, without context and version; raises Unreadable."""
     own = {key: _filled(text, values) for key, text in valve.attributes.items()}
     name = own.get("className", "")
     form = FORMS.get(name)
@@ -191,44 +199,68 @@ def _readable(valve: Valve, home: Path, log_dir: Path | None, values: Mapping[st
         raise Unreadable("JDBCAccessLogValve writes into a database, where it is not read")
     if form is None:
         raise Unreadable(f"{name} is not one of Tomcat's own classes, so the form of its lines is not known")
-    if own.get("enabled", "true").strip().lower() not in ("true", "yes"):
+    if not _is_true(own.get("enabled", "true")):
         raise Unreadable('it is switched off (enabled = "false")', 'Remove enabled="false" from the valve.')
     encoding = own.get("encoding", "")
     if encoding and (EBCDIC.fullmatch(encoding) or not LIKE_ASCII.fullmatch(encoding)):
         raise Unreadable(f"the encoding {encoding} of its file is not read", 'Set encoding="UTF-8" in the valve.')
-    names = _names(own, home, log_dir)
+    folder, prefix, suffix, dates = _names(own, home, log_dir)
     pattern = own.get("pattern", "" if form is Form.EXTENDED else "common")
     if not pattern.strip():
         raise Unreadable("its pattern is empty, so it writes nothing", "Give it the pattern of the product's manual.")
     conditional = any(own.get(key) for key in CONDITIONS)
-    return {**names, "pattern": pattern, "form": form, "conditional": conditional}
+    return AccessLogValve(folder, prefix, suffix, pattern, "", 0, form, valve.place, dates, conditional)
 
 
-def _names(own: Mapping[str, str], home: Path, log_dir: Path | None) -> dict[str, object]:
-    """Folder and names of the files; raises Unreadable for what is not known."""
-    directory, prefix, suffix = own.get("directory", "logs"), own.get("prefix", "access_log"), own.get("suffix", "")
+def _names(own: Mapping[str, str], home: Path, log_dir: Path | None) -> tuple[Path, str, str, str]:
+    """Folder, prefix, suffix and the expression of a date, of the files; raises Unreadable for what is not known."""
+    directory = own.get("directory", "logs")
     if log_dir is None and PLACEHOLDER.search(directory):
         why = f"its folder is named by {_unknown(directory)}, whose value is not known here"
         raise Unreadable(why, "Set [clientside] access_log_dir to the folder of the log.")
     folder = log_dir or home / directory
-    above, slash, prefix = prefix.rpartition("/")
-    if slash and log_dir is None:
-        folder = folder / (above.lstrip("/") or ".")
-    dated = own.get("fileDateFormat", DATE_FORMAT)
-    if own.get("rotatable", "true").strip().lower() not in ("true", "yes"):
-        dated = ""
+    prefix = _named(own.get("prefix", "access_log"), folder)
+    suffix = own.get("suffix", "")
+    dated = own.get("fileDateFormat", DATE_FORMAT) if _is_true(own.get("rotatable", "true")) else ""
+    for text in (suffix, dated):
+        if PLACEHOLDER.search(text):
+            raise _nameless(text)
+    if "/" in dated or "/" in suffix:
+        raise Unreadable("its files lie in a folder of their own for each date", "Take the / out of fileDateFormat.")
     try:
         dates = expression_of(dated)
     except ValueError as error:
         raise Unreadable(f"its fileDateFormat is not understood: {error}", "Correct it in the valve.") from None
-    if "/" in dated or "/" in suffix:
-        raise Unreadable("its files lie in a folder of their own for each date", "Take the / out of fileDateFormat.")
-    for text in (above, prefix, suffix, dated):
-        # What Tomcat does not know either stands in the name as it is; such a file shows that it is so.
-        if PLACEHOLDER.search(text) and not _is_there(folder, prefix):
-            why = f"its files are named by {_unknown(text)}, whose value is not known here"
-            raise Unreadable(why, f"Write the value out in place of {_unknown(text)} in the valve.")
-    return {"folder": folder, "prefix": prefix, "suffix": suffix, "dates": dates}
+    above, slash, prefix = prefix.rpartition("/")
+    if slash and log_dir is None:
+        folder = folder / (above.lstrip("/") or ".")
+    return folder, prefix, suffix, dates
+
+
+def _named(prefix: str, folder: Path) -> str:
+    """The prefix, where it is known. A property that nobody sets stands in the file's name as it is written, or as its
+    default: only a file of that name shows that it is so. Raises Unreadable when there is none."""
+    if not PLACEHOLDER.search(prefix):
+        return prefix
+    for candidate in (PLACEHOLDER.sub(lambda match: match[2] or match[0], prefix), prefix):
+        inner, _, beginning = candidate.rpartition("/")
+        try:
+            names = os.listdir(folder / inner.lstrip("/"))
+        except OSError:
+            continue
+        if any(name.startswith(beginning) for name in names):
+            return candidate
+    raise _nameless(prefix)
+
+
+def _nameless(text: str) -> Unreadable:
+    unknown = _unknown(text)
+    why = f"its files are named by {unknown}, whose value is not known here"
+    return Unreadable(why, f"Write the value out in place of {unknown} in the valve.")
+
+
+def _is_true(text: str) -> bool:
+    return text.strip().lower() in ("true", "yes")
 
 
 def _filled(text: str, values: Mapping[str, str]) -> str:
@@ -246,13 +278,6 @@ def _unknown(text: str) -> str:
     return ", ".join(f"${{{name}}}" for name, _ in PLACEHOLDER.findall(text))
 
 
-def _is_there(folder: Path, prefix: str) -> bool:
-    try:
-        return PLACEHOLDER.search(prefix) is not None and any(name.startswith(prefix) for name in os.listdir(folder))
-    except OSError:
-        return False
-
-
 def _product(contexts: list[Context]) -> Context | None:
     """The context that is the product: by what it is made of, else the one at the root, else the first."""
     named = [context for context in contexts if PRODUCTS.search(context.base.rstrip("/"))]
@@ -260,7 +285,7 @@ def _product(contexts: list[Context]) -> Context | None:
     return next(iter([*named, *at_root, *contexts]), None)
 
 
-def _context_path(product: Context | None, valve: Valve, values: Mapping[str, str]) -> str:
+def _context_path(product: Context | None, values: Mapping[str, str]) -> str:
     if product is None:
         return ""
     path = _filled(product.path, values).rstrip("/")
@@ -274,7 +299,13 @@ def _merits(found: AccessLogValve, valve: Valve, product: Context | None) -> tup
     except SourceError:
         return (False,) * 5
     sees_all = product is None or covers(valve.scope, product.scope)
-    return (sees_all, not found.conditional, reader.has_status or reader.has_path, reader.unit_us is not None, reader.has_status)
+    return (
+        sees_all,
+        not found.conditional,
+        reader.has_status or reader.has_path,
+        reader.unit_us is not None,
+        reader.has_status,
+    )
 
 
 def _less(merits: tuple[bool, ...], best: tuple[bool, ...]) -> str:
@@ -286,7 +317,9 @@ def _less(merits: tuple[bool, ...], best: tuple[bool, ...]) -> str:
         "its pattern has no duration that can be read",
         "its pattern has no status",
     )
-    return next((word for word, own, other in zip(words, merits, best, strict=True) if other and not own), "it says the same")
+    return next(
+        (word for word, own, other in zip(words, merits, best, strict=True) if other and not own), "it says the same"
+    )
 
 
 def _with(chosen: AccessLogValve, others: tuple[str, ...]) -> AccessLogValve:

@@ -31,6 +31,7 @@ LATE_PUSH_HOURS = 2
 CLOCKS_APART_S = 60.0
 FOR_A_PERSON = frozenset({HUNG, PERMISSION_DENIED})
 RUN = " Run: "  # in the detail of a failure: what a person can do about it
+DO = " Do: "  # the same, for whatever reason
 
 
 def exit_code_of(problems: Iterable[Problem]) -> int:
@@ -164,10 +165,17 @@ def _source(facts: Facts, state: SourceState) -> Iterator[Problem]:
         seen = "never" if state.ok_at is None else f"last answered {ago(facts.now, state.ok_at)}"
         yield Problem(f"{state.source} gives nothing ({seen}).", state.why, state.do)
         return
-    of_runs = {detail: metric for metric, reason, detail in state.failures if reason in FOR_A_PERSON and RUN in detail}
-    for detail, metric in of_runs.items():
-        why, _, command = detail.partition(RUN)
-        yield Problem(f"{state.source} does not give {metric}.", why, f"{RUN.strip()} {command}")
+    told: dict[str, tuple[str, list[str]]] = {}
+    for metric, reason, detail in state.failures:
+        why, mark, do = detail.partition(DO)
+        if not mark and reason in FOR_A_PERSON:
+            why, mark, command = detail.partition(RUN)
+            do = f"{RUN.strip()} {command}"
+        if mark:
+            told.setdefault(why, (do, []))[1].append(metric)
+    for why, (do, metrics) in told.items():
+        more = f" and {len(metrics) - 1} more" if len(metrics) > 1 else ""
+        yield Problem(f"{state.source} does not give {metrics[0]}{more}.", why, do)
 
 
 def _delivery(facts: Facts, stored: StoredFacts) -> Iterator[Problem]:
