@@ -198,14 +198,10 @@ class AccessLog:
                 self._follower.load(self._saved)
             else:
                 # Before the first line is counted: what was written so far shows whether the form is right.
-                self._hear(self._reader, self._follower.last_lines())
+                seen = look_at(self._log, self._reader)
+                self._verdict.hear(seen.lines, seen.unread)
             self._stamps = stamps
         return self._log, self._reader, self._follower
-
-    def _hear(self, reader: LineReader, lines: bytes) -> None:
-        read = len(reader.rows(lines))
-        unread = reader.unread(lines, read)
-        self._verdict.hear(read + unread, unread)
 
     def _about_the_log(self) -> Iterator[Found]:
         """How much was read: bytes are told with the lines they are, so that they do not tell of a few requests."""
@@ -216,6 +212,17 @@ class AccessLog:
         self._numbers["unread"].ripen(self._smallest)
         for key in ("unread", "read", "skipped"):
             yield f"clientside.log.{key}", self._numbers[key].released, ()
+
+
+def look_at(log: Log, reader: LineReader) -> Verdict:
+    """How many of the last lines were written in the form of `reader`; raises SourceError or OSError."""
+    follower = Follower(log.folder, log.accepts)
+    if not follower.is_there():
+        raise _no_files(log)
+    lines = follower.last_lines()
+    read = len(reader.rows(lines))
+    unread = reader.unread(lines, read)
+    return Verdict(read + unread, unread)
 
 
 def _no_files(log: Log) -> SourceError:
@@ -256,4 +263,23 @@ def grant(folder: Path) -> str:
     return (
         f"Run: setfacl -R -m u:portfolio-agent:rX {folder} && setfacl -m d:u:portfolio-agent:r {folder} "
         "(the second for the files of the next days)"
+    )
+
+
+def explained(error: SourceError | OSError, folder: Path) -> SourceError:
+    """The error in words for a person, with what to do."""
+    if isinstance(error, SourceError):
+        return error
+    if isinstance(error, PermissionError):
+        return SourceError(
+            PERMISSION_DENIED,
+            f"The logs in {folder} cannot be read.",
+            why="The service account may not enter that folder.",
+            do=grant(folder),
+        )
+    return SourceError(
+        NOT_PRESENT,
+        f"The logs in {folder} cannot be read.",
+        why=f"{error.strerror}.",
+        do="Set [clientside] access_log_dir, or see whether the product writes logs at all.",
     )

@@ -24,7 +24,7 @@ LINE = re.compile(
 FIELD = re.compile(rb"(satisfied|tolerating|frustrated)Count=(\d{1,12})(?!\d)")
 # What Jira's own keys are made of. An app or a script in a page may report any key, with a person's or a project's name
 # in it, so the look of a key decides nothing: every word has to be one of these.
-WORDS = (
+_WORD = (
     "activity|add|admin|age|agent|agents|agile|all|application|applications|archive|archived|article|articles|"
     "asset|assets|assign|assigned|attachment|attachments|audit|automation|average|backlog|base|board|boards|"
     "browse|bubble|bulk|burndown|burnup|calendar|capacity|chart|clone|close|comment|comments|component|"
@@ -44,7 +44,8 @@ WORDS = (
     "two|type|types|upm|user|users|velocity|version|versions|view|vote|voted|vs|wallboard|watch|watched|watching|"
     "welcome|work|workflow|workflows|workload|worklog"
 )
-PAGE = re.compile(rf"overall|jira(?:\.(?:{WORDS})(?:-(?:{WORDS})){{0,3}}){{1,4}}".encode())
+WORDS = tuple(_WORD.split("|"))
+PAGE = re.compile(rf"overall|jira(?:\.(?:{_WORD})(?:-(?:{_WORD})){{0,3}}){{1,4}}".encode())
 OTHER = "other"
 ALL_PAGES = "overall"
 MOST_PAGES = 64

@@ -25,7 +25,7 @@ MICROSECONDS_FROM = 10  # Tomcat 10 aligned %D with Apache httpd, and %T with it
 SECOND_US = 1_000_000
 # Values that Tomcat escapes: they may hold anything, but no quote without a backslash before it.
 ESCAPED = "uiocrs"
-METHOD = rb"[^ \"\n]*+"
+METHOD = rb"[!#$%&'*+.^_`~0-9A-Za-z-]*+"  # as HTTP has it, without the bar, which may stand between fields
 PROTOCOL = rb"[A-Za-z0-9/.-]*+"
 QUOTED = rb'[^"\\\n]*+(?:\\.[^"\\\n]*+)*+'
 # A value in quotes of the W3C form; nothing at all for a session that does not exist.
@@ -233,7 +233,7 @@ class _Parts:
         """The beginning of the path, taken out where there is one: * and host:port are none."""
         ends = behind[:1]
         more = b"" if ends in ("", " ", '"') else re.escape(ends.encode())
-        beginnings = BEGINNINGS.replace(rb"\"\n]", rb"\"" + more + rb"\n]")
+        beginnings = BEGINNINGS.replace(rb"\n]", more + rb"\n]")
         prefix = b"(?:" + self._context + b")?" if self._context else b""
         return b"(?:" + prefix + b"(?P<p>" + beginnings + b"))?+"
 

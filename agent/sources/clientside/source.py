@@ -26,13 +26,12 @@ from agent.reasons import (
     NOT_DUE,
     NOT_PRESENT,
     OTHER,
-    PERMISSION_DENIED,
     TOO_FEW,
 )
-from agent.settings import ProductType
+from agent.settings import ProductType, Settings
 from agent.sources.base import once_each
-from agent.sources.clientside import apdex, bitbucket
-from agent.sources.clientside.access import AccessLog, Mark, denied, grant
+from agent.sources.clientside import apdex
+from agent.sources.clientside.access import AccessLog, Log, Mark, denied, explained
 from agent.sources.clientside.bitbucket import read_bitbucket
 from agent.sources.clientside.figures import Found
 from agent.sources.clientside.tail import Follower
@@ -140,10 +139,10 @@ class ClientSide:
             try:
                 given, missing = log.read(ends_s, stale=stale)
             except (SourceError, OSError) as error:
-                explained = _explained(error, log.folder)
-                errors.append(explained)
-                text = f"{explained.what} {explained.why} Do: {explained.do}"
-                failures += [Failure(name, explained.reason, text) for name in self._names(part)]
+                told = explained(error, log.folder)
+                errors.append(told)
+                text = f"{told.what} {told.why} Do: {told.do}"
+                failures += [Failure(name, told.reason, text) for name in self._names(part)]
                 continue
             found += given
             failures += missing
@@ -219,6 +218,14 @@ def _moment_of(seen: Any) -> Moment:
     return Moment(datetime.fromtimestamp(float(wall_s), UTC), float(steady_s), str(boot))
 
 
+def log_of(settings: Settings) -> Log:
+    """The access log of this configuration, as the product's own files say; raises SourceError."""
+    own = settings.clientside
+    if settings.instance.product is ProductType.BITBUCKET:
+        return read_bitbucket(settings.instance.home, own.access_log_dir)
+    return read_valve(own.install or settings.instance.home, own.access_log_dir)
+
+
 def open_source(opening: Opening) -> ClientSide:
     """The source for the logs of this configuration; opening it reads nothing."""
     settings = opening.settings
@@ -228,18 +235,10 @@ def open_source(opening: Opening) -> ClientSide:
         logs: dict[str, AccessLog | ApdexLog] = {}
         if settings.instance.product is ProductType.JIRA:
             logs["apdex"] = ApdexLog(home, own.smallest_group)  # first: it is small
-        if settings.instance.product is ProductType.BITBUCKET:
-            folder = own.access_log_dir or home / bitbucket.FOLDER
-            logs["access"] = AccessLog(
-                lambda: read_bitbucket(home, own.access_log_dir), tuple, folder, own.smallest_group
-            )
-        elif (install := own.install) is not None:
-            logs["access"] = AccessLog(
-                lambda: read_valve(install, own.access_log_dir),
-                lambda: stamps_of(install),
-                install,
-                own.smallest_group,
-            )
+        if settings.instance.product is ProductType.BITBUCKET or own.install is not None:
+            install = own.install or home
+            folder = own.access_log_dir or install
+            logs["access"] = AccessLog(lambda: log_of(settings), lambda: stamps_of(install), folder, own.smallest_group)
         return logs
 
     return ClientSide(opening.catalog, open_logs, lambda: _stored_checkpoint(settings.agent.state_dir))
@@ -253,21 +252,3 @@ def _stored_checkpoint(state_dir: Path) -> str:
         return checkpoint_of(store, NAME)
     finally:
         store.close()
-
-
-def _explained(error: SourceError | OSError, folder: Path) -> SourceError:
-    if isinstance(error, SourceError):
-        return error
-    if isinstance(error, PermissionError):
-        return SourceError(
-            PERMISSION_DENIED,
-            f"The logs in {folder} cannot be read.",
-            why="The service account may not enter that folder.",
-            do=grant(folder),
-        )
-    return SourceError(
-        NOT_PRESENT,
-        f"The logs in {folder} cannot be read.",
-        why=f"{error.strerror}.",
-        do="Set [clientside] access_log_dir, or see whether the product writes logs at all.",
-    )

@@ -113,6 +113,10 @@ class Follower:
         self._floor_ns = newest_ns
         return unread
 
+    def is_there(self) -> bool:
+        """Whether the folder has a file of the log; raises OSError when it cannot be listed."""
+        return bool(self._log_files())
+
     def last_lines(self) -> bytes:
         """Complete lines at the end of the newest file, up to TAIL_BYTES; empty when there is none to be read."""
         newest = [file for file in self._log_files() if not file.compressed][-1:]
