@@ -177,7 +177,7 @@ class AccessLog:
             return found, failures + _mostly_unread(log) + denied(progress, self.folder, "clientside.requests")
         unknown = _unknown(reader)
         known = [item for item in found if item[0] not in unknown]
-        failures += [Failure(metric, reason, _why_not(log, metric)) for metric, reason in unknown.items()]
+        failures += [Failure(metric, reason, _why_not(log, reader, metric)) for metric, reason in unknown.items()]
         # A class that did not grow has no percentiles in this tick.
         quiet = [name for name in TIMED_BY_TICK if sum(item[0] == name for item in known) < len(CLASSES)]
         failures += [Failure(name, TOO_FEW) for name in quiet if name not in unknown]
@@ -243,10 +243,16 @@ def _mostly_unread(log: Log) -> list[Failure]:
     return [Failure(name, MOSTLY_UNREAD, text) for name in (*OF_REQUESTS, *TIMED_BY_TICK)]
 
 
-def _why_not(log: Log, metric: str) -> str:
+def _why_not(log: Log, reader: LineReader, metric: str) -> str:
     """What a person is told about a figure that this form of log cannot give."""
-    field = "status (%s)" if metric in OF_STATUS else "duration that is fine enough (%D, or %{ms}T from Tomcat 10)"
-    return f"{log.place}: its pattern has no {field}."
+    code, field = "%s", "status (%s)"
+    if metric not in OF_STATUS:
+        code, field = "%D", "duration that is fine enough (%D, or %{ms}T from Tomcat 10 on)"
+    text = f"{log.place}: the pattern has no {field}"
+    if not reader.unknown:
+        return f"{text}."
+    unknown = ", ".join(reader.unknown)
+    return f"{text}; Tomcat does not know {unknown}. Do: Write {code} in place of it and restart the product."
 
 
 def denied(progress: Progress, folder: Path, metric: str) -> list[Failure]:

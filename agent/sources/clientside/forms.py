@@ -118,7 +118,8 @@ def unknown_codes(pattern: str) -> list[str]:
     for match in TOKEN.finditer(ALIASES.get(pattern, pattern)):
         _, letter, alone, _ = match.groups()
         if (letter and letter not in WITH_PARAMETER) or (alone and alone not in ALONE):
-            found.append(match[0])
+            # Apache's %>s is one code to whoever wrote it.
+            found.append(match[0] + (match.string[match.end() :][:1] if match[0][-1] in "<>" else ""))
     return found
 
 

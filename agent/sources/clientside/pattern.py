@@ -43,7 +43,7 @@ class LineReader:
     """Finds (path beginning, status, duration) in lines; `unit_us` is a duration's unit, None when it is not known.
 
     `why_no_duration` is the reason code when no durations come out. A field the pattern lacks is empty in each line.
-    `passed_over` are lines that are no requests and are not missed.
+    `passed_over` are lines that are no requests and are not missed; `unknown` are codes that Tomcat does not know.
     """
 
     expression: re.Pattern[bytes]
@@ -53,6 +53,7 @@ class LineReader:
     has_status: bool
     has_path: bool = True
     passed_over: re.Pattern[bytes] | None = None
+    unknown: tuple[str, ...] = ()
 
     def rows(self, lines: bytes) -> list[tuple[bytes, bytes, bytes]]:
         """The three fields, in the order of the expression (see `order`), of each line that fits."""
@@ -92,11 +93,11 @@ def compile_pattern(pattern: str, context_path: str = "", version: int = 0, form
         tokens = tokens_of(pattern, form)
     except ValueError as error:
         raise _unreadable(f"Its pattern is not understood: {error}.") from None
+    unknown = unknown_codes(pattern) if form is not Form.EXTENDED else []
     duration = _duration(tokens, version)
     parts = _Parts(tokens, context_path, duration).all()
     if not any(field in part.fields for part in parts for field in "ps"):
-        unknown = unknown_codes(pattern) if form is not Form.EXTENDED else []
-        named = f"; {', '.join(unknown)} is none of Tomcat's codes" if unknown else ""
+        named = f"; Tomcat does not know {', '.join(unknown)}" if unknown else ""
         raise _unreadable(f"Its pattern has neither the request (%r, %U) nor the status (%s){named}.")
     body, found = _arranged(parts, whole=form is Form.JSON)
     if not found & {"p", "s"}:
@@ -113,6 +114,7 @@ def compile_pattern(pattern: str, context_path: str = "", version: int = 0, form
         has_status="s" in found,
         has_path="p" in found,
         passed_over=re.compile(rb"^#[^\n]*\n", re.MULTILINE) if form is Form.EXTENDED else None,
+        unknown=tuple(unknown),
     )
 
 
