@@ -13,6 +13,11 @@ JIRA = (
 )
 CONFLUENCE = "%t %{X-AUSERNAME}o %I %h %r %s %Dms %b %{Referer}i %{User-Agent}i"
 CONTAINER = '%h %{X-AUSERNAME}o %t "%r" %s %b %D %U %I "%{User-Agent}i"'
+BITBUCKET = (
+    "198.51.100.7,192.0.2.1 | https | {way}@1ABC2DEx600x{number}x3 | erika | 2026-11-22 10:00:00,123 | "
+    '"{request}" | "https://git.example.com/x" "Mozilla | 5.0 \\"x" | {status} | {size} | {size} | '
+    "{labels} | {took} | 1irez8i |\n"
+)
 PLANTED = (
     "erika.mustermann",
     "192.0.2.77",
@@ -30,6 +35,15 @@ def jira_line(number: int, path: str = "/rest/api/2/issue/PLANTEDKEY-4711", stat
         f'{number % 60:02} +0000] "GET {path}?jql=assignee=currentUser&mail=erika@example.com HTTP/1.1" '
         f'{status} 512 {took} "https://jira.example.com/browse/PLANTEDKEY-4711" '
         f'"Mozilla/5.0 (X11; Linux) \\"q\\" {number}" "JSESS0815"\n'
+    ).encode()
+
+
+def bitbucket_lines(request: str, status: int, took: int = 41, labels: str = "-") -> bytes:
+    """The two lines that Bitbucket writes of one request."""
+    both = [("i", "-", "-", "-"), ("o", str(status), "77", str(took))]
+    return "".join(
+        BITBUCKET.format(way=way, number=1, request=request, status=code, size=size, labels=labels, took=time)
+        for way, code, size, time in both
     ).encode()
 
 

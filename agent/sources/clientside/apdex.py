@@ -33,16 +33,16 @@ _WORD = (
     "epics|error|export|favorite|favourite|favourites|field|fields|filter|filters|flow|full|gadget|gadgets|gantt|"
     "global|grid|group|groups|header|health|heat|heatmap|history|home|iframe|import|in|index|indexing|inline|"
     "insight|introduction|issue|issues|jira|kanban|knowledge|labels|landing|level|license|link|links|list|log|"
-    "login|mail|manage|map|me|menu|modal|move|nav|navigation|navigator|new|notification|notifications|number|"
-    "object|objects|onboarding|open|organisations|organization|organizations|over|page|panel|permission|pie|"
-    "piechart|pivot|plan|plans|plugins|portal|portfolio|priorities|priority|profile|program|programs|progress|"
-    "project|projects|queue|queues|quick|quicklinks|rank|rapid|recent|recently|release|releases|remaining|remove|"
-    "report|reports|request|requests|resolution|resolutions|resolved|rest|restore|results|road|roadmap|role|"
-    "roles|rule|rules|schema|schemas|scheme|screen|screens|scrum|search|security|service|servicedesk|services|"
-    "settings|share|sidebar|since|single|sla|software|spacer|split|sprint|sprints|statistics|stats|status|"
-    "statuses|stream|streams|subtask|summary|system|tab|table|tabs|team|teams|text|time|timeline|to|transition|"
-    "two|type|types|upm|user|users|velocity|version|versions|view|vote|voted|vs|wallboard|watch|watched|watching|"
-    "welcome|work|workflow|workflows|workload|worklog"
+    "login|mail|manage|map|me|menu|modal|move|nav|navigation|navigator|new|notification|number|object|objects|"
+    "onboarding|open|organization|over|page|panel|permission|pie|piechart|pivot|plan|plans|plugins|portal|"
+    "portfolio|priorities|priority|profile|program|programs|progress|project|projects|queue|queues|quick|"
+    "quicklinks|rank|rapid|recent|recently|release|releases|remaining|remove|report|reports|request|requests|"
+    "resolution|resolutions|resolved|rest|restore|results|road|roadmap|role|roles|rule|rules|schema|schemas|"
+    "scheme|screen|screens|scrum|search|security|service|servicedesk|services|settings|share|sidebar|since|"
+    "single|sla|software|spacer|split|sprint|sprints|statistics|stats|status|statuses|stream|streams|subtask|"
+    "summary|system|tab|table|tabs|team|teams|text|time|timeline|to|transition|two|type|types|upm|user|users|"
+    "velocity|version|versions|view|vote|voted|vs|wallboard|watch|watched|watching|welcome|work|workflow|"
+    "workflows|workload|worklog"
 )
 WORDS = tuple(_WORD.split("|"))
 PAGE = re.compile(rf"overall|jira(?:\.(?:{_WORD})(?:-(?:{_WORD})){{0,3}}){{1,4}}".encode())
@@ -83,16 +83,19 @@ class Apdex:
             groups = [Group(released, waiting) for released, waiting in zip(numbers[::3], numbers[1::3], strict=True)]
             self._pages[page] = groups, numbers[2::3]
 
-    def count(self, lines: bytes) -> None:
-        """Add the views of some lines; what is no line of the log's form is passed over."""
+    def count(self, lines: bytes) -> int:
+        """Add the views of some lines and say how many were read; what has not the log's form is passed over."""
+        read = 0
         for key, body in LINE.findall(lines):
             found = {kind: int(number) for kind, number in FIELD.findall(body)}
             if len(found) != len(KINDS):
                 continue
+            read += 1
             groups, unscored = self._pages.setdefault(self._page(key), ([Group() for _ in KINDS], [0] * len(KINDS)))
             for position, kind in enumerate(KINDS):
                 groups[position].waiting += found[kind.encode()]
                 unscored[position] += found[kind.encode()]
+        return read
 
     def _page(self, key: bytes) -> str:
         page = key.decode("ascii") if PAGE.fullmatch(key) else OTHER

@@ -66,7 +66,7 @@ class LineReader:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class Piece:
     """A piece of the line as an expression. A `free` one may hold anything; `bare` says that it may hold a quote
     that is not escaped; `fields` are the letters p, s and d of what is taken out of it."""
 
@@ -95,7 +95,7 @@ def compile_pattern(pattern: str, context_path: str = "", version: int = 0, form
         raise _unreadable(f"Its pattern is not understood: {error}.") from None
     unknown = unknown_codes(pattern) if form is not Form.EXTENDED else []
     duration = _duration(tokens, version)
-    parts = _Parts(tokens, context_path, duration).all()
+    parts = _Pieces(tokens, context_path, duration).all()
     if not any(field in part.fields for part in parts for field in "ps"):
         named = f"; Tomcat does not know {', '.join(unknown)}" if unknown else ""
         raise _unreadable(f"Its pattern has neither the request (%r, %U) nor the status (%s){named}.")
@@ -154,7 +154,7 @@ def _timed(token: Code, version: int) -> Duration:
     return Duration(None, why=TOO_COARSE)
 
 
-class _Parts:
+class _Pieces:
     """The parts of a line, token by token: what each may hold depends on what stands before and behind it."""
 
     def __init__(self, tokens: Sequence[Token], context_path: str, duration: Duration) -> None:
@@ -162,12 +162,12 @@ class _Parts:
         self._context = re.escape(context_path.encode()) + rb"(?=[/ ?;\"\n])" if context_path else b""
         self._taken: set[str] = set()
 
-    def all(self) -> list[Part]:
+    def all(self) -> list[Piece]:
         """Every part of the line."""
-        parts: list[Part] = []
+        parts: list[Piece] = []
         for position, token in enumerate(self._tokens):
             if isinstance(token, str):
-                parts.append(Part(re.escape(token.encode()), token))
+                parts.append(Piece(re.escape(token.encode()), token))
             else:
                 parts += self._of(position, token)
         return parts
@@ -179,26 +179,26 @@ class _Parts:
     def _is_last(self, position: int) -> bool:
         return position == len(self._tokens) - 1
 
-    def _of(self, position: int, code: Code) -> Iterator[Part]:
+    def _of(self, position: int, code: Code) -> Iterator[Piece]:
         letter, behind = code.letter, self._literal(position + 1)
         quoted = self._literal(position - 1).endswith('"') and behind.startswith('"')
         if code is self._duration.token and self._take("d"):
-            yield Part(self._duration.expression, fields="d")
+            yield Piece(self._duration.expression, fields="d")
         elif letter == "s" and code.parameter is None:
             taken = self._take("s")
-            yield Part(STATUS if taken else _unnamed(STATUS), fields="s" if taken else "")
+            yield Piece(STATUS if taken else _unnamed(STATUS), fields="s" if taken else "")
         elif letter in "Uqr" and code.parameter is None:
             yield from self._target(position, letter, quoted=quoted)
         elif letter in PLAIN:
-            yield Part(PLAIN[letter])
+            yield Piece(PLAIN[letter])
         elif letter == "t":
-            yield Part(_time(code.parameter or ""))
+            yield Piece(_time(code.parameter or ""))
         elif letter in "aAhvS":
-            yield Part(rb"[^ \t\"\n]*+" if behind[:1] in ('"', " ", "\t", "") else rb"[^ \t\"\n]*")
+            yield Piece(rb"[^ \t\"\n]*+" if behind[:1] in ('"', " ", "\t", "") else rb"[^ \t\"\n]*")
         elif quoted:
-            yield Part(QUOTED)
+            yield Piece(QUOTED)
         else:
-            yield Part(b"", free=True)
+            yield Piece(b"", free=True)
 
     def _take(self, field: str) -> bool:
         """Whether this is the first of its kind: a pattern may have %r and %U, or a status twice."""
@@ -206,7 +206,7 @@ class _Parts:
         self._taken.add(field)
         return new
 
-    def _target(self, position: int, letter: str, *, quoted: bool) -> Iterator[Part]:
+    def _target(self, position: int, letter: str, *, quoted: bool) -> Iterator[Piece]:
         """The request or what it asks for: no target holds a space, since that ends it in the request line."""
         behind = self._literal(position + 1)
         taken = letter != "q" and self._take("p")
@@ -215,21 +215,21 @@ class _Parts:
         if letter == "r":
             protocol, none = (PROTOCOL, rb"-?") if quoted else (rb"(?:HTTP/[\d.]*+|null|-|)", b"-")
             request = METHOD + b" " + path + rb"[^ \t\n]*+ " + protocol
-            yield Part(b"(?:" + request + b"|" + none + b")", bare=True, fields=fields)
+            yield Piece(b"(?:" + request + b"|" + none + b")", bare=True, fields=fields)
             return
         following = self._tokens[position + 1] if not self._is_last(position) else ""
         if letter == "U" and isinstance(following, Code) and following.letter == "q":
-            yield Part(path, bare=True, fields=fields)
+            yield Piece(path, bare=True, fields=fields)
         elif self._is_last(position) or behind[:1] in (" ", "\t"):
-            yield Part(path + rb"[^ \t\n]*+", bare=True, fields=fields)
+            yield Piece(path + rb"[^ \t\n]*+", bare=True, fields=fields)
         elif " " in behind or "\t" in behind:
-            yield Part(path + rb"[^ \t\n]*", bare=True, fields=fields)
+            yield Piece(path + rb"[^ \t\n]*", bare=True, fields=fields)
         elif behind.startswith('"'):
-            yield Part(path + rb'(?:[^"\\ \t\n]++|\\.)*+', fields=fields)
+            yield Piece(path + rb'(?:[^"\\ \t\n]++|\\.)*+', fields=fields)
         else:
             # What ends it may stand in it too.
-            yield Part(path, fields=fields)
-            yield Part(b"", free=True, bare=True)
+            yield Piece(path, fields=fields)
+            yield Piece(b"", free=True, bare=True)
 
     def _path(self, behind: str) -> bytes:
         """The beginning of the path, taken out where there is one: * and host:port are none."""
@@ -270,7 +270,7 @@ def _unnamed(expression: bytes) -> bytes:
     return NAMED_GROUP.sub(b"(?:", expression)
 
 
-def _arranged(parts: Sequence[Part], *, whole: bool) -> tuple[bytes, set[str]]:
+def _arranged(parts: Sequence[Piece], *, whole: bool) -> tuple[bytes, set[str]]:
     """The expression of a line from its parts, and which fields come out of it; see the module's docstring.
 
     `whole` holds the line to all of its parts, not only to the last one that is taken out.
@@ -297,7 +297,7 @@ def _arranged(parts: Sequence[Part], *, whole: bool) -> tuple[bytes, set[str]]:
     return b"".join([*out, b"" if whole or position == len(parts) else rb"[^\n]*+"]), found
 
 
-def _quote_behind(parts: Sequence[Part], position: int) -> int | None:
+def _quote_behind(parts: Sequence[Piece], position: int) -> int | None:
     """The next text with a quote, when nothing from `position` to it can hold one that is not escaped."""
     for number in range(position, len(parts)):
         if parts[number].bare:
@@ -307,7 +307,7 @@ def _quote_behind(parts: Sequence[Part], position: int) -> int | None:
     return None
 
 
-def _up_to_quote(between: Sequence[Part], text: str) -> tuple[bytes, set[str]]:
+def _up_to_quote(between: Sequence[Piece], text: str) -> tuple[bytes, set[str]]:
     """From a free part to the first quote that is not escaped; what stands right before it counts from there."""
     before, _, behind = text.partition('"')
     closed = between[_last_free(between) + 1 :]
@@ -320,11 +320,11 @@ def _up_to_quote(between: Sequence[Part], text: str) -> tuple[bytes, set[str]]:
     return QUOTED + look_back + quote, fields
 
 
-def _last_free(parts: Sequence[Part]) -> int:
+def _last_free(parts: Sequence[Piece]) -> int:
     return max(number for number, part in enumerate(parts) if part.free)
 
 
-def _loose(parts: Sequence[Part], position: int) -> tuple[bytes, set[str]]:
+def _loose(parts: Sequence[Piece], position: int) -> tuple[bytes, set[str]]:
     """From a free part on to the end of the line: what is behind the last free part is found from the end; what stands
     between two of them only where it fits once."""
     last = _last_free(parts)
@@ -341,9 +341,9 @@ def _loose(parts: Sequence[Part], position: int) -> tuple[bytes, set[str]]:
     return b"(?>[^\n]*?" + first + b"(?=" + _unnamed(rest) + b"))" + once + rest + ending, fields | of_tail
 
 
-def _core(parts: Sequence[Part]) -> Sequence[Part]:
+def _core(parts: Sequence[Piece]) -> Sequence[Piece]:
     """The run of parts between two free ones that tells most; empty when none tells anything or has a beginning."""
-    runs: list[list[Part]] = [[]]
+    runs: list[list[Piece]] = [[]]
     for part in parts:
         if part.free:
             runs.append([])

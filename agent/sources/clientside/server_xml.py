@@ -59,14 +59,14 @@ def read_layout(home: Path) -> Layout:
     """The layout of the Tomcat in `home`; raises OSError or Malformed for its server.xml. A context's own file that
     cannot be read says nothing."""
     layout = Layout()
-    _Walk(layout, SERVER_XML.name).parse(read_octets(home / SERVER_XML))
+    _LayoutWalk(layout, SERVER_XML.name).parse(read_octets(home / SERVER_XML))
     for path in context_files(home):
         engine, host = path.parts[-3:-1]
         name = path.stem.split("##")[0]
         own = "" if name == "ROOT" else "/" + name.replace("#", "/")
-        walk = _Walk(layout, str(path.relative_to(home)), (EVERY, engine, host), own)
+        walk = _LayoutWalk(layout, str(path.relative_to(home)), (EVERY, engine, host), own)
         _parse_if_there(walk, path)
-    _parse_if_there(_Walk(layout, str(CONTEXT_XML), (EVERY, EVERY, EVERY), EVERY), home / CONTEXT_XML)
+    _parse_if_there(_LayoutWalk(layout, str(CONTEXT_XML), (EVERY, EVERY, EVERY), EVERY), home / CONTEXT_XML)
     return layout
 
 
@@ -84,14 +84,14 @@ def covers(scope: Scope, inner: Scope) -> bool:
     return len(scope) <= len(inner) and all(EVERY in pair or pair[0] == pair[1] for pair in steps)
 
 
-def _parse_if_there(walk: _Walk, path: Path) -> None:
+def _parse_if_there(walk: _LayoutWalk, path: Path) -> None:
     try:
         walk.parse(read_octets(path))
     except (OSError, Malformed):
         return
 
 
-class _Walk:
+class _LayoutWalk:
     """Collects valves and contexts while expat walks one file."""
 
     def __init__(self, layout: Layout, file: str, above: Scope = (), path: str | None = None) -> None:

@@ -31,7 +31,7 @@ from agent.reasons import (
 from agent.settings import ProductType, Settings
 from agent.sources.base import once_each
 from agent.sources.clientside import apdex
-from agent.sources.clientside.access import AccessLog, Log, Mark, denied, explained
+from agent.sources.clientside.access import AccessLog, Log, Mark, Verdict, denied, explained
 from agent.sources.clientside.bitbucket import read_bitbucket
 from agent.sources.clientside.figures import Found
 from agent.sources.clientside.tail import Follower
@@ -58,6 +58,7 @@ class ApdexLog:
         self._smallest = smallest
         self._apdex = apdex.Apdex(smallest)
         self._known: set[str] = set()
+        self._verdict = Verdict()
         self._follower = Follower(self.folder, apdex.accepts)
 
     def load(self, document: dict[str, object]) -> None:
@@ -83,19 +84,29 @@ class ApdexLog:
         """What may be told, and what is missing; raises OSError."""
         if stale:
             self._follower.skip_to_end()
-        progress = self._follower.read(self._apdex.count, ends_s)
+
+        def consume(lines: bytes) -> None:
+            written = lines.count(b"\n")
+            self._verdict.hear(written, written - self._apdex.count(lines))
+
+        progress = self._follower.read(consume, ends_s)
         found = list(self._apdex.tell(self._known))
         failures = denied(progress, self.folder, f"{APDEX_PREFIX}views")
         if not progress.files and not found:
-            text = f"there is no {apdex.FILE_NAME} in {self.folder}"
-            return found, failures + [
-                Failure(f"{APDEX_PREFIX}{name}", NOT_PRESENT, text) for name in ("views", "score")
-            ]
+            text = f"There is no {apdex.FILE_NAME} in {self.folder}."
+            return found, failures + _without_apdex(NOT_PRESENT, text)
+        if self._verdict.is_bad:
+            text = f"The lines of {apdex.FILE_NAME} in {self.folder} have another form than Jira's documentation says."
+            return [], failures + _without_apdex(MOSTLY_UNREAD, text)
         if not any(metric == f"{APDEX_PREFIX}score" for metric, _, _ in found):
             failures.append(Failure(f"{APDEX_PREFIX}score", NOT_DUE, "the log has one line an hour"))
         if not found and not failures[:-1]:
             failures.append(Failure(f"{APDEX_PREFIX}views", NOT_DUE, "the log has one line an hour"))
         return found, failures
+
+
+def _without_apdex(reason: str, text: str) -> list[Failure]:
+    return [Failure(f"{APDEX_PREFIX}{name}", reason, text) for name in ("views", "score")]
 
 
 class ClientSide:

@@ -105,7 +105,7 @@ class AccessLogValve:
         return compile_pattern(self.pattern, self.context_path, self.version, self.form)
 
 
-class Unreadable(Exception):
+class NotRead(Exception):
     """Why a valve's log is not read, in words, and what a person can do about it."""
 
     def __init__(self, why: str, do: str = "") -> None:
@@ -146,11 +146,11 @@ def read_valve(install: Path, log_dir: Path | None = None) -> AccessLogValve:
     version = read_version(home)
     values = dict(values_of(home)) | {"catalina.base": str(home), "catalina.home": str(home)}
     readable: list[tuple[tuple[bool, ...], AccessLogValve]] = []
-    refused: list[tuple[str, Unreadable]] = []
+    refused: list[tuple[str, NotRead]] = []
     for valve in filter(_logs, layout.valves):
         try:
             read = _readable(valve, home, log_dir, values)
-        except Unreadable as problem:
+        except NotRead as problem:
             refused.append((valve.place, problem))
             continue
         found = replace(read, context_path=_context_path(product, values), version=version)
@@ -191,33 +191,33 @@ def _logs(valve: Valve) -> bool:
 
 
 def _readable(valve: Valve, home: Path, log_dir: Path | None, values: Mapping[str, str]) -> AccessLogValve:
-    """What is known of a valve's files and lines, without context and version; raises Unreadable."""
+    """What is known of a valve's files and lines, without context and version; raises NotRead."""
     own = {key: _filled(text, values) for key, text in valve.attributes.items()}
     name = own.get("className", "")
     form = FORMS.get(name)
     if name == TOMCATS + "JDBCAccessLogValve":
-        raise Unreadable("JDBCAccessLogValve writes into a database, where it is not read")
+        raise NotRead("JDBCAccessLogValve writes into a database, where it is not read")
     if form is None:
-        raise Unreadable(f"{name} is not one of Tomcat's own classes, so the form of its lines is not known")
+        raise NotRead(f"{name} is not one of Tomcat's own classes, so the form of its lines is not known")
     if not _is_true(own.get("enabled", "true")):
-        raise Unreadable('it is switched off (enabled = "false")', 'Remove enabled="false" from the valve.')
+        raise NotRead('it is switched off (enabled = "false")', 'Remove enabled="false" from the valve.')
     encoding = own.get("encoding", "")
     if encoding and (EBCDIC.fullmatch(encoding) or not LIKE_ASCII.fullmatch(encoding)):
-        raise Unreadable(f"the encoding {encoding} of its file is not read", 'Set encoding="UTF-8" in the valve.')
+        raise NotRead(f"the encoding {encoding} of its file is not read", 'Set encoding="UTF-8" in the valve.')
     folder, prefix, suffix, dates = _names(own, home, log_dir)
     pattern = own.get("pattern", "" if form is Form.EXTENDED else "common")
     if not pattern.strip():
-        raise Unreadable("its pattern is empty, so it writes nothing", "Give it the pattern of the product's manual.")
+        raise NotRead("its pattern is empty, so it writes nothing", "Give it the pattern of the product's manual.")
     conditional = any(own.get(key) for key in CONDITIONS)
     return AccessLogValve(folder, prefix, suffix, pattern, "", 0, form, valve.place, dates, conditional)
 
 
 def _names(own: Mapping[str, str], home: Path, log_dir: Path | None) -> tuple[Path, str, str, str]:
-    """Folder, prefix, suffix and the expression of a date, of the files; raises Unreadable for what is not known."""
+    """Folder, prefix, suffix and the expression of a date, of the files; raises NotRead for what is not known."""
     directory = own.get("directory", "logs")
     if log_dir is None and PLACEHOLDER.search(directory):
         why = f"its folder is named by {_unknown(directory)}, whose value is not known here"
-        raise Unreadable(why, "Set [clientside] access_log_dir to the folder of the log.")
+        raise NotRead(why, "Set [clientside] access_log_dir to the folder of the log.")
     folder = log_dir or home / directory
     prefix = _named(own.get("prefix", "access_log"), folder)
     suffix = own.get("suffix", "")
@@ -226,11 +226,11 @@ def _names(own: Mapping[str, str], home: Path, log_dir: Path | None) -> tuple[Pa
         if PLACEHOLDER.search(text):
             raise _nameless(text)
     if "/" in dated or "/" in suffix:
-        raise Unreadable("its files lie in a folder of their own for each date", "Take the / out of fileDateFormat.")
+        raise NotRead("its files lie in a folder of their own for each date", "Take the / out of fileDateFormat.")
     try:
         dates = expression_of(dated)
     except ValueError as error:
-        raise Unreadable(f"its fileDateFormat is not understood: {error}", "Correct it in the valve.") from None
+        raise NotRead(f"its fileDateFormat is not understood: {error}", "Correct it in the valve.") from None
     above, slash, prefix = prefix.rpartition("/")
     if slash and log_dir is None:
         folder = folder / (above.lstrip("/") or ".")
@@ -239,7 +239,7 @@ def _names(own: Mapping[str, str], home: Path, log_dir: Path | None) -> tuple[Pa
 
 def _named(prefix: str, folder: Path) -> str:
     """The prefix, where it is known. A property that nobody sets stands in the file's name as it is written, or as its
-    default: only a file of that name shows that it is so. Raises Unreadable when there is none."""
+    default: only a file of that name shows that it is so. Raises NotRead when there is none."""
     if not PLACEHOLDER.search(prefix):
         return prefix
     for candidate in (PLACEHOLDER.sub(lambda match: match[2] or match[0], prefix), prefix):
@@ -253,10 +253,10 @@ def _named(prefix: str, folder: Path) -> str:
     raise _nameless(prefix)
 
 
-def _nameless(text: str) -> Unreadable:
+def _nameless(text: str) -> NotRead:
     unknown = _unknown(text)
     why = f"its files are named by {unknown}, whose value is not known here"
-    return Unreadable(why, f"Write the value out in place of {unknown} in the valve.")
+    return NotRead(why, f"Write the value out in place of {unknown} in the valve.")
 
 
 def _is_true(text: str) -> bool:
@@ -326,7 +326,7 @@ def _with(chosen: AccessLogValve, others: tuple[str, ...]) -> AccessLogValve:
     return replace(chosen, passed_over=others)
 
 
-def _no_log(path: Path, layout: Layout, refused: list[tuple[str, Unreadable]]) -> SourceError:
+def _no_log(path: Path, layout: Layout, refused: list[tuple[str, NotRead]]) -> SourceError:
     if refused:
         why = "; ".join(f"{place}: {problem}" for place, problem in refused)
         do = next((problem.do for _, problem in refused if problem.do), f"Add a valve of class {VALVE} to {path}.")

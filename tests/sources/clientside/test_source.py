@@ -33,7 +33,7 @@ from agent.sources.clientside.tomcat import read_valve
 from agent.sources.registry import open_source
 from agent.store import open_store
 from agent.store.ticks import TickWriter, ticks_of
-from tests.support.access_logs import CONFLUENCE, PLANTED, jira_line, make_install
+from tests.support.access_logs import CONFLUENCE, PLANTED, bitbucket_lines, jira_line, make_install
 from tests.support.clock import HandClock
 from tests.support.door import consented
 from tests.support.sources import accepted
@@ -180,6 +180,20 @@ def test_apdex_of_an_hour(place: Path) -> None:
     assert found[("clientside.apdex.score", "overall")] == 100
     assert found[("clientside.apdex.score", "jira.dashboard")] == 100
     assert found[("clientside.apdex.views", "jira.dashboard", "satisfied")] == 8
+
+
+def test_apdex_log_that_is_not_there_or_of_another_form(place: Path) -> None:
+    """No file: not present. Lines of which none is of the form: that is said, in place of "not due" for ever."""
+    log = place / "home" / "log" / "atlassian-jira-apdex.log"
+    log.unlink()
+    source = source_of(place)
+    assert reasons(accepted(source))["clientside.apdex.views"] == "not-present"
+    log.write_text("")
+    accepted(source)
+    append(log, b'{"category": "overall", "apdexScore": 90}\n')
+    assert reasons(accepted(source))["clientside.apdex.score"] == "mostly-unread"
+    append(log, (APDEX % ("overall", 8)).encode() * 2)
+    assert reasons(accepted(source)).get("clientside.apdex.score") != "mostly-unread"
 
 
 UNPRIVILEGED = """
@@ -468,22 +482,6 @@ def test_several_valves_are_told(place: Path) -> None:
     reading = accepted(source_of(place))
     assert [failure.reason for failure in reading.failures if not failure.metric] == ["passed-over"]
     assert "has no duration" in told(reading)
-
-
-BITBUCKET = (
-    "198.51.100.7,192.0.2.1 | https | {way}@1ABC2DEx600x{number}x3 | erika | 2026-11-22 10:00:00,123 | "
-    '"{request}" | "https://git.example.com/x" "Mozilla | 5.0 \\"x" | {status} | {size} | {size} | '
-    "{labels} | {took} | 1irez8i |\n"
-)
-
-
-def bitbucket_lines(request: str, status: int, took: int = 41, labels: str = "-") -> bytes:
-    """The two lines of one request."""
-    both = [("i", "-", "-", "-"), ("o", str(status), "77", str(took))]
-    return "".join(
-        BITBUCKET.format(way=way, number=1, request=request, status=code, size=size, labels=labels, took=time)
-        for way, code, size, time in both
-    ).encode()
 
 
 def test_bitbuckets_own_log(place: Path) -> None:
