@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
+DO = " Do: "  # in the detail of a failure: what a person can do about it comes behind
+
 
 def ago(now: datetime, then: datetime) -> str:
     """How long ago, in the largest fitting unit."""

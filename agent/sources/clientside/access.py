@@ -170,7 +170,10 @@ class AccessLog:
         self._verdict.hear(seen.lines, seen.unread)
         self._numbers["read"].waiting += progress.read_bytes
         found = [*self._requests.tell(), *self._about_the_log()]
-        failures = [Failure("", PASSED_OVER, f"{log.place} is read. Not read: {other}") for other in log.passed_over]
+        failures = []
+        if log.passed_over:
+            text = f"{log.place} is read. Not read: {'; '.join(log.passed_over)}"
+            failures.append(Failure("", PASSED_OVER, text))
         if self._verdict.is_bad:
             # What fits is counted, and told when most lines fit again: a few of many are no count of requests.
             found = [item for item in found if item[0].startswith(LOG_PREFIX)]

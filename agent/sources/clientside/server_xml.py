@@ -34,7 +34,6 @@ class Valve:
 
     attributes: Mapping[str, str]
     scope: Scope
-    level: str
     place: str
 
 
@@ -123,15 +122,9 @@ class _LayoutWalk:
             self._enter(name, attributes)
         elif name == "Valve":
             level, called = self._levels[-1] if self._levels else ("", "")
-            place = " ".join(filter(None, (level, called)))
-            self._layout.valves.append(
-                Valve(
-                    attributes,
-                    tuple(self._scope),
-                    level,
-                    f"{place}, {self._file} line {self._parser.CurrentLineNumber}",
-                )
-            )
+            stands_in = " ".join(filter(None, (level, called)))
+            place = f"{self._file} line {self._parser.CurrentLineNumber} ({stands_in})"
+            self._layout.valves.append(Valve(attributes, tuple(self._scope), place))
 
     def _enter(self, name: str, attributes: dict[str, str]) -> None:
         self._steps += 1

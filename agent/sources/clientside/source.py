@@ -23,6 +23,7 @@ from agent.catalog import Catalog
 from agent.errors import SourceError, StoreError
 from agent.model import Failure, Kind, Moment, Reading, Sample, Series
 from agent.reasons import (
+    MOSTLY_UNREAD,
     NOT_DUE,
     NOT_PRESENT,
     OTHER,
@@ -89,7 +90,11 @@ class ApdexLog:
             written = lines.count(b"\n")
             self._verdict.hear(written, written - self._apdex.count(lines))
 
-        progress = self._follower.read(consume, ends_s)
+        try:
+            progress = self._follower.read(consume, ends_s)
+        except FileNotFoundError:
+            # Nothing that a person must do: a Jira that has not started yet has no folder for logs.
+            raise SourceError(NOT_PRESENT, f"There is no folder {self.folder} for logs.") from None
         found = list(self._apdex.tell(self._known))
         failures = denied(progress, self.folder, f"{APDEX_PREFIX}views")
         if not progress.files and not found:
@@ -152,7 +157,7 @@ class ClientSide:
             except (SourceError, OSError) as error:
                 told = explained(error, log.folder)
                 errors.append(told)
-                text = f"{told.what} {told.why} Do: {told.do}"
+                text = " ".join(filter(None, (told.what, told.why, f"Do: {told.do}" if told.do else "")))
                 failures += [Failure(name, told.reason, text) for name in self._names(part)]
                 continue
             found += given

@@ -50,7 +50,8 @@ CONDITIONS = ("condition", "conditionIf", "conditionUnless")
 ROTATED = r"(?:[-._]?\d[-._T:\d]*)?(?:\.gz)?"
 # Encodings in which a quote, a space and a digit are the bytes they are in ASCII.
 LIKE_ASCII = re.compile(
-    r"(?i)(?:us-?)?ascii|utf-?8|(?:iso-?)?8859[-_]?\d+|iso-?8859-\d+|latin-?\d|(?:windows|cp)-?\d{3,4}"
+    r"(?i)(?:us-?)?ascii|iso646-us|utf[-_]?8|(?:iso[-_]?)?8859[-_]?\d+|latin-?\d|(?:windows|cp|ms)-?\d{3,4}|koi8[-_]?[ru]"
+    r"|euc[-_]?\w+|gbk|gb2312|gb18030|big5.*|s(?:hift)?[-_]?jis|mac\w+"
 )
 EBCDIC = re.compile(r"(?i)cp-?(?:037|500|1047|11\d\d|2\d\d)")
 VERSION = re.compile(r"(?m)^(?:server\.number=|Implementation-Version: *|\s*Apache Tomcat Version )(\d{1,3})\.\d")
@@ -70,7 +71,7 @@ FORMS = {
 class AccessLogValve:
     """Where access logs lie and how a line is written. `version` is Tomcat's major version, 0 when unknown.
 
-    `place` is where the valve stands in which file; `dates` is the expression of the date in a file's name.
+    `place` is where the valve stands in which file; `date_format` is the date in a file's name as Java writes it.
     """
 
     folder: Path
@@ -81,13 +82,13 @@ class AccessLogValve:
     version: int
     form: Form = Form.PLAIN
     place: str = ""
-    dates: str = expression_of(DATE_FORMAT)
+    date_format: str = DATE_FORMAT
     conditional: bool = False
     passed_over: tuple[str, ...] = ()
     names: re.Pattern[str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        dates = f"(?:{self.dates})?"
+        dates = f"(?:{expression_of(self.date_format)})?"
         text = re.escape(self.prefix) + dates + re.escape(self.suffix) + ROTATED
         object.__setattr__(self, "names", re.compile(text))
 
@@ -98,7 +99,7 @@ class AccessLogValve:
     @property
     def files(self) -> str:
         """How its files are named, for a person."""
-        return f"{self.prefix}{'DATE' if self.dates else ''}{self.suffix}"
+        return f"{self.prefix}{self.date_format}{self.suffix}"
 
     def reader(self) -> LineReader:
         """What reads its lines; raises SourceError when they tell nothing."""
@@ -199,21 +200,25 @@ def _readable(valve: Valve, home: Path, log_dir: Path | None, values: Mapping[st
         raise NotRead("JDBCAccessLogValve writes into a database, where it is not read")
     if form is None:
         raise NotRead(f"{name} is not one of Tomcat's own classes, so the form of its lines is not known")
+    for key in ("enabled", "rotatable", "pattern", "encoding"):
+        if PLACEHOLDER.search(own.get(key, "")):
+            unknown = _unknown(own[key])
+            raise NotRead(f"its {key} is {unknown}, whose value is not known here", f"Write out {key} in the valve.")
     if not _is_true(own.get("enabled", "true")):
         raise NotRead('it is switched off (enabled = "false")', 'Remove enabled="false" from the valve.')
     encoding = own.get("encoding", "")
     if encoding and (EBCDIC.fullmatch(encoding) or not LIKE_ASCII.fullmatch(encoding)):
         raise NotRead(f"the encoding {encoding} of its file is not read", 'Set encoding="UTF-8" in the valve.')
-    folder, prefix, suffix, dates = _names(own, home, log_dir)
+    folder, prefix, suffix, dated = _names(own, home, log_dir)
     pattern = own.get("pattern", "" if form is Form.EXTENDED else "common")
     if not pattern.strip():
         raise NotRead("its pattern is empty, so it writes nothing", "Give it the pattern of the product's manual.")
     conditional = any(own.get(key) for key in CONDITIONS)
-    return AccessLogValve(folder, prefix, suffix, pattern, "", 0, form, valve.place, dates, conditional)
+    return AccessLogValve(folder, prefix, suffix, pattern, "", 0, form, valve.place, dated, conditional)
 
 
 def _names(own: Mapping[str, str], home: Path, log_dir: Path | None) -> tuple[Path, str, str, str]:
-    """Folder, prefix, suffix and the expression of a date, of the files; raises NotRead for what is not known."""
+    """Folder, prefix, suffix and date format of the files; raises NotRead for what is not known."""
     directory = own.get("directory", "logs")
     if log_dir is None and PLACEHOLDER.search(directory):
         why = f"its folder is named by {_unknown(directory)}, whose value is not known here"
@@ -228,13 +233,13 @@ def _names(own: Mapping[str, str], home: Path, log_dir: Path | None) -> tuple[Pa
     if "/" in dated or "/" in suffix:
         raise NotRead("its files lie in a folder of their own for each date", "Take the / out of fileDateFormat.")
     try:
-        dates = expression_of(dated)
+        expression_of(dated)
     except ValueError as error:
         raise NotRead(f"its fileDateFormat is not understood: {error}", "Correct it in the valve.") from None
     above, slash, prefix = prefix.rpartition("/")
     if slash and log_dir is None:
         folder = folder / (above.lstrip("/") or ".")
-    return folder, prefix, suffix, dates
+    return folder, prefix, suffix, dated
 
 
 def _named(prefix: str, folder: Path) -> str:

@@ -21,7 +21,7 @@ from agent.store.source_states import SourceState
 from agent.store.timeline import PROBATION_S
 from agent.views.status.facts import Facts, StoredFacts
 from agent.views.status.view import DEGRADED, NOT_DELIVERING, NOT_LINKED, OK, Problem
-from agent.views.words import ago, span
+from agent.views.words import DO, ago, span
 
 # One code for a script: nothing leaves at all is graver than not being linked, which somebody may have meant.
 WORST_FIRST = (NOT_DELIVERING, NOT_LINKED, DEGRADED, OK)
@@ -31,7 +31,6 @@ LATE_PUSH_HOURS = 2
 CLOCKS_APART_S = 60.0
 FOR_A_PERSON = frozenset({HUNG, PERMISSION_DENIED})
 RUN = " Run: "  # in the detail of a failure: what a person can do about it
-DO = " Do: "  # the same, for whatever reason
 
 
 def exit_code_of(problems: Iterable[Problem]) -> int:

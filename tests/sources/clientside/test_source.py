@@ -409,7 +409,7 @@ def test_log_without_a_file_gives_no_zero(place: Path) -> None:
     source = source_of(place)
     reading = accepted(source)
     assert {reasons(reading)[name] for name in COUNTS} == {"not-present"}
-    assert "access_logDATE in" in told(reading)
+    assert "access_log.yyyy-MM-dd in" in told(reading)
     assert not any(key[0] in COUNTS for key in values(reading))
     access_log(place).write_bytes(jira_line(0) * 7)
     accepted(source)

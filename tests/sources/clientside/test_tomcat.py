@@ -198,6 +198,8 @@ REFUSED = {
     "a folder a day": (valve(more='fileDateFormat="yyyy/MM/dd"'), "a folder of their own"),
     "no date format": (valve(more='fileDateFormat=".yyyy-bb"'), "'b' is no letter"),
     "two bytes a letter": (valve(more='encoding="UTF-16"'), "UTF-16"),
+    "unknown switch": (valve(more='enabled="${log.on:-true}"'), "enabled is ${log.on}"),
+    "unknown pattern": (valve(pattern="%r ${more}"), "pattern is ${more}"),
     "EBCDIC": (valve(more='encoding="Cp1047"'), "Cp1047"),
     "empty pattern": (valve(pattern=""), "empty"),
 }
@@ -210,7 +212,7 @@ def test_valve_that_is_not_read_is_named(tmp_path: Path, name: str) -> None:
     error = refusal(layout(tmp_path, host=host))
     assert error.reason == "not-supported"
     assert words in error.why
-    assert "Host 'localhost', server.xml line 1" in error.why
+    assert "server.xml line 1 (Host 'localhost')" in error.why
 
 
 def named(tmp_path: Path, more: str) -> AccessLogValve:
@@ -241,6 +243,14 @@ def test_names_of_files(tmp_path: Path, more: str) -> None:
     accepted, others = NAMES[more]
     assert [name for name in accepted if not found.accepts(name)] == []
     assert [name for name in others if found.accepts(name)] == []
+
+
+@pytest.mark.parametrize(
+    "name", ["UTF-8", "utf8", "ISO-8859-1", "ISO8859_15", "US-ASCII", "windows-1252", "Cp1252", "GBK"]
+)
+def test_encodings_like_ascii(tmp_path: Path, name: str) -> None:
+    """Status, time and path are the same bytes in them."""
+    assert named(tmp_path, f'encoding="{name}"').prefix == "access_log"
 
 
 def test_names_as_a_real_tomcat_wrote_them(tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ def test_log_that_is_read(place: Path) -> None:
     path.write_text(path.read_text().replace("<Host>", "<Host>" + COMMON))
     found = checks(place, install=place / "install")
     assert {check.state for check in found.values()} == {State.OK, State.SKIPPED}
-    assert f"access_logDATE in {place / 'install' / 'logs'}" in found["access log"].text
+    assert f"access_log.yyyy-MM-dd in {place / 'install' / 'logs'}" in found["access log"].text
     assert "server.xml line 2" in found["access log"].text
     assert found["lines"].text == "20 of the last 21 lines are understood."
     assert "has no duration" in found["not read"].text
