@@ -335,10 +335,27 @@ def _loose(parts: Sequence[Piece], position: int) -> tuple[bytes, set[str]]:
     if not core:
         return ending, of_tail
     fields = {field for part in core for field in part.fields}
-    first, rest = core[0].expression, b"".join(part.expression for part in core[1:])
-    once = b"(?![^\n]*" + first + _unnamed(rest) + b")"
-    # The first place where it fits, kept (no trying of later ones), and none behind its beginning.
-    return b"(?>[^\n]*?" + first + b"(?=" + _unnamed(rest) + b"))" + once + rest + ending, fields | of_tail
+    to_core, first = _along(core)
+    rest = re.escape(core[0].text[1:].encode()) + b"".join(part.expression for part in core[1:])
+    # Its figures stand nowhere behind their own beginning; they alone are looked for, since most words are no numbers.
+    figures = _figures(core)
+    before = b"".join(_unnamed(part.expression) for part in core[: len(core) - len(figures)])
+    again = b"".join(_unnamed(part.expression) for part in figures)
+    once = b"(?=" + before + re.escape(figures[0].text[0].encode()) + rb"(?![^\n]*" + again + b"))"
+    return to_core + once + first + rest + ending, fields | of_tail
+
+
+def _along(run: Sequence[Piece]) -> tuple[bytes, bytes]:
+    """Along the line to the first place where a run of parts fits, never back; and the character it begins with."""
+    first = re.escape(run[0].text[0].encode())
+    rest = re.escape(run[0].text[1:].encode()) + b"".join(_unnamed(part.expression) for part in run[1:])
+    return b"(?:[^" + first + rb"\n]++|(?!" + first + rest + b")" + first + b")*+", first
+
+
+def _figures(core: Sequence[Piece]) -> Sequence[Piece]:
+    """The part of a run from its first figure on, with the text before it; all of it when that has none."""
+    at = next((number for number, part in enumerate(core) if set(part.fields) & {"s", "d"}), 0)
+    return core[at - 1 :] if at and core[at - 1].text else core
 
 
 def _core(parts: Sequence[Piece]) -> Sequence[Piece]:
