@@ -77,9 +77,12 @@ DATABASE_REASONS = frozenset(
 # Named by the source "clientside": the unit of a log's durations is not known; a group is smaller than the setting.
 UNIT_UNKNOWN = "unit-unknown"
 TOO_FEW = "too-few"
+TOO_COARSE = "too-coarse"  # whole seconds
+MOSTLY_UNREAD = "mostly-unread"  # most lines of a log have not the form that its configuration says
+PASSED_OVER = "passed-over"  # one of several logs that say the same
 # Named by the source "host": a file system that does not answer.
 HUNG = "hung"
-CLIENTSIDE_REASONS = frozenset({UNIT_UNKNOWN, TOO_FEW})
+CLIENTSIDE_REASONS = frozenset({UNIT_UNKNOWN, TOO_FEW, TOO_COARSE, MOSTLY_UNREAD, PASSED_OVER})
 # Named by the source "apps": the product is asked too often, or takes no passwords over REST.
 RATE_LIMITED = "rate-limited"
 PASSWORD_BLOCKED = "password-blocked"  # noqa: S105  # a word for a reason
@@ -115,4 +118,4 @@ REASONS = (
 
 # Expected on a healthy product: a feature that is off, a query that keeps within its budget, a quiet night, a node on
 # standby.
-HARMLESS = frozenset({NOT_PRESENT, NOT_DUE, TOO_FEW, OTHER_NODE})
+HARMLESS = frozenset({NOT_PRESENT, NOT_DUE, TOO_FEW, OTHER_NODE, PASSED_OVER})

@@ -41,6 +41,11 @@ REASON_WORDS: Mapping[str, ReasonWords] = {
         "The log's durations are in a unit that cannot be known.",
         "See which Tomcat writes it: portfolio-agent doctor",
     ),
+    "too-coarse": ReasonWords("The log writes whole seconds, of which no percentile can be made."),
+    "mostly-unread": ReasonWords(
+        "Most lines of the log have not the form that its configuration says.", "See which: portfolio-agent doctor"
+    ),
+    "passed-over": ReasonWords("Another log says the same and is read in its place."),
     "key-away": ReasonWords(
         "Its name has to be hashed, and the key of the hashes cannot be read.",
         "Bring the shared home back; portfolio-agent status names the file",

@@ -19,6 +19,7 @@ from agent.link.record import read_link
 from agent.log import printable
 from agent.model import ConsentLevel, EntryType, Outcome, Sample, Scalar, SourceReport
 from agent.product.instance.identity import read_instance
+from agent.reasons import PASSED_OVER
 from agent.sampling import Sampler
 from agent.settings import Settings
 from agent.sources.governor import CostGovernor, governor_of
@@ -27,6 +28,7 @@ from agent.store import open_store
 from agent.store.costs import load_costs
 from agent.system.clock import monotonic_s, utc_now
 from agent.system.private_file import trusted_owners
+from agent.views.words import DO
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +161,15 @@ def render_sample(view: SampleView) -> str:
         lines.append(f"  {source.name}: {source.outcome}, {source.samples} samples in {source.took_s:.2f} s")
         if source.outcome is Outcome.FAILED:
             lines += [f"    Why: {printable(source.why)}", f"    Do:  {printable(source.do)}"]
+        else:
+            lines += [f"    {printable(text)}" for text in _remarks(source)]
     return "\n".join(lines)
+
+
+def _remarks(source: SampleSource) -> list[str]:
+    """What a person can mend, and what was left for something else that says the same; each once."""
+    failures = [item for item in source.failures if DO in item.detail or item.reason == PASSED_OVER]
+    return list(dict.fromkeys(item.detail for item in failures))
 
 
 def _row_lines(row: SampleRow) -> list[str]:

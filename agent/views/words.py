@@ -9,6 +9,7 @@ from datetime import datetime
 from agent.log import printable
 
 WIDTH = 80  # columns of the terminal that everyone has
+DO = " Do: "  # in the detail of a failure: what a person can do about it comes behind
 
 
 def ago(now: datetime, then: datetime) -> str:

@@ -13,6 +13,11 @@ JIRA = (
 )
 CONFLUENCE = "%t %{X-AUSERNAME}o %I %h %r %s %Dms %b %{Referer}i %{User-Agent}i"
 CONTAINER = '%h %{X-AUSERNAME}o %t "%r" %s %b %D %U %I "%{User-Agent}i"'
+BITBUCKET = (
+    "198.51.100.7,192.0.2.1 | https | {way}@1ABC2DEx600x{number}x3 | erika | 2026-11-22 10:00:00,123 | "
+    '"{request}" | "https://git.example.com/x" "Mozilla | 5.0 \\"x" | {status} | {size} | {size} | '
+    "{labels} | {took} | 1irez8i |\n"
+)
 PLANTED = (
     "erika.mustermann",
     "192.0.2.77",
@@ -33,12 +38,22 @@ def jira_line(number: int, path: str = "/rest/api/2/issue/PLANTEDKEY-4711", stat
     ).encode()
 
 
+def bitbucket_lines(request: str, status: int, took: int = 41, labels: str = "-") -> bytes:
+    """The two lines that Bitbucket writes of one request."""
+    both = [("i", "-", "-", "-"), ("o", str(status), "77", str(took))]
+    return "".join(
+        BITBUCKET.format(way=way, number=1, request=request, status=code, size=size, labels=labels, took=time)
+        for way, code, size, time in both
+    ).encode()
+
+
 def make_install(
     folder: Path, pattern: str = JIRA, version: str = "9.0.80", prefix: str = "access_log", more: str = ""
 ) -> Path:
-    """A Tomcat as far as this program looks at it; version "" leaves the jar out."""
+    """A Tomcat as far as this program looks at it, its log still empty; version "" leaves the jar out."""
     (folder / "conf").mkdir(parents=True)
     (folder / "logs").mkdir()
+    (folder / "logs" / prefix).touch()
     (folder / "lib").mkdir()
     (folder / "conf" / "server.xml").write_text(
         '<?xml version="1.0"?>\n<Server port="8005"><Service name="Catalina"><Engine name="Catalina"><Host>'

@@ -23,7 +23,7 @@ from agent.sources.listings.source import Listing
 from agent.sources.registry import open_source
 from tests.product.homes.test_webapp import write_pom
 from tests.support import product_databases
-from tests.support.access_logs import jira_line, make_install
+from tests.support.access_logs import bitbucket_lines, jira_line, make_install
 from tests.support.app_manager import TOKEN, app_manager
 from tests.support.homes import write_home
 from tests.support.jvm_beans import running_jvm
@@ -191,8 +191,11 @@ def _logs(product: str, catalog: Catalog, folder: Path) -> Reading:
     install = make_install(folder / "install", version="10.1.30")
     log, apdex = install / "logs" / "access_log", folder / "log" / "atlassian-jira-apdex.log"
     apdex.parent.mkdir()
+    line = jira_line(0)
+    if product == "bitbucket":
+        log, line = folder / "log" / "atlassian-bitbucket-access.log", bitbucket_lines("GET /rest/x HTTP/1.1", 200)
     lines = "".join(f"{APDEX.replace('overall', page)}frustratedCount=9}}\n" for page in ("overall", "jira.dashboard"))
-    for path, text in ((log, jira_line(0)), (apdex, lines.encode())):
+    for path, text in ((log, line), (apdex, lines.encode())):
         path.write_bytes(text)
     settings = Settings(
         InstanceSettings(ProductType(product), folder, folder),
@@ -203,7 +206,7 @@ def _logs(product: str, catalog: Catalog, folder: Path) -> Reading:
     for _ in range(2):  # a page is told as 0 first
         accepted(source)
         with open(log, "ab") as stream:
-            stream.write(b"".join(jira_line(number) for number in range(50)))
+            stream.write(line * 50)
         with open(apdex, "ab") as stream:
             stream.write(lines.encode())
     return accepted(source)

@@ -23,7 +23,12 @@ PAGES = {
     "rest/found.txt": "found",
     "rest/broken.jsp": "<% response.sendError(500); %>",
     "download/attachments/a.txt": "attached",
+    # Says who asks as the products do: in a header of the answer and in an attribute of the request.
+    "user.jsp": '<% String user = request.getParameter("u"); response.setHeader("X-AUSERNAME", user);'
+    'request.setAttribute("jira.request.username", user);'
+    'response.setStatus(Integer.parseInt(request.getParameter("s"))); %>done',
 }
+RELAXED = '[]|{}^\\`"<>'  # as the products' own server.xml allow
 EACH_SECOND = ".yyyy-MM-dd.HH-mm-ss"  # as `fileDateFormat`: Tomcat begins a new file each second it writes in
 
 
@@ -45,6 +50,13 @@ class WebServer:
         finally:
             connection.close()
 
+    def send(self, octets: bytes) -> int:
+        """What is sent as it is, by whatever rules it breaks; the status of the answer."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=30) as connection:
+            connection.sendall(octets)
+            with connection.makefile("rb") as answer:
+                return int(answer.readline().split()[1])
+
     def lines(self) -> int:
         """Complete lines in all files of the log."""
         return sum(path.read_bytes().count(b"\n") for path in (self.base / "logs").iterdir())
@@ -55,8 +67,11 @@ class WebServer:
 
 
 @contextmanager
-def web_server(base: Path, pattern: str = JIRA, file_date_format: str = ".yyyy-MM-dd") -> Iterator[WebServer]:
-    """Start Tomcat with an access log of `pattern` and the pages of PAGES; one request has been answered."""
+def web_server(
+    base: Path, pattern: str = JIRA, file_date_format: str = ".yyyy-MM-dd", more: str = ""
+) -> Iterator[WebServer]:
+    """Start Tomcat with an access log of `pattern` and the pages of PAGES; one request has been answered. `more` are
+    further valves."""
     home = require("tomcat").parent.parent
     require("java")
     web = Path("/etc/tomcat10/web.xml")
@@ -74,10 +89,11 @@ def web_server(base: Path, pattern: str = JIRA, file_date_format: str = ".yyyy-M
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     (base / "conf" / "server.xml").write_text(
-        f'<Server port="-1"><Service name="Catalina"><Connector port="{port}" address="127.0.0.1"/>'
+        f'<Server port="-1"><Service name="Catalina"><Connector port="{port}" address="127.0.0.1" '
+        f'relaxedPathChars="[]|" relaxedQueryChars={quoteattr(RELAXED)}/>'
         '<Engine name="Catalina" defaultHost="localhost"><Host name="localhost" appBase="webapps">'
         f'<Valve className="org.apache.catalina.valves.AccessLogValve" buffered="false" prefix="access_log" '
-        f'fileDateFormat="{file_date_format}" pattern={quoteattr(pattern)}/></Host></Engine></Service></Server>'
+        f'fileDateFormat="{file_date_format}" pattern={quoteattr(pattern)}/>{more}</Host></Engine></Service></Server>'
     )
     folders = {"CATALINA_HOME": str(home), "CATALINA_BASE": str(base), "CATALINA_TMPDIR": str(base / "temp")}
     process = subprocess.Popen(

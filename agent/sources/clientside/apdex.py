@@ -24,44 +24,27 @@ LINE = re.compile(
 FIELD = re.compile(rb"(satisfied|tolerating|frustrated)Count=(\d{1,12})(?!\d)")
 # What Jira's own keys are made of. An app or a script in a page may report any key, with a person's or a project's name
 # in it, so the look of a key decides nothing: every word has to be one of these.
-WORDS = (
-    *(
-        "activity",
-        "add",
-        "admin",
-        "agile",
-        "all",
-        "assign",
-        "attachment",
-        "backlog",
-        "board",
-        "boards",
-        "browse",
-        "bulk",
-    ),
-    *("burndown", "calendar", "chart", "comment", "component", "components", "configure", "create", "customer"),
-    *("dashboard", "dashboards", "detail", "details", "dialog", "edit", "epic", "epics", "field", "fields", "filter"),
-    *("filters", "gadget", "global", "header", "history", "home", "issue", "issues", "jira", "kanban", "link", "links"),
-    *(
-        "list",
-        "log",
-        "login",
-        "manage",
-        "menu",
-        "nav",
-        "navigator",
-        "new",
-        "notification",
-        "page",
-        "permission",
-        "plan",
-    ),
-    *("plans", "portal", "portfolio", "profile", "project", "projects", "queue", "queues", "quick", "rapid", "recent"),
-    *("release", "releases", "report", "reports", "request", "requests", "roadmap", "scheme", "scrum", "search"),
-    *("servicedesk", "settings", "sidebar", "sla", "software", "sprint", "sprints", "subtask", "summary", "system"),
-    *("transition", "user", "users", "velocity", "version", "versions", "view", "workflow", "workflows", "work"),
+_WORD = (
+    "activity|add|admin|age|agent|agents|agile|all|application|applications|archive|archived|article|articles|"
+    "asset|assets|assign|assigned|attachment|attachments|audit|automation|average|backlog|base|board|boards|"
+    "browse|bubble|bulk|burndown|burnup|calendar|capacity|chart|clone|close|comment|comments|component|"
+    "components|configure|content|control|convert|create|created|cumulative|customer|customers|cycle|dashboard|"
+    "dashboards|days|delete|detail|detailed|details|diagram|dialog|dimensional|directory|dropdown|edit|epic|"
+    "epics|error|export|favorite|favourite|favourites|field|fields|filter|filters|flow|full|gadget|gadgets|gantt|"
+    "global|grid|group|groups|header|health|heat|heatmap|history|home|iframe|import|in|index|indexing|inline|"
+    "insight|introduction|issue|issues|jira|kanban|knowledge|labels|landing|level|license|link|links|list|log|"
+    "login|mail|manage|map|me|menu|modal|move|nav|navigation|navigator|new|notification|number|object|objects|"
+    "onboarding|open|organization|over|page|panel|permission|pie|piechart|pivot|plan|plans|plugins|portal|"
+    "portfolio|priorities|priority|profile|program|programs|progress|project|projects|queue|queues|quick|"
+    "quicklinks|rank|rapid|recent|recently|release|releases|remaining|remove|report|reports|request|requests|"
+    "resolution|resolutions|resolved|rest|restore|results|road|roadmap|role|roles|rule|rules|schema|schemas|"
+    "scheme|screen|screens|scrum|search|security|service|servicedesk|services|settings|share|sidebar|since|"
+    "single|sla|software|spacer|split|sprint|sprints|statistics|stats|status|statuses|stream|streams|subtask|"
+    "summary|system|tab|table|tabs|team|teams|text|time|timeline|to|transition|two|type|types|upm|user|users|"
+    "velocity|version|versions|view|vote|voted|vs|wallboard|watch|watched|watching|welcome|work|workflow|"
+    "workflows|workload|worklog"
 )
-_WORD = "|".join(WORDS)
+WORDS = tuple(_WORD.split("|"))
 PAGE = re.compile(rf"overall|jira(?:\.(?:{_WORD})(?:-(?:{_WORD})){{0,3}}){{1,4}}".encode())
 OTHER = "other"
 ALL_PAGES = "overall"
@@ -100,16 +83,19 @@ class Apdex:
             groups = [Group(released, waiting) for released, waiting in zip(numbers[::3], numbers[1::3], strict=True)]
             self._pages[page] = groups, numbers[2::3]
 
-    def count(self, lines: bytes) -> None:
-        """Add the views of some lines; what is no line of the log's form is passed over."""
+    def count(self, lines: bytes) -> int:
+        """Add the views of some lines and say how many were read; what has not the log's form is passed over."""
+        read = 0
         for key, body in LINE.findall(lines):
             found = {kind: int(number) for kind, number in FIELD.findall(body)}
             if len(found) != len(KINDS):
                 continue
+            read += 1
             groups, unscored = self._pages.setdefault(self._page(key), ([Group() for _ in KINDS], [0] * len(KINDS)))
             for position, kind in enumerate(KINDS):
                 groups[position].waiting += found[kind.encode()]
                 unscored[position] += found[kind.encode()]
+        return read
 
     def _page(self, key: bytes) -> str:
         page = key.decode("ascii") if PAGE.fullmatch(key) else OTHER

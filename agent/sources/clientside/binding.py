@@ -6,13 +6,16 @@ from typing import TYPE_CHECKING
 
 from agent.catalog.declaration import SourceDeclaration
 from agent.catalog.model import Metric
+from agent.settings import ProductType
 
 if TYPE_CHECKING:
     from agent.settings import Settings
 
 
 def _is_on(settings: Settings, entries: tuple[Metric, ...]) -> bool:
-    return settings.clientside.enabled and settings.clientside.install is not None
+    own = settings.clientside
+    # Bitbucket writes its access log into its home; of the others the installation tells where it lies.
+    return own.enabled and (own.install is not None or settings.instance.product is ProductType.BITBUCKET)
 
 
 DECLARATION = SourceDeclaration(

@@ -33,4 +33,4 @@ CLASS_OF: dict[bytes, str] = {path.encode(): name for name, paths in _TABLE.item
 
 _DEEP = sorted((path for path in CLASS_OF if path.count(b"/") > 1), reverse=True)
 # The expression for the beginning of a path: one of the two-part ones of the table, else the first part.
-BEGINNINGS = b"(?:" + b"|".join(_DEEP) + rb")(?=[/ ?;\"\n])|/[^/ ?;\"\n]*+"
+BEGINNINGS = b"(?:" + b"|".join(_DEEP) + rb")(?=[/ ?;\"\\\n])|/[^/ ?;\"\\\n]*+"

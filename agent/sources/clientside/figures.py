@@ -78,7 +78,8 @@ class Requests:
     def __init__(self, smallest: int) -> None:
         self._smallest = smallest
         self._classes = {name: ClassFigures() for name in CLASSES}
-        self._of_path = {path: self._classes[name] for path, name in CLASS_OF.items()}
+        # Newer Tomcats write - for a query that is not there, so "%U%q" gives "/status-".
+        self._of_path = {path + end: self._classes[name] for path, name in CLASS_OF.items() for end in (b"", b"-")}
 
     def dump(self) -> dict[str, object]:
         """The counters as plain numbers."""

@@ -1,11 +1,13 @@
 """The source "clientside": two logs, read where the last stored tick left off.
 
-In:   Tomcat's access log (its `server.xml` tells where and in which form) and, beside Jira, the Apdex log.
+In:   the access log (Tomcat's `server.xml` tells where and in which form; Bitbucket has one of its own) and, beside
+      Jira, the Apdex log.
 Out:  a Reading with counters and its own checkpoint. The counters live in the checkpoint, which is stored in one
       transaction with the tick: after a crash both go back together, so no request is counted twice or lost. After a
       reading that was not accepted they go back too, to where the last accepted one left them, and the same lines are
       read again.
-      Each log that cannot be read costs only its own metrics; when none can be read, SourceError says why.
+      Each log that cannot be read costs only its own metrics; when none can be read, SourceError says why. A log whose
+      file is not found, or whose lines mostly have another form, gives no counts: a zero would be false.
 """
 
 from __future__ import annotations
@@ -13,7 +15,6 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,14 +22,20 @@ from typing import Any
 from agent.catalog import Catalog
 from agent.errors import SourceError, StoreError
 from agent.model import Failure, Kind, Moment, Reading, Sample, Series
-from agent.reasons import NOT_DUE, NOT_PRESENT, NOT_SUPPORTED, OTHER, PERMISSION_DENIED, TOO_FEW
-from agent.settings import ProductType
+from agent.reasons import (
+    MOSTLY_UNREAD,
+    NOT_DUE,
+    NOT_PRESENT,
+    OTHER,
+    TOO_FEW,
+)
+from agent.settings import ProductType, Settings
 from agent.sources.base import once_each
 from agent.sources.clientside import apdex
-from agent.sources.clientside.classes import CLASSES
-from agent.sources.clientside.figures import PERCENTS, Found, Group, Requests
-from agent.sources.clientside.pattern import LineReader, compile_pattern
-from agent.sources.clientside.tail import Follower, Progress
+from agent.sources.clientside.access import AccessLog, Log, Mark, Verdict, denied, explained
+from agent.sources.clientside.bitbucket import read_bitbucket
+from agent.sources.clientside.figures import Found
+from agent.sources.clientside.tail import Follower
 from agent.sources.clientside.tomcat import read_valve, stamps_of
 from agent.sources.opening import Opening
 from agent.store import open_store
@@ -42,119 +49,6 @@ FORMAT = 2  # of the checkpoint
 SHARE_OF_DEADLINE = 0.5
 STALE_S = 2 * 3600.0  # after a longer pause what was written meanwhile belongs to hours that are closed
 APDEX_PREFIX = "clientside.apdex."
-NUMBERS = ("lines", "unread", "read", "skipped")
-TIMED_BY_TICK = ("clientside.requests.error_percent", *(f"clientside.response.p{n}" for n in PERCENTS))
-
-
-def _unknown(reader: LineReader) -> dict[str, str]:
-    """The metrics that this form of log cannot give, with the reason."""
-    unknown = {}
-    if reader.unit_us is None:
-        names = ("requests.duration_sum", "requests.by_duration", *(f"response.p{n}" for n in PERCENTS))
-        unknown.update(dict.fromkeys((f"clientside.{name}" for name in names), reader.why_no_duration))
-    if not reader.has_status:
-        names = ("requests.by_status", "requests.error_percent")
-        unknown.update(dict.fromkeys((f"clientside.{name}" for name in names), NOT_SUPPORTED))
-    return unknown
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """Where a log stood before a reading: its `dump()`, and the durations that are in none."""
-
-    document: dict[str, object]
-    cells: Mapping[str, list[int]] = field(default_factory=dict)
-
-
-class AccessLog:
-    """Tomcat's access log: what `server.xml` says is read again when that file or Tomcat's jar changed."""
-
-    def __init__(self, install: Path, log_dir: Path | None, smallest: int) -> None:
-        self._install, self._log_dir = install, log_dir
-        self._requests = Requests(smallest)
-        self._follower: Follower | None = None
-        self._reader: LineReader | None = None
-        self._stamps: object = None
-        self._saved: dict[str, object] | None = None
-        self._smallest = smallest
-        self._numbers = {key: Group() for key in NUMBERS}
-        self.folder = install
-
-    def load(self, document: dict[str, object]) -> None:
-        """Go on from a `dump()`."""
-        self._requests.load(document["requests"])  # type: ignore[arg-type]  # checked there
-        numbers = document["numbers"]
-        if not isinstance(numbers, dict) or not all(
-            type(number) is int for key in NUMBERS for number in numbers.get(key, ("",))
-        ):
-            raise ValueError("these are not the counters of this version")
-        self._numbers = {key: Group(*numbers[key]) for key in NUMBERS}
-        saved = document["follower"]
-        if saved is not None:
-            Follower(self._install, lambda name: False).load(saved)  # type: ignore[arg-type]  # checked there
-        self._saved = saved  # type: ignore[assignment]  # checked above
-
-    def dump(self) -> dict[str, object]:
-        """Counters and position as plain values."""
-        follower = self._follower.dump() if self._follower is not None else self._saved
-        numbers = {key: [group.released, group.waiting] for key, group in self._numbers.items()}
-        return {"requests": self._requests.dump(), "numbers": numbers, "follower": follower}
-
-    def mark(self) -> Mark:
-        """To go back to."""
-        return Mark(self.dump(), self._requests.cells())
-
-    def go_back(self, mark: Mark) -> None:
-        """As if nothing had been read since."""
-        self.load(mark.document)
-        self._requests.put_back(mark.cells)
-        self._follower = None  # the next read makes another and begins it at the position just loaded
-
-    def read(self, ends_s: float, *, stale: bool) -> tuple[list[Found], list[Failure]]:
-        """What may be told, and what is missing; raises SourceError or OSError."""
-        stamps = stamps_of(self._install)
-        if self._reader is None or self._follower is None or stamps != self._stamps:
-            if self._follower is not None:
-                self._saved = self._follower.dump()
-            self._follower = None
-            valve = read_valve(self._install, self._log_dir)
-            self.folder = valve.folder
-            self._reader = compile_pattern(valve.pattern, valve.context_path, valve.version)
-            self._follower = Follower(valve.folder, valve.accepts)
-            if self._saved:
-                self._follower.load(self._saved)
-            self._stamps = stamps
-        if stale:
-            self._numbers["skipped"].waiting += self._follower.skip_to_end()
-        reader = self._reader
-
-        def consume(lines: bytes) -> None:
-            rows = reader.rows(lines)
-            self._requests.count(rows, reader.order, reader.unit_us)
-            written = lines.count(b"\n")
-            self._numbers["lines"].waiting += written
-            self._numbers["unread"].waiting += written - len(rows)
-
-        progress = self._follower.read(consume, ends_s)
-        self._numbers["read"].waiting += progress.read_bytes
-        found = [*self._requests.tell(), *self._about_the_log()]
-        unknown = _unknown(reader)
-        known = [item for item in found if item[0] not in unknown]
-        failures = [Failure(metric, reason) for metric, reason in unknown.items()]
-        # A class that did not grow has no percentiles in this tick.
-        quiet = [name for name in TIMED_BY_TICK if sum(item[0] == name for item in known) < len(CLASSES)]
-        failures += [Failure(name, TOO_FEW) for name in quiet if name not in unknown]
-        return known, failures + _denied(progress, self.folder, "clientside.requests")
-
-    def _about_the_log(self) -> Iterator[Found]:
-        """How much was read: bytes are told with the lines they are, so that they do not tell of a few requests."""
-        lines, read, skipped = (self._numbers[key] for key in ("lines", "read", "skipped"))
-        if lines.ripen(self._smallest):
-            read.ripen(0)
-        skipped.ripen(0)  # of whole hours
-        self._numbers["unread"].ripen(self._smallest)
-        for key in ("unread", "read", "skipped"):
-            yield f"clientside.log.{key}", self._numbers[key].released, ()
 
 
 class ApdexLog:
@@ -165,6 +59,7 @@ class ApdexLog:
         self._smallest = smallest
         self._apdex = apdex.Apdex(smallest)
         self._known: set[str] = set()
+        self._verdict = Verdict()
         self._follower = Follower(self.folder, apdex.accepts)
 
     def load(self, document: dict[str, object]) -> None:
@@ -190,14 +85,33 @@ class ApdexLog:
         """What may be told, and what is missing; raises OSError."""
         if stale:
             self._follower.skip_to_end()
-        progress = self._follower.read(self._apdex.count, ends_s)
+
+        def consume(lines: bytes) -> None:
+            written = lines.count(b"\n")
+            self._verdict.hear(written, written - self._apdex.count(lines))
+
+        try:
+            progress = self._follower.read(consume, ends_s)
+        except FileNotFoundError:
+            # Nothing that a person must do: a Jira that has not started yet has no folder for logs.
+            raise SourceError(NOT_PRESENT, f"There is no folder {self.folder} for logs.") from None
         found = list(self._apdex.tell(self._known))
-        failures = _denied(progress, self.folder, f"{APDEX_PREFIX}views")
+        failures = denied(progress, self.folder, f"{APDEX_PREFIX}views")
+        if not progress.files and not found:
+            text = f"There is no {apdex.FILE_NAME} in {self.folder}."
+            return found, failures + _without_apdex(NOT_PRESENT, text)
+        if self._verdict.is_bad:
+            text = f"The lines of {apdex.FILE_NAME} in {self.folder} have another form than Jira's documentation says."
+            return [], failures + _without_apdex(MOSTLY_UNREAD, text)
         if not any(metric == f"{APDEX_PREFIX}score" for metric, _, _ in found):
             failures.append(Failure(f"{APDEX_PREFIX}score", NOT_DUE, "the log has one line an hour"))
         if not found and not failures[:-1]:
             failures.append(Failure(f"{APDEX_PREFIX}views", NOT_DUE, "the log has one line an hour"))
         return found, failures
+
+
+def _without_apdex(reason: str, text: str) -> list[Failure]:
+    return [Failure(f"{APDEX_PREFIX}{name}", reason, text) for name in ("views", "score")]
 
 
 class ClientSide:
@@ -241,10 +155,10 @@ class ClientSide:
             try:
                 given, missing = log.read(ends_s, stale=stale)
             except (SourceError, OSError) as error:
-                explained = _explained(error, log.folder)
-                errors.append(explained)
-                text = " ".join(filter(None, (explained.what, explained.why, explained.do)))
-                failures += [Failure(name, explained.reason, text) for name in self._names(part)]
+                told = explained(error, log.folder)
+                errors.append(told)
+                text = " ".join(filter(None, (told.what, told.why, f"Do: {told.do}" if told.do else "")))
+                failures += [Failure(name, told.reason, text) for name in self._names(part)]
                 continue
             found += given
             failures += missing
@@ -320,6 +234,14 @@ def _moment_of(seen: Any) -> Moment:
     return Moment(datetime.fromtimestamp(float(wall_s), UTC), float(steady_s), str(boot))
 
 
+def log_of(settings: Settings) -> Log:
+    """The access log of this configuration, as the product's own files say; raises SourceError."""
+    own = settings.clientside
+    if settings.instance.product is ProductType.BITBUCKET:
+        return read_bitbucket(settings.instance.home, own.access_log_dir)
+    return read_valve(own.install or settings.instance.home, own.access_log_dir)
+
+
 def open_source(opening: Opening) -> ClientSide:
     """The source for the logs of this configuration; opening it reads nothing."""
     settings = opening.settings
@@ -329,8 +251,10 @@ def open_source(opening: Opening) -> ClientSide:
         logs: dict[str, AccessLog | ApdexLog] = {}
         if settings.instance.product is ProductType.JIRA:
             logs["apdex"] = ApdexLog(home, own.smallest_group)  # first: it is small
-        if own.install is not None:
-            logs["access"] = AccessLog(own.install, own.access_log_dir, own.smallest_group)
+        if settings.instance.product is ProductType.BITBUCKET or own.install is not None:
+            install = own.install or home
+            folder = own.access_log_dir or install
+            logs["access"] = AccessLog(lambda: log_of(settings), lambda: stamps_of(install), folder, own.smallest_group)
         return logs
 
     return ClientSide(opening.catalog, open_logs, lambda: _stored_checkpoint(settings.agent.state_dir))
@@ -344,37 +268,3 @@ def _stored_checkpoint(state_dir: Path) -> str:
         return checkpoint_of(store, NAME)
     finally:
         store.close()
-
-
-def _denied(progress: Progress, folder: Path, metric: str) -> list[Failure]:
-    """A failure when files were there that this account may not read."""
-    if not progress.denied:
-        return []
-    return [
-        Failure(metric, PERMISSION_DENIED, f"{progress.denied} file(s) in {folder} may not be read. {_grant(folder)}")
-    ]
-
-
-def _grant(folder: Path) -> str:
-    return (
-        f"Run: setfacl -R -m u:portfolio-agent:rX {folder} && setfacl -m d:u:portfolio-agent:r {folder} "
-        "(the second for the files of the next days)"
-    )
-
-
-def _explained(error: SourceError | OSError, folder: Path) -> SourceError:
-    if isinstance(error, SourceError):
-        return error
-    if isinstance(error, PermissionError):
-        return SourceError(
-            PERMISSION_DENIED,
-            f"The logs in {folder} cannot be read.",
-            why="The service account may not enter that folder.",
-            do=_grant(folder),
-        )
-    return SourceError(
-        NOT_PRESENT,
-        f"The logs in {folder} cannot be read.",
-        why=f"{error.strerror}.",
-        do="Set [clientside] access_log_dir, or see whether the product writes logs at all.",
-    )

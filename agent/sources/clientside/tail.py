@@ -24,6 +24,7 @@ from agent.system.clock import monotonic_s, unix_s
 
 CHUNK_BYTES = 256 * 1024
 HEAD_BYTES = 1024
+TAIL_BYTES = 64 * 1024
 DIGEST_BYTES = 16
 KEPT_POSITIONS = 16
 START_SLACK_NS = 60 * 10**9  # a file's time may lie a little before the clock's
@@ -63,8 +64,10 @@ class LogFile:
 
 @dataclass(slots=True)
 class Progress:
-    """What one look gave: bytes read, files that may not be read, whether all there was has been read."""
+    """What one look gave: files of the log that were seen, bytes read, files that may not be read, whether all there
+    was has been read."""
 
+    files: int = 0
     read_bytes: int = 0
     denied: int = 0
     finished: bool = True
@@ -110,6 +113,23 @@ class Follower:
         self._floor_ns = newest_ns
         return unread
 
+    def is_there(self) -> bool:
+        """Whether the folder has a file of the log; raises OSError when it cannot be listed."""
+        return bool(self._log_files())
+
+    def last_lines(self) -> bytes:
+        """Complete lines at the end of the newest file, up to TAIL_BYTES; empty when there is none to be read."""
+        newest = [file for file in self._log_files() if not file.compressed][-1:]
+        for file in newest:
+            try:
+                with _opened(file) as handle:
+                    start = max(0, file.size - TAIL_BYTES)
+                    tail = os.pread(handle, TAIL_BYTES, start)
+            except OSError:
+                continue
+            return tail[tail.find(b"\n") + 1 if start else 0 : tail.rfind(b"\n") + 1]
+        return b""
+
     def read(self, consume: Consume, ends_s: float) -> Progress:
         """Give every new complete line to `consume` until all is read or the monotonic clock shows `ends_s`.
 
@@ -118,7 +138,9 @@ class Follower:
         progress = Progress()
         if self._floor_ns is None:
             self.skip_to_end()
-        matched = self._match(self._log_files(), progress)
+        files = self._log_files()
+        progress.files = len(files)
+        matched = self._match(files, progress)
         for position, file in sorted(matched, key=lambda pair: (pair[1].changed_ns, pair[1].path.name)):
             if monotonic_s() >= ends_s:
                 progress.finished = False

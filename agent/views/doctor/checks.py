@@ -19,6 +19,7 @@ class Area(StrEnum):
     JMX = "jmx"
     DATABASE = "database"
     APPS = "apps"
+    LOGS = "logs"
     HOST = "host"
     STORE = "store"
     LINK = "link"

@@ -19,6 +19,7 @@ AREA_S = {
     Area.JMX: 25.0,
     Area.DATABASE: 15.0,
     Area.APPS: 15.0,
+    Area.LOGS: 5.0,
     Area.HOST: 5.0,
     Area.STORE: 10.0,
     Area.LINK: 10.0,
@@ -48,11 +49,13 @@ def _examiners() -> dict[Area, Examine]:
     from agent.views.doctor.database import examine_database
     from agent.views.doctor.jmx import examine_jmx
     from agent.views.doctor.local import examine_host, examine_link, examine_store
+    from agent.views.doctor.logs import examine_logs
 
     return {
         Area.JMX: examine_jmx,
         Area.DATABASE: examine_database,
         Area.APPS: examine_apps,
+        Area.LOGS: examine_logs,
         Area.HOST: examine_host,
         Area.STORE: examine_store,
         Area.LINK: examine_link,

@@ -21,7 +21,7 @@ from agent.store.source_states import SourceState
 from agent.store.timeline import PROBATION_S
 from agent.views.status.facts import Facts, StoredFacts
 from agent.views.status.view import DEGRADED, NOT_DELIVERING, NOT_LINKED, OK, Problem
-from agent.views.words import ago, span
+from agent.views.words import DO, ago, span
 
 # One code for a script: nothing leaves at all is graver than not being linked, which somebody may have meant.
 WORST_FIRST = (NOT_DELIVERING, NOT_LINKED, DEGRADED, OK)
@@ -183,14 +183,17 @@ def _sources(facts: Facts, states: Iterable[SourceState]) -> Iterator[Problem]:
 
 def _unread(state: SourceState) -> Iterator[Problem]:
     """What a source that answers misses for a reason that a person can mend."""
-    of_runs: dict[str, list[str]] = {}
+    told: dict[str, tuple[str, list[str]]] = {}
     for metric, reason, detail in state.failures:
-        if reason in FOR_A_PERSON and RUN in detail:
-            of_runs.setdefault(detail, []).append(metric)
-    for detail, metrics in of_runs.items():
-        why, _, command = detail.partition(RUN)
+        why, mark, do = detail.partition(DO)
+        if not mark and reason in FOR_A_PERSON:
+            why, mark, command = detail.partition(RUN)
+            do = f"{RUN.strip()} {command}"
+        if mark:
+            told.setdefault(why, (do, []))[1].append(metric)
+    for why, (do, metrics) in told.items():
         more = f" and {len(metrics) - 1} more" if len(metrics) > 1 else ""
-        yield Problem(f"{state.source} does not give {metrics[0]}{more}.", why, f"{RUN.strip()} {command}")
+        yield Problem(f"{state.source} does not give {metrics[0]}{more}.", why, do)
 
 
 def _delivery(facts: Facts, stored: StoredFacts) -> Iterator[Problem]:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from agent.log import printable
 from agent.model import Outcome, Role
-from agent.reasons import CUT, HARMLESS, NOT_PRESENT, QUARANTINED
+from agent.reasons import CUT, HARMLESS, NOT_PRESENT, PASSED_OVER, QUARANTINED
 from agent.settings import DatabaseLogin, Mode
 from agent.views.status.guardrails import OPTIMAL, guardrail_rows
 from agent.views.status.view import LastHour, LinkPresent, SourceStatus, StatusView
@@ -20,7 +20,7 @@ CLUSTER_WORDS = {
     Role.STANDBY: "another node counts for the cluster; this one takes over when it stops",
     Role.UNKNOWN: "not known who counts: the database could not be asked",
 }
-LEFT_OUT = frozenset({QUARANTINED, CUT})
+LEFT_OUT = frozenset({QUARANTINED, CUT, PASSED_OVER})
 MOST_LEFT_OUT = 5
 Row = tuple[str, str]
 

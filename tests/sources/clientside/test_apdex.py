@@ -87,6 +87,10 @@ def test_keys_that_public_pages_name_are_told() -> None:
     """The keys that are known of Jira are told as they are."""
     apdex = Apdex(1)
     keys = {"jira.dashboard", "jira.issue.nav-list", "jira.header.menu.profile", "overall"}
+    keys |= {
+        f"jira.gadgets.iframe.{name}"
+        for name in ("activity-stream", "assigned-to-me", "filter-results", "pie-chart", "two-dimensional-stats")
+    }
     apdex.count(b"".join(line(key, 5) for key in keys))
     assert apdex.dump().keys() == keys
 

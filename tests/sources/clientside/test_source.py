@@ -9,9 +9,12 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from urllib.parse import quote
+from xml.sax.saxutils import quoteattr
 
 import pytest
 
@@ -22,11 +25,15 @@ from agent.consent import Pseudonyms
 from agent.errors import SourceError
 from agent.model import Consent, ConsentLevel, Hour, Identity, InstanceId, NodeId, Outcome, Reading, SourceReport, Tick
 from agent.settings import AgentSettings, ClientsideSettings, InstanceSettings, ProductType, Settings
+from agent.sources.clientside.figures import Requests
+from agent.sources.clientside.forms import Form
+from agent.sources.clientside.pattern import compile_pattern
 from agent.sources.clientside.source import ClientSide
+from agent.sources.clientside.tomcat import read_valve
 from agent.sources.registry import open_source
 from agent.store import open_store
 from agent.store.ticks import TickWriter, ticks_of
-from tests.support.access_logs import PLANTED, jira_line, make_install
+from tests.support.access_logs import CONFLUENCE, PLANTED, bitbucket_lines, jira_line, make_install
 from tests.support.clock import HandClock
 from tests.support.door import consented
 from tests.support.sources import accepted
@@ -55,7 +62,7 @@ def settings_of(place: Path, **own: object) -> Settings:
     return Settings(
         InstanceSettings(ProductType.JIRA, place / "home", place / "home"),
         agent=AgentSettings(state_dir=place / "state"),
-        clientside=ClientsideSettings(install=place / "install", **own),  # type: ignore[arg-type]  # the tests' own
+        clientside=ClientsideSettings(**{"install": place / "install", **own}),  # type: ignore[arg-type]  # the tests' own
     )
 
 
@@ -173,6 +180,20 @@ def test_apdex_of_an_hour(place: Path) -> None:
     assert found[("clientside.apdex.score", "overall")] == 100
     assert found[("clientside.apdex.score", "jira.dashboard")] == 100
     assert found[("clientside.apdex.views", "jira.dashboard", "satisfied")] == 8
+
+
+def test_apdex_log_that_is_not_there_or_of_another_form(place: Path) -> None:
+    """No file: not present. Lines of which none is of the form: that is said, in place of "not due" for ever."""
+    log = place / "home" / "log" / "atlassian-jira-apdex.log"
+    log.unlink()
+    source = source_of(place)
+    assert reasons(accepted(source))["clientside.apdex.views"] == "not-present"
+    log.write_text("")
+    accepted(source)
+    append(log, b'{"category": "overall", "apdexScore": 90}\n')
+    assert reasons(accepted(source))["clientside.apdex.score"] == "mostly-unread"
+    append(log, (APDEX % ("overall", 8)).encode() * 2)
+    assert reasons(accepted(source)).get("clientside.apdex.score") != "mostly-unread"
 
 
 UNPRIVILEGED = """
@@ -368,6 +389,135 @@ def test_no_personal_word_gets_out(place: Path, capfd: pytest.CaptureFixture[str
         assert word not in seen
 
 
+def reasons(reading: Reading) -> dict[str, str]:
+    """Why each metric is missing."""
+    return {failure.metric: failure.reason for failure in reading.failures if failure.metric}
+
+
+def told(reading: Reading) -> str:
+    """All words for a person."""
+    return "\n".join(failure.detail for failure in reading.failures)
+
+
+COUNTS = ("clientside.requests", "clientside.requests.by_status", "clientside.requests.by_duration")
+
+
+def test_log_without_a_file_gives_no_zero(place: Path) -> None:
+    """The valve names files that are not there: not present, with the names and the folder; read when one comes."""
+    access_log(place).unlink()
+    (place / "install" / "logs" / "access_log").unlink()
+    source = source_of(place)
+    reading = accepted(source)
+    assert {reasons(reading)[name] for name in COUNTS} == {"not-present"}
+    assert "access_log.yyyy-MM-dd in" in told(reading)
+    assert not any(key[0] in COUNTS for key in values(reading))
+    access_log(place).write_bytes(jira_line(0) * 7)
+    accepted(source)
+    append(access_log(place), jira_line(0) * 7)
+    assert values(accepted(source))[("clientside.requests", "rest")] >= 7
+
+
+@pytest.mark.parametrize("before", [0, 40])
+def test_lines_of_another_form_give_no_counts(place: Path, before: int) -> None:
+    """Most lines are not of the form that the valve says, from the first look on or later: no count, no zero, the
+    reason, the place and what to do; counted again when most fit again, and no line is lost."""
+    other = b"192.0.2.1 what is this 200\n"
+    access_log(place).write_bytes(other * before)
+    source = source_of(place)
+    first = accepted(source)
+    assert (reasons(first).get("clientside.requests") == "mostly-unread") == bool(before)
+    append(access_log(place), other * 30 + jira_line(1) * 9)
+    reading = accepted(source)
+    assert {reasons(reading)[name] for name in (*COUNTS, "clientside.response.p95")} == {"mostly-unread"}
+    assert not any(key[0] in COUNTS for key in values(reading))
+    assert values(reading)[("clientside.log.unread",)] == 30
+    assert "server.xml line 2" in told(reading)
+    assert " Do: Restart the product" in told(reading)
+    append(access_log(place), jira_line(1) * 50)
+    assert values(accepted(source))[("clientside.requests", "rest")] == 59
+
+
+def test_verdict_on_the_form_outlives_a_restart(place: Path) -> None:
+    """A restarted agent does not tell a zero until it has seen enough lines again."""
+    source = source_of(place)
+    accepted(source)
+    append(access_log(place), b"192.0.2.1 what is this 200\n" * 30)
+    checkpoint = accepted(source).checkpoint
+    again = source_of(place)
+    again._load_checkpoint = lambda: checkpoint
+    assert reasons(accepted(again))["clientside.requests"] == "mostly-unread"
+
+
+@pytest.mark.parametrize(("pattern", "version"), [('%h "%r" %s %T', "10.1.1"), ('%h "%r" %s %{s}T', "11.0.1")])
+def test_whole_seconds_give_no_durations(place: Path, pattern: str, version: str) -> None:
+    """Nine of ten requests would have taken 0: percentiles, steps and sum are missing with the reason; counts stand."""
+    install = make_install(place / "other", pattern=pattern, version=version)
+    source = source_of(place, install=install)
+    accepted(source)
+    append(install / "logs" / "access_log", b'192.0.2.1 "GET /browse/A-1 HTTP/1.1" 200 0\n' * 20)
+    reading = accepted(source)
+    assert values(reading)[("clientside.requests.by_status", "page", "2xx")] == 20
+    names = ("requests.duration_sum", "requests.by_duration", "response.p50", "response.p95", "response.p99")
+    assert {reasons(reading)[f"clientside.{name}"] for name in names} == {"too-coarse"}
+    assert not any("duration" in str(key[0]) or "response" in str(key[0]) for key in values(reading))
+
+
+def test_code_of_apache_is_named(place: Path) -> None:
+    """%>s: Tomcat writes question marks for it. Requests count, the status is missing and the cause is said."""
+    install = make_install(place / "other", pattern='%h "%r" %>s %b %D', version="10.1.1")
+    source = source_of(place, install=install)
+    accepted(source)
+    append(install / "logs" / "access_log", b'192.0.2.1 "GET /browse/A-1 HTTP/1.1" ???>???s 7 41000\n' * 20)
+    reading = accepted(source)
+    assert values(reading)[("clientside.requests", "page")] == 20
+    assert reasons(reading)["clientside.requests.by_status"] == "not-supported"
+    assert "Tomcat does not know %>s. Do: Write %s in place of it" in told(reading)
+
+
+def test_several_valves_are_told(place: Path) -> None:
+    """Which one is read, and why each other one is not."""
+    path = place / "install" / "conf" / "server.xml"
+    valve = '<Valve className="org.apache.catalina.valves.AccessLogValve" pattern="common" prefix="x"/>'
+    path.write_text(path.read_text().replace("<Host>", "<Host>" + valve))
+    reading = accepted(source_of(place))
+    assert [failure.reason for failure in reading.failures if not failure.metric] == ["passed-over"]
+    assert "has no duration" in told(reading)
+
+
+def test_bitbuckets_own_log(place: Path) -> None:
+    """A request counts once, by its outgoing line; SSH, Mesh and incoming lines are neither counted nor missed; text
+    of a user moves nothing; rolled files are the same log."""
+    settings = Settings(
+        InstanceSettings(ProductType.BITBUCKET, place / "home", place / "home"),
+        agent=AgentSettings(state_dir=place / "state"),
+    )
+    log = place / "home" / "log" / "atlassian-bitbucket-access.log"
+    log.write_bytes(bitbucket_lines("GET /status HTTP/1.1", 200))
+    source = open_source("clientside", settings, load_catalog("bitbucket"))
+    assert isinstance(source, ClientSide)
+    accepted(source)
+    append(log, bitbucket_lines("GET /projects/A/repos/b/browse?at=x HTTP/1.1", 200, 120) * 10)
+    append(log, bitbucket_lines("GET /rest/api/latest?x=|500|1|1|-|99999|x| HTTP/1.1", 404) * 5)
+    append(log, bitbucket_lines("POST /scm/a/b.git/git-upload-pack HTTP/1.1", 503, labels="clone, cache:miss") * 5)
+    append(
+        log,
+        b"192.0.2.1 | ssh | o*1ABCx6x7x0 | erika | 2026-11-22 10:00:00,123 | SSH - git-upload-pack '/a/b.git' | - | 0 "
+        b"| 123 | 1024 | cache:miss | 1cl58rd |\n"
+        b'192.0.2.1 | grpc | o*1ABCx6x7x0 | - | erika | 2026-11-22 10:00:00,123 | "A/B" | - | 0 | 1 | 2 | 3 | 4 | 5 |'
+        b" - | x |\n",
+    )
+    os.rename(log, log.with_name("atlassian-bitbucket-access-2026-11-22.0.log"))
+    log.write_bytes(bitbucket_lines("GET /users/x HTTP/2.0", 302) * 5)
+    found = values(accepted(source))
+    assert found[("clientside.requests.by_status", "page", "2xx")] == 10
+    assert found[("clientside.requests.by_status", "page", "3xx")] == 5
+    assert found[("clientside.requests.by_status", "scm", "5xx")] == 5
+    fifths = [value for key, value in found.items() if key[0] == "clientside.requests.by_status" and key[2] == "5xx"]
+    assert sum(fifths) == 5  # type: ignore[arg-type]  # counts
+    assert found[("clientside.log.unread",)] == 0
+    assert 112 < found[("clientside.response.p50", "page")] < 128  # type: ignore[operator]  # a number
+
+
 @pytest.fixture
 def real_tomcat(tmp_path: Path) -> Iterator[WebServer]:
     """Debian's Tomcat 10 with Jira's pattern and one slow page."""
@@ -391,3 +541,73 @@ def test_lines_of_a_real_tomcat_10(real_tomcat: WebServer, place: Path) -> None:
     assert found[("clientside.requests", "other")] == 5
     assert 290 < found[("clientside.response.p50", "other")] < 450  # type: ignore[operator]  # a number
     assert found[("clientside.log.unread",)] == 0
+
+
+VALVES = (
+    ("AccessLogValve", "open", CONFLUENCE),
+    ("JsonAccessLogValve", "json", "%h %u %t %r %s %D %U %q %{User-Agent}i %{jira.request.username}r"),
+    (
+        "ExtendedAccessLogValve",
+        "w3c",
+        "date time cs-method cs-uri sc-status time-taken-ms cs(User-Agent) sc(X-A)",
+    ),
+    ("AccessLogValve", "bars", "%{yyyy-MM-dd HH:mm:ss.SSS}t|%m|%s|%{ms}T|%U|%{User-Agent}i"),
+)
+FORGED = 'z q GET /rest/y HTTP/1.1 500 99999ms w", "statusCode":"500" \\" ü'
+ODD = (
+    (b"get /lower HTTP/1.1\r\nHost: x", 501),
+    (b"VERSION-CONTROL /vc HTTP/1.1\r\nHost: x", 501),
+    (b"OPTIONS * HTTP/1.1\r\nHost: x", 200),
+    (b"CONNECT h.example.com:443 HTTP/1.1\r\nHost: h.example.com:443", 501),
+    (b"GET http://h.example.com/abs HTTP/1.1\r\nHost: h.example.com", 404),
+    (b"GET /a b HTTP/1.1\r\nHost: x", 400),
+    (b"GET /a{b HTTP/1.1\r\nHost: x", 400),
+    (b'G"T /q HTTP/1.1\r\nHost: x', 400),
+    (b"GET /foo HTTP/9.9\r\nHost: x", 505),
+    (b'GET /foo FOO "x" 500 1 2\r\nHost: x', 400),
+    (b"\x16\x03\x01\x02\x00\x01\x00", 400),
+    (b"GET nopath HTTP/1.1\r\nHost: x", 400),
+    (b"GET /nohost HTTP/1.1", 400),
+    (b"GET /" + b"u" * 20_000 + b" HTTP/1.1\r\nHost: x", 400),
+    (b"GET /p[x]|y HTTP/1.1\r\nHost: x", 404),
+    (b'GET /x?a="b"&c=","statusCode":"500 HTTP/1.1\r\nHost: x', 404),
+    (b"GET /h HTTP/1.1\r\nHost: x\r\nUser-Agent: a GET /x HTTP/1.1 500", 404),
+)
+
+
+def test_every_form_of_a_real_tomcat_says_what_it_answered(tmp_path: Path, place: Path) -> None:
+    """Odd requests and forged users at Debian's Tomcat 10, written by four kinds of valve at once: from each log come
+    the statuses of the answers, and no line is unread."""
+    more = "".join(
+        f'<Valve className="org.apache.catalina.valves.{name}" buffered="false" rotatable="false" prefix="{prefix}" '
+        f"pattern={quoteattr(pattern)}/>"
+        for name, prefix, pattern in VALVES
+    )
+    answered: Counter[str] = Counter()
+    with web_server(tmp_path / "tomcat", more=more) as server:
+        chosen = read_valve(server.base)
+        layout = (server.base / "conf" / "server.xml").read_text()
+        logs = [(chosen.folder, chosen.accepts, chosen.reader())]
+        for name, prefix, pattern in VALVES:
+            form = {"J": Form.JSON, "E": Form.EXTENDED}.get(name[0], Form.PLAIN)
+            logs.append((chosen.folder, prefix.__eq__, compile_pattern(pattern, "", 10, form)))
+        server.wait_for_lines(5 + 3)  # the first request in each, and three of the W3C form that are none
+        answered["2xx"] += 1
+        for octets, status in ODD:
+            assert server.send(octets + b"\r\nConnection: close\r\n\r\n") == status
+            answered[f"{status // 100}xx"] += 1
+        for status in (200, 204, 302, 404, 503):
+            assert server.get(f"/user.jsp?s={status}&u={quote(FORGED)}") == status
+            answered[f"{status // 100}xx"] += 1
+        server.wait_for_lines(5 * sum(answered.values()) + 3)
+    assert layout.count("<Valve") == len(chosen.passed_over) + 1
+    for folder, accepts, reader in logs:
+        lines = b"".join(path.read_bytes() for path in folder.iterdir() if accepts(path.name))
+        rows = reader.rows(lines)
+        figures = Requests(1)
+        figures.count(rows, reader.order, reader.unit_us)
+        counted = Counter[str]()
+        for metric, value, tags in figures.tell():
+            if metric == "clientside.requests.by_status":
+                counted[dict(tags)["status"]] += value  # type: ignore[assignment]  # a count
+        assert (+counted, reader.unread(lines, len(rows))) == (answered, 0), reader.expression.pattern

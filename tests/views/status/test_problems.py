@@ -109,6 +109,27 @@ def test_failing_source(linked: Agent) -> None:
     assert (problem.why, problem.do, problem.exit_code) == ("Nobody listens.", "Start it.", 1)
 
 
+def test_what_a_source_does_not_give_and_a_person_can_mend(linked: Agent) -> None:
+    """One cause is one problem, whatever its reason, with the words behind "Do:"; a cause without them is none. Of
+    several logs the one that is not read is named and is no problem."""
+    told = "The log is of another form. Do: Restart the product."
+    failures = (
+        Failure("clientside.requests", "mostly-unread", told),
+        Failure("clientside.response.p50", "mostly-unread", told),
+        Failure("clientside.response.p95", "too-coarse", "whole seconds"),
+        Failure("", "passed-over", "Engine is read. Not read: Host: it says the same"),
+    )
+    store = open_store(linked.settings.agent.state_dir)
+    report = SourceReport("clientside", Outcome.PARTIAL, 3, failures, 0.1)
+    TickWriter(store, 3600).append(Tick(datetime.now(UTC), (), (report,)))
+    store.close()
+    view = status_of(linked)
+    (problem,) = view.problems
+    assert problem.what == "clientside does not give clientside.requests and 1 more."
+    assert (problem.why, problem.do) == ("The log is of another form.", "Restart the product.")
+    assert "passed-over: Engine is read. Not read: Host" in render_status(view)
+
+
 def put_waiting(agent: Agent, state: DeliveryState | None = None) -> None:
     """One batch waits, and what deliveries left behind."""
     store = open_store(agent.settings.agent.state_dir)
