@@ -64,6 +64,7 @@ DATABASE_REASONS = frozenset(
         "tls",
         "too-many-connections",
         "connection-lost",
+        "pooler",
         "damaged",
         "not-supported",
         "database-error",

@@ -89,6 +89,7 @@ REASON_WORDS: Mapping[str, ReasonWords] = {
     "not-supported": ReasonWords("It cannot be read in this way, on this database or in this version."),
     "read-only": ReasonWords("The database did not open a read-only session.", DOCTOR),
     "too-many-connections": ReasonWords("The database takes no further connection.", DOCTOR),
+    "pooler": ReasonWords("A pooler before the database shares its sessions among its clients.", DOCTOR),
     "damaged": ReasonWords("The database says that it is damaged.", "See the database's own log"),
     "database-error": ReasonWords("The database reported an error.", "See the database's own log"),
 }

@@ -31,7 +31,8 @@ class Driver:
     """What SQLAlchemy needs for one dialect.
 
     `prepare` gets each new driver connection; `on_begin` is the first statement of every transaction; `creator`
-    replaces connecting by arguments; `cut_after_s` asks for a watch on this side, where the driver itself has none.
+    replaces connecting by arguments; `cut_after_s` asks for a watch on this side, where the driver itself has none;
+    `guards` are the settings of a PostgreSQL session, which a pooler may drop (`pooled.py`).
     """
 
     name: str
@@ -41,6 +42,7 @@ class Driver:
     creator: Callable[[], Any] | None = None
     before_statement: Callable[[], None] | None = None
     cut_after_s: float | None = None
+    guards: Mapping[str, str] = field(default_factory=dict)
 
 
 def driver_for(login: DatabaseAccess, statement_timeout_s: float) -> Driver:
@@ -85,7 +87,7 @@ def _postgresql(login: DatabaseAccess, timeout_s: float) -> Driver:
     }
     if address.options.get("targetservertype", "").lower() in ("primary", "master"):
         connect["target_session_attrs"] = "primary"
-    return Driver("postgresql+psycopg", connect, prepare=_psycopg_read_only, cut_after_s=timeout_s + 2.0)
+    return Driver("postgresql+psycopg", connect, prepare=_psycopg_read_only, cut_after_s=timeout_s + 2.0, guards=guards)
 
 
 def _psycopg_read_only(connection: Any) -> None:

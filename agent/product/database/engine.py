@@ -21,6 +21,7 @@ from sqlalchemy.pool import NullPool
 
 from agent.product.database.drivers import Driver, driver_for
 from agent.product.database.errors import DeadlinePassed, driver_missing
+from agent.product.database.pooled import guard_sessions
 from agent.product.model import DatabaseAccess
 from agent.system.clock import monotonic_s
 
@@ -49,6 +50,8 @@ def open_engine(
     _hand_over_login(engine, login, renew)
     _prepare_sessions(engine, driver)
     _limit_statements(engine, driver)
+    if driver.guards:
+        guard_sessions(engine, driver.guards)
     return engine
 
 

@@ -65,6 +65,10 @@ _REASONS = {
     "connection-lost": _Reason(
         "The connection to the database broke.", "Check that the database runs; the next tick connects again."
     ),
+    "pooler": _Reason(
+        "The pooler before the database does not allow what the agent needs.",
+        "Give the agent's user pool_mode = session (or transaction) there, or let it reach the database directly.",
+    ),
     "damaged": _Reason("The database file cannot be read.", "Check the file: it is no database, or it is damaged."),
     "not-supported": _Reason(
         "The driver cannot speak with this server.",
@@ -204,6 +208,9 @@ def map_database_error(error: BaseException) -> SourceError:
         return _explained("timeout", "This side cut the connection: the server did not end the statement.")
     origin = getattr(error, "orig", None) or error
     reason, code = _by_code(origin)
+    # A pooler's own refusal comes under a code of PostgreSQL's that says something else.
+    if "statement pooling" in _text(origin):
+        reason = "pooler"
     return _explained(reason or _by_text(origin), f"{_driver(origin)} reports {code or type(origin).__name__}.")
 
 
