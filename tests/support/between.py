@@ -65,17 +65,20 @@ def haproxy(port: int, idle: str) -> Iterator[int]:
 
 
 @contextmanager
-def nginx(lines: str) -> Iterator[int]:
-    """A plain nginx whose one server block holds `lines`; yields its port."""
+def nginx(lines: str, *, tls: Path | None = None) -> Iterator[int]:
+    """An nginx whose one server block holds `lines`, with the certificate and key in `tls`; yields its port."""
     program = require("nginx")
     with _folder() as folder:
         own = free_port()
+        listen = f"listen 127.0.0.1:{own};"
+        if tls is not None:
+            listen = f"listen 127.0.0.1:{own} ssl; ssl_certificate {tls}; ssl_certificate_key {tls};"
         places = "".join(
             f"{name}_temp_path {folder}/{name};" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
         )
         (folder / "conf").write_text(
             f"daemon off; pid {folder}/pid; error_log stderr; events {{}}\n"
-            f"http {{ access_log off; {places} server {{ listen 127.0.0.1:{own} {lines} }} }}\n"
+            f"http {{ access_log off; {places} server {{ {listen} {lines} }} }}\n"
         )
         with _running([str(program), "-p", str(folder), "-c", str(folder / "conf")], own, folder):
             yield own
