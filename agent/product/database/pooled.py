@@ -19,6 +19,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, event
 
 from agent.errors import SourceError
+from agent.product.database.server_text import CLIENT, take_text_as_it_is
 
 # PgBouncer; RDS Proxy.
 _OPTIONS_REFUSED = re.compile(r"unsupported startup parameter|command-line options", re.IGNORECASE)
@@ -44,8 +45,9 @@ def guard_sessions(engine: Engine, guards: Mapping[str, str]) -> None:
     plain = engine.dialect.connect
 
     def connect(*args: Any, **arguments: Any) -> Any:
-        connection, refused = _connect(plain, args, arguments)
+        connection, refused = _connect(plain, args, {**arguments, "client_encoding": CLIENT})
         try:
+            take_text_as_it_is(connection)
             if refused or not _in_force(connection, guards):
                 _POOLED.add(connection)
         except BaseException:
