@@ -35,6 +35,7 @@ JMX_REASONS = frozenset(
         "login-required",
         "login-refused",
         "permission-denied",
+        "serial-filter",
         "connection-lost",
         "protocol-error",
         "reply-too-large",

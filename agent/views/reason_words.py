@@ -67,6 +67,7 @@ REASON_WORDS: Mapping[str, ReasonWords] = {
     "protocol-error": ReasonWords("What answers does not speak as it should.", DOCTOR),
     "reply-too-large": ReasonWords("The answer is larger than any that is taken.", DOCTOR),
     "transport-unusable": ReasonWords("The configured way to the JVM cannot be used here.", DOCTOR),
+    "serial-filter": ReasonWords("The JVM's serial filter lets no question about MBeans in.", DOCTOR),
     "remote-failure": ReasonWords("The other side failed while it answered.", "See the product's own log"),
     "rate-limited": ReasonWords("The product says that it is asked too often; it is asked again later."),
     "registry-tls-missing": ReasonWords("The JVM's registry wants TLS.", "Set [jmx.tls] registry = true"),
