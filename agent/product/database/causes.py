@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Cause:
+class DatabaseCause:
     """A reason code with its words."""
 
     reason: str
@@ -32,51 +32,51 @@ _PG_ENDED = (
 _AUTH = "Give the agent an account of its own with a plain password (README, Database) and the way that is named above."
 
 
-def _login(what: str, do: str) -> Cause:
-    return Cause("login-refused", what, do)
+def _login(what: str, do: str) -> DatabaseCause:
+    return DatabaseCause("login-refused", what, do)
 
 
-def _tls(what: str, do: str) -> Cause:
-    return Cause("tls", what, do)
+def _tls(what: str, do: str) -> DatabaseCause:
+    return DatabaseCause("tls", what, do)
 
 
-CAUSES: Mapping[str, Cause] = {
-    "refused": Cause(
+CAUSES: Mapping[str, DatabaseCause] = {
+    "refused": DatabaseCause(
         "refused",
         "The database does not accept connections.",
         "Check that the database runs and that host, port and firewall are right.",
     ),
-    "starting": Cause(
+    "starting": DatabaseCause(
         "refused",
         "The database is starting or stopping, or in recovery.",
         "Nothing, if it soon ends: the next tick tries.",
     ),
-    "not-served": Cause(
+    "not-served": DatabaseCause(
         "refused",
         "This server does not serve the database now: a standby, or closed by its administrators.",
         "Give the address of the primary server, or ask the database's administrators.",
     ),
-    "host-blocked": Cause(
+    "host-blocked": DatabaseCause(
         "refused",
         "The database server has blocked this host after many broken connections.",
         "As its administrator: FLUSH HOSTS (or mariadb-admin flush-hosts), then find what broke them in its error log.",
     ),
-    "other-protocol": Cause(
+    "other-protocol": DatabaseCause(
         "refused",
         "What answers at this port is not this kind of database.",
         "Check host and port of the database's address; another service may listen there.",
     ),
-    "unknown-host": Cause(
+    "unknown-host": DatabaseCause(
         "unknown-host",
         "The database host's name cannot be resolved.",
         "Check the name in the configuration and this machine's DNS.",
     ),
-    "timeout": Cause(
+    "timeout": DatabaseCause(
         "timeout",
         "The database did not answer in time.",
         "Look for locks or load on the database; a longer time is [database] statement_timeout.",
     ),
-    "not-reached": Cause(
+    "not-reached": DatabaseCause(
         "timeout",
         "No connection to the database within the time: nothing answers.",
         "A firewall between here and the database drops what is sent, or the host is down; check host and port.",
@@ -184,47 +184,49 @@ CAUSES: Mapping[str, Cause] = {
         "Server and agent have no TLS version or cipher in common.", "Let the server speak TLS 1.2 or newer."
     ),
     # Rights, names, room.
-    "permission-denied": Cause(
+    "permission-denied": DatabaseCause(
         "permission-denied",
         "The database account may not read this.",
         "Grant the account SELECT on the table, or use another account.",
     ),
-    "connect-denied": Cause(
+    "connect-denied": DatabaseCause(
         "permission-denied",
         "The account may not connect to this database.",
         "As an administrator: GRANT CONNECT ON DATABASE <database> TO <user> (MySQL: GRANT SELECT ON <database>.*).",
     ),
-    "not-present": Cause(
+    "not-present": DatabaseCause(
         "not-present",
         "The database, table or column does not exist.",
         "Check database name and schema; a table another version has is left out.",
     ),
-    "no-database": Cause(
+    "no-database": DatabaseCause(
         "not-present", "The server has no such database.", "Check the database's name in the address, and the server."
     ),
-    "no-service": Cause(
+    "no-service": DatabaseCause(
         "not-present",
         "The listener does not know this service or SID.",
         "Check it with: lsnrctl status (as the database's account); a SID and a service name are two things.",
     ),
-    "read-only": Cause("read-only", "The read-only session refused a write.", "Report this: the agent only reads."),
-    "too-many-connections": Cause(
+    "read-only": DatabaseCause(
+        "read-only", "The read-only session refused a write.", "Report this: the agent only reads."
+    ),
+    "too-many-connections": DatabaseCause(
         "too-many-connections",
         "The database has no connection free.",
         "Raise the connection limit of the server or of the account.",
     ),
-    "account-connections": Cause(
+    "account-connections": DatabaseCause(
         "too-many-connections",
         "The account or the database has no connection free.",
         "Raise its own limit (PostgreSQL: ALTER ROLE <user> CONNECTION LIMIT 5; MySQL: MAX_USER_CONNECTIONS; Oracle: "
         "SESSIONS_PER_USER of its profile): the agent uses two at most.",
     ),
-    "connection-lost": Cause(
+    "connection-lost": DatabaseCause(
         "connection-lost",
         "The connection to the database broke.",
         "Check that the database runs; the next tick connects again.",
     ),
-    "pooler": Cause(
+    "pooler": DatabaseCause(
         "pooler",
         "The pooler before the database does not allow what the agent needs.",
         "Give the agent's user pool_mode = session (or transaction) there, or let it reach the database directly.",
@@ -233,20 +235,20 @@ CAUSES: Mapping[str, Cause] = {
         "The pooler before the database does not know this user or database.",
         "Add the user to its auth_file (userlist.txt) and the database to its [databases], or go past the pooler.",
     ),
-    "encoding": Cause(
+    "encoding": DatabaseCause(
         "unexpected-text",
         "The database holds bytes that are no text in its own encoding.",
         "Nothing for the agent: what holds them is left out. The database's administrators may mend them.",
     ),
-    "damaged": Cause(
+    "damaged": DatabaseCause(
         "damaged", "The database file cannot be read.", "Check the file: it is no database, or it is damaged."
     ),
-    "not-supported": Cause(
+    "not-supported": DatabaseCause(
         "not-supported",
         "The driver cannot speak with this server.",
         "Oracle before 12.1 and native network encryption are not supported; check the listener's settings.",
     ),
-    "database-error": Cause(
+    "database-error": DatabaseCause(
         "database-error", "The database reported an error.", "See the database server's own log at this time."
     ),
 }
