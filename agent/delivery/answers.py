@@ -52,6 +52,7 @@ _ADDRESS = "Check cloud.endpoint: this address does not take batches."
 _LATER = "Nothing: it is tried again."
 _REPORT = "It is set aside after three refusals; report it with the output of: portfolio-agent status"
 
+_CLONE = "Two agents may share one identity (a cloned machine?); see: portfolio-agent status"
 _GOES_ON = f"{ASK_WHO_RUNS_IT} It goes on by itself then."
 
 # status -> what it means when the receiver itself says it. A status that is not listed: WAIT.
@@ -63,6 +64,7 @@ ACTIONS: dict[int, tuple[Action, str, str]] = {
     405: (Action.WAIT, "the address does not take batches", _ADDRESS),
     407: (Action.WAIT, "a proxy wants a login", "Set cloud.proxy and cloud.proxy_password_file."),
     408: (Action.WAIT, "the receiver gave up waiting for the request", _LATER),
+    409: (Action.SET_ASIDE, "the receiver holds other bytes under this id", _CLONE),
     410: (Action.HOLD, "the link was ended in the cloud", _NEW_KEY),
     413: (Action.SPLIT, "the batch is too large for the receiver", _LATER),
     415: (Action.WAIT, "the receiver does not take this content type", _ADDRESS),
@@ -92,15 +94,8 @@ def judge(answer: HttpAnswer, batch: Batch, now: datetime) -> AnswerMeaning:
             wait_s,
         )
     # A conflict that names our id and hash is good news: an earlier try arrived and only its answer was lost.
-    if answer.status == 409:
-        if proves(answer.body, batch):
-            return AnswerMeaning(Action.ACKNOWLEDGE, "409 the receiver had it already")
-        if own:
-            return AnswerMeaning(
-                Action.SET_ASIDE,
-                "409 the receiver holds other bytes under this id",
-                "Two agents may share one identity (a cloned machine?); see: portfolio-agent status",
-            )
+    if answer.status == 409 and proves(answer.body, batch):
+        return AnswerMeaning(Action.ACKNOWLEDGE, "409 the receiver had it already")
     if 300 <= answer.status < 400:
         return AnswerMeaning(Action.WAIT, f"{answer.status} a redirect is never followed", _ADDRESS, wait_s)
     known = ACTIONS.get(answer.status)
