@@ -1,7 +1,8 @@
 """What an answer to a batch means: the table that push obeys and the tests read.
 
 An answer can only mean: got it, wait, split, set aside, stop. Only a complete answer that names the batch's own id
-and hash removes it from the outbox; everything that is not understood means wait, and the batch is kept.
+and hash removes it from the outbox; only the receiver's own refusal, which names a code and the batch, says that a key
+or a batch is bad. Everything else, whoever sent it, means wait, and the batch is kept.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from agent.errors import AgentError, BatchRefused, KeyRejected, PushDeferred
 from agent.log import printable
 from agent.model import Batch
 from agent.net.answer import HttpAnswer
+from agent.net.refusal import ASK_WHO_RUNS_IT, refusal_of, stranger
 from agent.settings import Secret
 
 LONGEST_RETRY_AFTER_S = 3600.0
@@ -47,11 +49,13 @@ class AnswerMeaning:
 
 _NEW_KEY = "Make a new security key in the cloud console, then run: portfolio-agent link"
 _ADDRESS = "Check cloud.endpoint: this address does not take batches."
-_PROXY = "Something between here and the receiver answered; check cloud.endpoint and cloud.proxy."
 _LATER = "Nothing: it is tried again."
 _REPORT = "It is set aside after three refusals; report it with the output of: portfolio-agent status"
 
-# status -> what it means when nothing in the body says otherwise. A status that is not listed: WAIT.
+_CLONE = "Two agents may share one identity (a cloned machine?); see: portfolio-agent status"
+_GOES_ON = f"{ASK_WHO_RUNS_IT} It goes on by itself then."
+
+# status -> what it means when the receiver itself says it. A status that is not listed: WAIT.
 ACTIONS: dict[int, tuple[Action, str, str]] = {
     400: (Action.REFUSE, "the receiver cannot read this batch", _REPORT),
     401: (Action.HOLD, "the receiver does not accept the security key", _NEW_KEY),
@@ -60,11 +64,11 @@ ACTIONS: dict[int, tuple[Action, str, str]] = {
     405: (Action.WAIT, "the address does not take batches", _ADDRESS),
     407: (Action.WAIT, "a proxy wants a login", "Set cloud.proxy and cloud.proxy_password_file."),
     408: (Action.WAIT, "the receiver gave up waiting for the request", _LATER),
-    409: (Action.WAIT, "the receiver speaks of a conflict but not of this batch", _PROXY),
+    409: (Action.SET_ASIDE, "the receiver holds other bytes under this id", _CLONE),
     410: (Action.HOLD, "the link was ended in the cloud", _NEW_KEY),
     413: (Action.SPLIT, "the batch is too large for the receiver", _LATER),
     415: (Action.WAIT, "the receiver does not take this content type", _ADDRESS),
-    418: (Action.WAIT, "what answers is not the receiver", _PROXY),
+    418: (Action.WAIT, "what answers is not the receiver", _GOES_ON),
     422: (Action.REFUSE, "the receiver does not accept what this batch says", _REPORT),
     429: (Action.WAIT, "the receiver asks to slow down", _LATER),
     500: (Action.WAIT, "the receiver has a fault", _LATER),
@@ -77,27 +81,27 @@ ACTIONS: dict[int, tuple[Action, str, str]] = {
 def judge(answer: HttpAnswer, batch: Batch, now: datetime) -> AnswerMeaning:
     """What `answer` means for `batch`."""
     wait_s = retry_after_s(answer.headers.get("retry-after"), now)
+    refusal = refusal_of(answer)
+    own = refusal is not None and refusal.batch_id == batch.id
     # A status alone proves nothing: a captive portal answers 200 to everything, and a proxy may have kept the body.
     if answer.status in (200, 201, 202):
         if proves(answer.body, batch):
             return AnswerMeaning(Action.ACKNOWLEDGE, f"{answer.status} acknowledged")
         return AnswerMeaning(
-            Action.WAIT, f"{answer.status} without this batch's id and hash is not an acknowledgement", _PROXY, wait_s
+            Action.WAIT,
+            f"{answer.status} without this batch's id and hash is no acknowledgement: {stranger(answer.status)}",
+            _GOES_ON,
+            wait_s,
         )
     # A conflict that names our id and hash is good news: an earlier try arrived and only its answer was lost.
-    if answer.status == 409:
-        named = _named(answer.body)
-        if proves(answer.body, batch):
-            return AnswerMeaning(Action.ACKNOWLEDGE, "409 the receiver had it already")
-        if named is not None and named[0] == batch.id:
-            return AnswerMeaning(
-                Action.SET_ASIDE,
-                "409 the receiver holds other bytes under this id",
-                "Two agents may share one identity (a cloned machine?); see: portfolio-agent status",
-            )
+    if answer.status == 409 and proves(answer.body, batch):
+        return AnswerMeaning(Action.ACKNOWLEDGE, "409 the receiver had it already")
     if 300 <= answer.status < 400:
         return AnswerMeaning(Action.WAIT, f"{answer.status} a redirect is never followed", _ADDRESS, wait_s)
-    action, why, do = ACTIONS.get(answer.status, (Action.WAIT, "an answer without meaning here", _PROXY))
+    known = ACTIONS.get(answer.status)
+    if known is None or (known[0] is not Action.WAIT and not own):
+        return AnswerMeaning(Action.WAIT, stranger(answer.status), _GOES_ON, wait_s)
+    action, why, do = known
     return AnswerMeaning(action, f"{answer.status} {why}", do, wait_s)
 
 

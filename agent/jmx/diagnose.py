@@ -2,7 +2,7 @@
 
 In:   a target of the rmi transport and a total of seconds.
 Out:  one `Stage` per name in STAGES, in that order; stages behind the first failure are `skipped`.
-Never raises for what the network or the server does. Reads the bean count and nothing else.
+Never raises for what the network or the server does. Reads the bean count and the start time, nothing else.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from agent.jmx import calls
 from agent.jmx.calls import Method, call
-from agent.jmx.errors import JmxError, RemoteFailure, clean
+from agent.jmx.errors import JmxError, RemoteFailure, clean, serial_filter
 from agent.jmx.jrmp import Channel, addresses_of, open_tcp
 from agent.jmx.model import Target
 from agent.jmx.rmi import Stub, connect_server, log_in, look_up, permission_denied, server_address, stub_of
@@ -23,6 +23,7 @@ from agent.net.deadline import Deadline
 T = TypeVar("T")
 STAGES = ("name", "tcp", "registry", "stub", "tls", "login", "permission", "beans")
 OK, FAILED, SKIPPED = "ok", "failed", "skipped"
+START_TIME = calls.attributes_arguments("java.lang:type=Runtime", calls.strings(("StartTime",)))
 STUB_WITHIN_S = 2.0  # a stub's own address is often behind a firewall that answers nothing
 TLS_CODES = frozenset(
     (
@@ -85,6 +86,8 @@ class _Diagnosis:
         self._step("permission", lambda: self._ask(Method.GET_DEFAULT_DOMAIN))
         self._done("MBeans may be read.")
         count = self._step("beans", lambda: self._ask(Method.GET_MBEAN_COUNT))
+        # With arguments, as every read: a filter of classes lets the calls above pass, which have none.
+        self._step("beans", lambda: self._ask(Method.GET_ATTRIBUTES, START_TIME))
         self._done(f"{count} MBeans.")
 
     def _step(self, name: str, step: Callable[[], T]) -> T:
@@ -96,7 +99,11 @@ class _Diagnosis:
 
     def fail(self, error: JmxError) -> None:
         """Note the failure at the stage that it belongs to: TLS is a stage of its own, whichever side it is about."""
-        shown = permission_denied(error) if isinstance(error, RemoteFailure) and error.is_security else error
+        shown: JmxError = error
+        if isinstance(error, RemoteFailure) and error.is_filtered:
+            shown = serial_filter()
+        elif isinstance(error, RemoteFailure) and error.is_security:
+            shown = permission_denied(error)
         name = "tls" if shown.code in TLS_CODES else self._current
         if name == "tls" and shown.code not in TLS_CODES:
             name = "stub"  # the port that the stub names does not answer as it should
@@ -134,9 +141,9 @@ class _Diagnosis:
         assert self._channel is not None  # noqa: S101 - the stage before made it
         self._object_id = stub_of(log_in(self._target, self._channel, stub).value).object_id
 
-    def _ask(self, method: Method) -> object:
+    def _ask(self, method: Method, arguments: bytes = calls.NULL_ARGUMENT) -> object:
         assert self._channel is not None  # noqa: S101 - the stage before made it
-        return self._channel.ask(call(self._object_id, method, calls.NULL_ARGUMENT), method).value
+        return self._channel.ask(call(self._object_id, method, arguments), method).value
 
     def close(self) -> None:
         """Log off, as far as the server answers."""

@@ -18,7 +18,8 @@ class JmxError(Exception):
 
     Codes: refused, unreachable, unknown-host, timeout, wrong-port, registry-tls-missing, registry-tls-unwanted,
     server-tls-missing, server-tls-unwanted, tls-failed, client-certificate-required, login-required, login-refused,
-    permission-denied, connection-lost, protocol-error, reply-too-large, remote-failure, transport-unusable.
+    permission-denied, serial-filter, connection-lost, protocol-error, reply-too-large, remote-failure,
+    transport-unusable.
     """
 
     def __init__(self, code: str, what: str, *, why: str = "", do: str = "") -> None:
@@ -89,9 +90,27 @@ class RemoteFailure(JmxError):
         """True for a refused login or a missing permission."""
         return "java.lang.SecurityException" in self.ancestors
 
+    @property
+    def is_filtered(self) -> bool:
+        """True when the JVM's filter of serialized classes did not let the arguments of a call in."""
+        return self.involves("java.io.InvalidClassException")
+
     def involves(self, word: str) -> bool:
         """Return whether the exception or one of its causes has `word` in its class name."""
         return word in self.class_name or any(word in cause for cause, _ in self.causes)
+
+
+def serial_filter() -> JmxError:
+    """The error of a JVM that answers, but refuses what every read has to send."""
+    return JmxError(
+        "serial-filter",
+        "The JVM answers, but its serial filter lets no question about MBeans in.",
+        why="Its jdk.serialFilter (an option -D, or in conf/security/java.security) rejects the classes that such a "
+        "question is made of: javax.management.ObjectName and java.lang.String[].",
+        do="Put what is needed before its other words and restart the product: "
+        "-Djdk.serialFilter='javax.management.ObjectName;java.lang.String;<as it is now>'. "
+        "Or use Jolokia, which sends no objects.",
+    )
 
 
 def clean(text: str, limit: int = TEXT_LIMIT) -> str:

@@ -13,7 +13,7 @@ from typing import NamedTuple, Protocol
 
 from agent.jmx import calls
 from agent.jmx.calls import Method
-from agent.jmx.errors import JmxError, ProtocolError, RemoteFailure
+from agent.jmx.errors import JmxError, ProtocolError, RemoteFailure, serial_filter
 from agent.jmx.model import BeanQuery, JmxValue, ReadFailure
 from agent.jmx.names import is_pattern, matches, parse_object_name
 from agent.jmx.nodes import JavaArray, JavaObject, Node
@@ -143,7 +143,7 @@ class Discovery:
         Raises JmxError as `ask` does, and the refusal of a login that may read none of them.
         """
         failures: list[ReadFailure] = []
-        denied: list[RemoteFailure] = []
+        denied: list[RemoteFailure] = []  # by a permission, or by the filter of classes
         wanted = self._find(_noting(ask, denied), failures)
         names = sorted(wanted)
         cut = names[self._max_beans :]
@@ -154,7 +154,7 @@ class Discovery:
         self._known = {key: selection for key, selection in known.items() if selection is not None}
         beans = {name: selection for (name, _), selection in self._known.items()}
         if denied and not beans:
-            raise denied[0]
+            raise serial_filter() if denied[0].is_filtered else denied[0]
         for name, selection in beans.items():
             failures.extend(ReadFailure(name, attribute, reason) for attribute, reason in selection.left_out)
         return Plan(beans, tuple(failures), (len(cut), tuple(cut[:MAX_CUT_NAMES])))
@@ -203,7 +203,7 @@ def _noting(ask: Ask, denied: list[RemoteFailure]) -> Ask:
 
     def noting(requests: Sequence[Request], accept: Accept, share: float = 1.0) -> None:
         def note(index: int, outcome: Outcome) -> None:
-            if isinstance(outcome, RemoteFailure) and outcome.is_security:
+            if isinstance(outcome, RemoteFailure) and (outcome.is_security or outcome.is_filtered):
                 denied.append(outcome)
             accept(index, outcome)
 
@@ -233,4 +233,6 @@ def _reason(failure: RemoteFailure) -> str:
         return "no-bean"
     if failure.is_security:
         return "permission-denied"
+    if failure.is_filtered:
+        return "serial-filter"
     return "remote-failure"

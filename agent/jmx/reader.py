@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from agent.jmx import calls
 from agent.jmx.calls import Method
-from agent.jmx.errors import ConnectionLost, JmxError, ProtocolError, RemoteFailure
+from agent.jmx.errors import ConnectionLost, JmxError, ProtocolError, RemoteFailure, serial_filter
 from agent.jmx.model import BeanQuery, JmxSample, JmxValue, ReadFailure
 from agent.jmx.plan import Ask, Discovery, Plan, Selection, failure_of_outcome
 from agent.jmx.quarantine import Quarantine
@@ -119,6 +119,8 @@ class BeanReader:
                 raise take.breaches[-1].error
             self._replan_if_due(ask)
         if take.denied is not None and not take.values:
+            if take.denied.is_filtered:
+                raise serial_filter()
             raise take.denied
         return self._sample_of(take)
 
@@ -254,7 +256,7 @@ class BeanReader:
             failure = failure_of_outcome(bean.name, "", outcome)
             take.failures.append(failure)
             self._stale = self._stale or failure.reason == "no-bean"
-            if isinstance(outcome, RemoteFailure) and outcome.is_security:
+            if isinstance(outcome, RemoteFailure) and (outcome.is_security or outcome.is_filtered):
                 take.denied = outcome
             elif isinstance(outcome, RemoteFailure) and not outcome.keeps_socket:
                 self._quarantine.add(bean.name, "", failure.reason, failure.detail, self._clock())

@@ -2,6 +2,7 @@
 
 In:  a `CloudClient` (TLS, proxy and deadlines are its business) and the key.
 Out: a `LinkAnswer`. The answer is untrusted: size, types, lengths and characters are checked, unknown fields dropped.
+Only the cloud's own refusal (`agent.net.refusal`) says that a key is bad or a link is gone.
 It can tell who we are linked to and until when; it cannot change consent, endpoint, intervals or code.
 """
 
@@ -19,6 +20,16 @@ from agent.link.answer_text import said
 from agent.model import Consent
 from agent.net.answer import HttpAnswer
 from agent.net.cloud import CloudClient
+from agent.net.refusal import (
+    ASK_WHO_RUNS_IT,
+    KEY_REJECTED,
+    LINK_ENDED,
+    LOCATION_DIFFERS,
+    NO_LINK,
+    json_object,
+    refusal_of,
+    stranger,
+)
 from agent.settings import Secret
 
 PATH = "/v1/link"
@@ -80,7 +91,7 @@ def link_instance(client: CloudClient, key: Secret, request: LinkRequest, now: d
     Raises KeyRejected, ConfigError (data location differs), PushDeferred (try again later) or NotDelivering.
     """
     answer = client.request("POST", PATH, key=key, body=request.body(), headers=JSON_HEADERS)
-    if answer.status == 409:
+    if (refusal := refusal_of(answer)) is not None and refusal.code == LOCATION_DIFFERS:
         raise _location_refusal(request.location, said(answer, key))
     if answer.status not in (200, 201):
         raise _refusal("The cloud did not link this instance.", answer, key)
@@ -109,10 +120,12 @@ def unlink_instance(client: CloudClient, key: Secret) -> bool:
     Raises PushDeferred or NotDelivering when the cloud did not confirm either.
     """
     answer = client.request("DELETE", PATH, key=key, body=None, headers={"Accept": "application/json"})
-    if answer.status in (200, 202, 204):
+    # A sign-in page answers 200 to everything, and the key would stay valid over there.
+    if answer.status == 200 and (json_object(answer) or {}).get("state") == "unlinked":
         return True
+    refusal = refusal_of(answer)
     # The cloud does not know the link any more, which is what was wanted.
-    if answer.status in (401, 403, 404, 410):
+    if refusal is not None and refusal.code in (KEY_REJECTED, LINK_ENDED, NO_LINK):
         return False
     raise _refusal("The cloud did not end the link.", answer, key)
 
@@ -124,6 +137,9 @@ def _parse(answer: HttpAnswer, key: Secret) -> LinkAnswer:
         document = json.loads(answer.body)
         if not isinstance(document, dict):
             raise ValueError("not an object")
+        # Other JSON is somebody else's: none of these may be missing, though a link's id may be empty.
+        if not all(isinstance(document.get(name), str) for name in ("linkId", "organisation", "dataLocation")):
+            raise ValueError("not a link")
         limits = document.get("limits") or {}
         return LinkAnswer(
             link_id=_text(document.get("linkId")),
@@ -166,7 +182,8 @@ def _check_expiry(result: LinkAnswer, answer: HttpAnswer, now: datetime) -> None
     cloud_time = _date_of(answer)
     why = f"It ends at {_rendered(ends)}; the clock of this host says {_rendered(now)}"
     why += f", the cloud's says {_rendered(cloud_time)}." if cloud_time else "."
-    raise KeyRejected(
+    # No KeyRejected: a clock of ours that is wrong must not cost the key, which is shown once.
+    raise NotDelivering(
         "The cloud took the key, but by this host's clock it is no key that can be used.",
         why=why,
         do=f"Check the clock first: timedatectl status. If it is right: {NEW_KEY}",
@@ -183,7 +200,8 @@ def _date_of(answer: HttpAnswer) -> datetime | None:
 def _refusal(what: str, answer: HttpAnswer, key: Secret) -> KeyRejected | NotDelivering:
     heard = said(answer, key)
     why = f"It answered {answer.status}" + (f": {heard}" if heard else ".")
-    if answer.status in (401, 403, 410):
+    refusal = refusal_of(answer)
+    if refusal is not None and refusal.code in (KEY_REJECTED, LINK_ENDED):
         return KeyRejected(what, why=f"{why} The key is wrong, has ended or was withdrawn.", do=NEW_KEY)
     if answer.status in (408, 425, 429) or answer.status >= 500:
         return PushDeferred(
@@ -192,6 +210,10 @@ def _refusal(what: str, answer: HttpAnswer, key: Secret) -> KeyRejected | NotDel
             do="Nothing is lost; try again later.",
             wait_s=_wait_of(answer),
         )
+    if refusal is None:
+        words = stranger(answer.status)
+        why = f"{words[0].upper()}{words[1:]}" + (f"; it said: {heard}" if heard else ".")
+        return NotDelivering(what, why=why, do=ASK_WHO_RUNS_IT)
     return NotDelivering(
         what, why=why, do="See whether [cloud] endpoint in agent.toml is right: portfolio-agent config check"
     )

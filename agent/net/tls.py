@@ -11,6 +11,8 @@ Importing this module brings `ssl`, which costs 6 MiB: who reads over plain RMI 
 
 from __future__ import annotations
 
+import codecs
+import re
 import ssl
 from functools import lru_cache
 from pathlib import Path
@@ -22,6 +24,11 @@ from agent.net.options import OptionNames, TlsTrust
 # suites, 36 of them without AEAD, and connects without forward secrecy (measured). At security level 1 a server with a
 # group of 1024 bits would do.
 CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20:!aNULL:!aDSS:!PSK:!SRP:@SECLEVEL=2"
+LARGEST_CA_FILE = 8 * 1024 * 1024  # a system's whole bundle has 0.25
+PEM_BEGINS = b"-----BEGIN "
+PEM_INDENTED = re.compile(rb"^[ \t]+-----BEGIN ", re.MULTILINE)
+PEM_BLOCK = re.compile(rb"-----BEGIN CERTIFICATE-----\n[A-Za-z0-9+/=\n]+-----END CERTIFICATE-----")
+NO_CERTIFICATE = "It holds no certificate, in PEM or DER form."
 VERSIONS = frozenset({"TLSv1.2", "TLSv1.3"})
 SUITES = frozenset(
     {
@@ -77,13 +84,30 @@ def _make_context(trust: TlsTrust, http: bool, _versions: tuple[int, ...]) -> ss
 
 def _load_authorities(context: ssl.SSLContext, ca_file: Path | None) -> None:
     if ca_file is not None:
-        context.load_verify_locations(ca_file)
+        octets = ca_file.read_bytes()[:LARGEST_CA_FILE]
+        text = _without_mark(octets)
+        if PEM_BEGINS not in text:
+            # DER, as browsers export it.
+            context.load_verify_locations(cadata=octets)
+        elif text == octets and not PEM_INDENTED.search(text):
+            context.load_verify_locations(ca_file)
+        else:
+            # OpenSSL passes over a certificate behind a byte order mark or blanks without a word.
+            lines = b"\n".join(line.strip() for line in text.splitlines())
+            context.load_verify_locations(cadata=b"\n".join(PEM_BLOCK.findall(lines)).decode("ascii"))
         return
     # Not load_default_certs, which believes SSL_CERT_FILE and SSL_CERT_DIR: these are OpenSSL's built-in places.
     paths = ssl.get_default_verify_paths()
     file, folder = Path(paths.openssl_cafile), Path(paths.openssl_capath)
     if file.is_file() or folder.is_dir():
         context.load_verify_locations(file if file.is_file() else None, folder if folder.is_dir() else None)
+
+
+def _without_mark(octets: bytes) -> bytes:
+    """A text file's bytes without what editors of other systems put in front; UTF-16 as UTF-8."""
+    if octets.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return octets.decode("utf-16", "replace").encode("utf-8")
+    return octets.removeprefix(codecs.BOM_UTF8)
 
 
 def _no_passphrase() -> bytes:
@@ -95,7 +119,8 @@ def _unusable(error: Exception) -> NetError:
     if isinstance(error, ssl.SSLError):
         reason = (error.reason or "").upper()
         why = {
-            "NO_CERTIFICATE_OR_CRL_FOUND": "It holds no certificate in PEM form.",
+            "NO_CERTIFICATE_OR_CRL_FOUND": NO_CERTIFICATE,
+            "NOT_ENOUGH_DATA": NO_CERTIFICATE,
             "KEY_VALUES_MISMATCH": "The key does not belong to the certificate.",
         }.get(reason, "It holds no certificate or key in PEM form, or a key with a passphrase.")
     elif isinstance(error, OSError):

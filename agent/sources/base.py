@@ -17,6 +17,9 @@ VERSION_TEXT = re.compile(r"\d[0-9A-Za-z.+_~:-]{0,79}", re.ASCII)
 VERSION = re.compile(r"\d{1,9}(\.\d{1,9}){0,5}", re.ASCII)
 
 
+NO_TEXT = "the database has bytes there that are no text in UTF-8"
+
+
 class Quoted(str):
     """A text that was read from outside."""
 
@@ -26,6 +29,16 @@ class Quoted(str):
 def clean_text(text: str, limit: int = TEXT_LIMIT) -> str:
     """`text` without control, format and surrogate characters, cut to `limit`."""
     return "".join(sign for sign in text[: limit * 4] if unicodedata.category(sign)[0] != "C")[:limit]
+
+
+def text_of(value: object) -> str | None:
+    """A database's value as text; None for bytes that are no UTF-8, which are no text to anybody here."""
+    if not isinstance(value, bytes | bytearray | memoryview):
+        return str(value)
+    try:
+        return bytes(value).decode("utf-8")
+    except UnicodeDecodeError:
+        return None
 
 
 def quoting(*parts: str | Quoted, limit: int = TEXT_LIMIT) -> tuple[str, tuple[tuple[int, int], ...]]:

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from agent.catalog import Catalog, DataType, Metric
 from agent.model import Failure, Value
 from agent.reasons import AMBIGUOUS, NOT_PRESENT
-from agent.sources.base import VERSION_TEXT, clean_text, clean_url, clean_version
+from agent.sources.base import VERSION_TEXT, clean_text, clean_url, clean_version, text_of
 from agent.sources.numbers import NoNumberError, number_of
 
 APP_TAG = "pluginKey"
@@ -58,7 +58,7 @@ def series_of(
 
 def tags_of(binding: RowBinding, row: Row) -> Tags | None:
     """The tags of a row, sorted; None when one of them is missing or empty."""
-    tags = {tag: clean_text(str(row.get(column) or "")).strip() for column, tag in binding.tags.items()}
+    tags = {tag: clean_text(text_of(row.get(column) or "") or "").strip() for column, tag in binding.tags.items()}
     return tuple(sorted(tags.items())) if all(tags.values()) else None
 
 
@@ -79,7 +79,7 @@ def cleaned(value: object, data_type: DataType, tags: Tags, catalog: Catalog) ->
         return UNKNOWN if data_type is DataType.VERSION else None
     if data_type in (DataType.COUNT, DataType.MEASUREMENT):
         return _number(value)
-    text = clean_text(str(value)).strip()
+    text = clean_text(text_of(value) or "").strip()
     if data_type is DataType.URL:
         text = clean_url(text)
     if data_type is not DataType.VERSION:

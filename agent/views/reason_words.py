@@ -72,6 +72,7 @@ REASON_WORDS: Mapping[str, ReasonWords] = {
     "protocol-error": ReasonWords("What answers does not speak as it should.", DOCTOR),
     "reply-too-large": ReasonWords("The answer is larger than any that is taken.", DOCTOR),
     "transport-unusable": ReasonWords("The configured way to the JVM cannot be used here.", DOCTOR),
+    "serial-filter": ReasonWords("The JVM's serial filter lets no question about MBeans in.", DOCTOR),
     "remote-failure": ReasonWords("The other side failed while it answered.", "See the product's own log"),
     "password-blocked": ReasonWords(
         "The product takes no passwords over REST.", "Set [apps] token_file, a personal access token"
@@ -98,6 +99,7 @@ REASON_WORDS: Mapping[str, ReasonWords] = {
     "not-supported": ReasonWords("It cannot be read in this way, on this database or in this version."),
     "read-only": ReasonWords("The database did not open a read-only session.", DOCTOR),
     "too-many-connections": ReasonWords("The database takes no further connection.", DOCTOR),
+    "pooler": ReasonWords("A pooler before the database shares its sessions among its clients.", DOCTOR),
     "damaged": ReasonWords("The database says that it is damaged.", "See the database's own log"),
     "database-error": ReasonWords("The database reported an error.", "See the database's own log"),
 }

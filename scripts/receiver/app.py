@@ -127,9 +127,11 @@ class _Calls:
         return _Broken()
 
     def _refuse(self, request: Request, call: str, refused: Refused, **facts: Any) -> Response:
+        named = {} if call == "link" else {"batchId" if call == "batches" else "assessmentId": facts["id"]}
         self._log(request, call, refused.status, error=refused.answer["error"], **facts)
         self.say(f"refused {request.method} {request.url.path}: {refused.status} {refused.answer['error']}")
-        return JSONResponse(refused.answer, refused.status)
+        # The id makes it an answer to this very request, which nothing on the way could give.
+        return JSONResponse({**named, **refused.answer}, refused.status)
 
     def _log(self, request: Request, call: str, status: int, **facts: Any) -> None:
         self.folder.log({"method": request.method, "call": call, "status": status, **facts})

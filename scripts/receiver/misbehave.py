@@ -10,6 +10,7 @@ retryAfter  the Retry-After header of the answer, as it stands
 calls       which calls are meant: "batches", "assessments", "link"; absent: all
 maxBytes    bodies over this size get 413, whatever the mode
 
+html403 json403 empty403 (any status)                    what a firewall, proxy or gateway on the way answers
 html200 empty200 other_id half_ack deep_json redirect    wrong answers, sent properly
 slow_headers slow_body bigbody gzipbomb                  answers that do not end, or are too large
 reset_before reset_mid lost_ack blackhole                reset before reading; in the middle of the answer; after
@@ -21,6 +22,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import re
 import socket
 import struct
 from asyncio import Transport
@@ -31,9 +33,12 @@ from typing import Any
 
 from starlette.responses import JSONResponse, Response
 
+from scripts.receiver.storage import CODES
+
 BEFORE_STORING = frozenset({"reset_before", "blackhole"})
 PROPER = frozenset({"html200", "empty200", "other_id", "half_ack", "deep_json", "redirect", "bigbody", "gzipbomb"})
 BELOW_HTTP = frozenset({"slow_headers", "slow_body", "reset_before", "reset_mid", "lost_ack", "blackhole"})
+PAGE = re.compile(r"(html|json|empty)([0-9]{3})")
 BIG_BYTES = 8 * 1024 * 1024
 DRIP_S = 0.2
 
@@ -69,7 +74,7 @@ class Control:
         limit = orders.get("maxBytes")
         meant = call in orders.get("calls", [call]) and self._obeyed < orders.get("times", 1 << 30)
         mode = str(orders.get("mode", "")) if meant else ""
-        if mode and not mode.isdigit() and mode not in PROPER | BELOW_HTTP:
+        if mode and not (mode.isdigit() or mode in PROPER | BELOW_HTTP or PAGE.fullmatch(mode)):
             raise ValueError(f"control.json: unknown mode {mode!r}")
         self._obeyed += bool(mode)
         return Misbehaviour(mode, orders.get("retryAfter"), limit)
@@ -79,7 +84,14 @@ def wrong_answer(order: Misbehaviour, item_id: str, digest: str) -> Response | N
     """The answer of a mode that is sent properly, or None for the modes that need the connection itself."""
     headers = {} if order.retry_after is None else {"Retry-After": order.retry_after}
     if order.status is not None:
-        return JSONResponse({"error": f"told to answer {order.status}"}, order.status, headers=headers)
+        about_link = order.status == 409 and not item_id
+        said = {
+            "code": "location-differs" if about_link else CODES.get(order.status, "other"),
+            "error": f"told to answer {order.status}",
+        }
+        return JSONResponse({**said, **({"batchId": item_id} if item_id else {})}, order.status, headers=headers)
+    if (page := PAGE.fullmatch(order.mode)) and order.mode not in PROPER:
+        return _of_a_stranger(page[1], int(page[2]), headers)
     true_answer = json.dumps({"batchId": item_id, "sha256": digest, "state": "stored"})
     makers: dict[str, Callable[[], Response]] = {
         "html200": lambda: Response("<html><body>Welcome, please log in</body></html>", media_type="text/html"),
@@ -97,6 +109,15 @@ def wrong_answer(order: Misbehaviour, item_id: str, digest: str) -> Response | N
     }
     maker = makers.get(order.mode)
     return maker() if maker else None
+
+
+def _of_a_stranger(kind: str, status: int, headers: dict[str, str]) -> Response:
+    """What a firewall, a proxy or a gateway on the way answers in the cloud's place."""
+    if kind == "json":
+        return JSONResponse({"error": "Forbidden", "message": "blocked", "status": status}, status, headers=headers)
+    if kind == "html":
+        return Response("<html><body>Blocked by policy</body></html>", status, headers, "text/html")
+    return Response(b"", status, headers)
 
 
 @dataclass(slots=True)

@@ -16,13 +16,28 @@ KEY_VALID_FOR = timedelta(days=30)
 LARGEST_DOCUMENT = 64 * 1024 * 1024
 
 
+CODES = {
+    400: "unreadable",
+    401: "key-rejected",
+    403: "key-rejected",
+    404: "no-link",
+    409: "other-bytes",
+    410: "link-ended",
+    413: "too-large",
+    415: "wrong-form",
+    422: "not-accepted",
+    429: "later",
+    503: "later",
+}
+
+
 class Refused(Exception):
-    """The request is answered with `status` and `error`."""
+    """The request is answered with `status`, its code and `error`."""
 
     def __init__(self, status: int, error: str, **facts: str) -> None:
         super().__init__(error)
         self.status = status
-        self.answer = {"error": error, **facts}
+        self.answer = {"code": CODES.get(status, "other"), "error": error, **facts}
 
 
 class Folder:
@@ -48,7 +63,12 @@ class Folder:
         """Remember who linked with this key; Refused (409) when another data location is wanted."""
         wanted = request.get("dataLocation")
         if wanted is not None and wanted != self.location:
-            raise Refused(409, f"the organisation keeps its data in {self.location}", dataLocation=self.location)
+            raise Refused(
+                409,
+                f"the organisation keeps its data in {self.location}",
+                code="location-differs",
+                dataLocation=self.location,
+            )
         links = self._links()
         known = links.get(key)
         linked_at = known["linkedAt"] if known else _now()

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.delivery.answers import ACTIONS, Action, judge, proves, retry_after_s, said
+from agent.delivery.answers import Action, judge, proves, retry_after_s, said
 from agent.net.answer import HttpAnswer
+from agent.net.refusal import CODES
 from tests.support.batches import SEALED_AT, batch
 from tests.support.cloud import KEY
 
@@ -38,20 +39,67 @@ def test_success_without_proof_means_wait(status: int, body: object) -> None:
     assert judge(answer(status, body), batch(), SEALED_AT).action is Action.WAIT
 
 
+def refusal(status: int, batch_id: str = batch().id, code: str = "", **headers: str) -> HttpAnswer:
+    """The receiver's own refusal."""
+    body = {"code": code or min(CODES[status]), "error": "no", "batchId": batch_id}
+    return HttpAnswer(status, json.dumps(body).encode(), {"content-type": "application/json; charset=utf-8", **headers})
+
+
+def action(answer: HttpAnswer) -> Action:
+    """What push is told to do."""
+    return judge(answer, batch(), SEALED_AT).action
+
+
 def test_conflict_that_names_the_batch_sets_it_aside() -> None:
     """409 with the own id and another hash is about this batch; without the id it is not."""
-    assert judge(answer(409, {**OURS, "sha256": "0" * 64}), batch(), SEALED_AT).action is Action.SET_ASIDE
-    assert judge(answer(409, {"batchId": batch().id}), batch(), SEALED_AT).action is Action.SET_ASIDE
-    assert judge(answer(409, {"error": "conflict"}), batch(), SEALED_AT).action is Action.WAIT
+    assert action(refusal(409, code="other-bytes")) is Action.SET_ASIDE
+    assert action(refusal(409, "another", code="other-bytes")) is Action.WAIT
+    assert action(answer(409, {"error": "conflict"})) is Action.WAIT
+
+
+@pytest.mark.parametrize(
+    ("status", "wanted"),
+    [
+        (400, Action.REFUSE),
+        (401, Action.HOLD),
+        (403, Action.HOLD),
+        (410, Action.HOLD),
+        (413, Action.SPLIT),
+        (422, Action.REFUSE),
+    ],
+)
+def test_only_the_receivers_own_refusal_counts(status: int, wanted: Action) -> None:
+    """Content type, code and the batch's own id: with one of them missing or wrong it is somebody else's answer."""
+    own = refusal(status)
+    assert action(own) is wanted
+    whole = json.loads(own.body)
+    others = [
+        HttpAnswer(status, own.body, {}),
+        HttpAnswer(status, own.body, {"content-type": "text/html"}),
+        HttpAnswer(status, own.body[:-1], own.headers),
+        HttpAnswer(status, own.body + b" " * 70_000, own.headers),
+        HttpAnswer(status, b"", own.headers),
+        HttpAnswer(status, b"[" * 50_000, own.headers),
+        *[HttpAnswer(status, json.dumps({**whole, name: 1}).encode(), own.headers) for name in whole],
+        *[HttpAnswer(status, json.dumps({**whole, name: "x"}).encode(), own.headers) for name in ("code", "batchId")],
+        *[
+            HttpAnswer(status, json.dumps({key: whole[key] for key in whole if key != name}).encode(), own.headers)
+            for name in whole
+        ],
+    ]
+    for other in others:
+        meaning = judge(other, batch(), SEALED_AT)
+        assert meaning.action is Action.WAIT
+        assert f"something between here and the cloud answered {status}, not the cloud" in meaning.why
+        assert "firewall" in meaning.do
 
 
 @given(status=st.integers(100, 999), body=st.binary(max_size=60))
-def test_no_answer_can_do_anything_else(status: int, body: bytes) -> None:
-    """Whatever comes back, it means one of the table's actions, and never an acknowledgement without proof."""
-    meaning = judge(HttpAnswer(status, body, {}), batch(), SEALED_AT)
-    assert meaning.action is not Action.ACKNOWLEDGE
-    assert meaning.action is ACTIONS.get(status, (Action.WAIT,))[0]
-    assert meaning.why.startswith(str(status))
+def test_no_answer_of_others_can_do_anything_but_wait(status: int, body: bytes) -> None:
+    """Whatever comes back without the receiver's code and the batch's id means wait."""
+    meaning = judge(HttpAnswer(status, body, {"content-type": "application/json"}), batch(), SEALED_AT)
+    assert meaning.action is Action.WAIT
+    assert meaning.why.startswith(str(status)) or str(status) in meaning.why
 
 
 @pytest.mark.fault(82)

@@ -93,8 +93,10 @@ def test_delivers_oldest_first_and_says_so(store: Store, cloud: Receiver, client
 # What an answer makes of a batch, once: the same rows as agent/delivery/answers.py, seen from outside.
 KEPT = [
     *["html200", "empty200", "other_id", "half_ack", "deep_json", "redirect", "bigbody", "gzipbomb"],
-    *["reset_before", "reset_mid", "404", "405", "407", "408", "409", "415", "418", "429"],
+    *["reset_before", "reset_mid", "404", "405", "407", "408", "415", "418", "429"],
     *["500", "502", "503", "504"],
+    # Whoever answers in the receiver's place: its word on key and batch is worth nothing.
+    *[f"{kind}{status}" for kind in ("html", "json", "empty") for status in (400, 401, 403, 409, 410, 413, 422)],
 ]
 
 
@@ -164,7 +166,7 @@ def test_refused_key_holds_everything(mode: str, store: Store, cloud: Receiver, 
     assert states(store) == [BatchState.WAITING] * 2
     state = delivery_state.load(store)
     assert state.hold.startswith(mode)
-    assert f'it said: {{"error":"told to answer {mode}"}}' in state.hold
+    assert f"told to answer {mode}" in state.hold
     assert state.hold_since == NOW
 
 

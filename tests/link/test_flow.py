@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.errors import ConfigError, KeyRejected, KeyUnreadable, NotLinked, PushDeferred, UsageError
+from agent.errors import ConfigError, KeyRejected, KeyUnreadable, NotDelivering, NotLinked, PushDeferred, UsageError
 from agent.link.flow import LinkFolder, check_can_link, prove_key, revoke, set_consent, stage_key
 from agent.link.handshake import LinkRequest
 from agent.link.keyfile import master_path
@@ -117,6 +117,17 @@ def test_cloud_away_keeps_the_pasted_key_for_resume(folder: LinkFolder, cloud: R
         link(folder, cloud, KEY)
     assert "--resume" in caught.value.do
     assert read_link(folder.link_dir) is None
+    resume(folder, cloud)
+    assert key_of(folder) == KEY.reveal()
+
+
+@pytest.mark.parametrize("mode", ["html403", "json401", "empty410", "html404", "html200"])
+def test_a_firewalls_page_costs_no_pasted_key(folder: LinkFolder, cloud: Receiver, mode: str) -> None:
+    """What answers in the cloud's place says nothing of the key, which is shown once: it waits, and resuming links."""
+    cloud.control(mode=mode, times=1, calls=["link"])
+    with pytest.raises(NotDelivering) as caught:
+        link(folder, cloud, KEY)
+    assert "--resume" in caught.value.do
     resume(folder, cloud)
     assert key_of(folder) == KEY.reveal()
 

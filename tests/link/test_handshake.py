@@ -160,10 +160,36 @@ def test_each_wrong_answer_has_its_error(cloud: Receiver, mode: str, error: type
         assert caught.value.wait_s == 7
 
 
+STRANGERS = [
+    f"{kind}{status}" for kind in ("html", "json", "empty") for status in (400, 401, 403, 404, 409, 410, 413, 422)
+]
+
+
+@pytest.mark.parametrize("mode", STRANGERS)
+def test_a_strangers_answer_is_no_word_on_the_key(cloud: Receiver, mode: str) -> None:
+    """A firewall, proxy or gateway that answers in the cloud's place rejects no key, and is named with its status."""
+    cloud.control(mode=mode, calls=["link"])
+    for ask in (lambda client: link_instance(client, KEY, REQUEST, datetime.now(UTC)), lambda c: look_at_link(c, KEY)):
+        with cloud.client() as client, pytest.raises(NotDelivering) as caught:
+            ask(client)
+        assert not isinstance(caught.value, KeyRejected)
+        assert f"omething between here and the cloud answered {mode[-3:]}" in caught.value.why
+        assert "firewall" in caught.value.do
+
+
+@pytest.mark.parametrize("mode", [*STRANGERS, "html200", "empty200", "html204", "other_id"])
+def test_a_strangers_answer_ends_no_link(cloud: Receiver, mode: str) -> None:
+    """Only the cloud's own word says that a link is gone: believed from others, the key would stay valid over there."""
+    cloud.control(mode=mode, calls=["link"])
+    with cloud.client() as client, pytest.raises(NotDelivering):
+        unlink_instance(client, KEY)
+
+
 def test_location_that_differs_in_the_answer_is_undone() -> None:
     """A cloud that says 200 but keeps the data elsewhere is told to end the link again, and linking fails."""
     client = Scripted(
-        HttpAnswer(200, json.dumps({**GOOD, "dataLocation": "us"}).encode(), {}), HttpAnswer(204, b"", {})
+        HttpAnswer(200, json.dumps({**GOOD, "dataLocation": "us"}).encode(), {}),
+        HttpAnswer(200, b'{"state": "unlinked"}', {"content-type": "application/json"}),
     )
     with pytest.raises(ConfigError):
         link_instance(client, KEY, REQUEST, NOW)
@@ -173,7 +199,7 @@ def test_location_that_differs_in_the_answer_is_undone() -> None:
 def test_key_that_ended_by_our_clock_points_at_the_clock() -> None:
     """A key that seems to have ended may mean a wrong clock: both times are told, and how to check."""
     answer = {**GOOD, "keyExpiresAt": (NOW - timedelta(days=400)).isoformat()}
-    with pytest.raises(KeyRejected) as caught:
+    with pytest.raises(NotDelivering) as caught:
         link_instance(answering(200, answer, date="Sun, 01 Nov 2026 10:00:00 GMT"), KEY, REQUEST, NOW)
     assert "2026-11-01T10:00:00Z" in caught.value.why
     assert "timedatectl" in caught.value.do

@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import trustme
 from cryptography.hazmat.primitives import serialization
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
@@ -369,3 +370,39 @@ def test_client_certificate(ca: make.Issued, tmp_path: Path) -> None:
             assert client.request("GET", "/", Deadline(10)).status == 200
         problem = problem_with(server.port, TlsTrust(ca_file))
         assert problem.fault in (Fault.CERTIFICATE_WANTED, Fault.LOST)
+
+
+@pytest.mark.parametrize(
+    "form", ["pem", "crlf", "bom", "utf-16", "der", "indented", "text-around", "second-of-two", "bom-and-two"]
+)
+def test_a_ca_file_in_every_usual_form(tmp_path: Path, form: str) -> None:
+    """Windows and YAML leave marks, line ends and blanks; a browser exports DER; a bundle has more than one."""
+    ca, other = trustme.CA(), trustme.CA()
+    pem, second = ca.cert_pem.bytes(), other.cert_pem.bytes()
+    content = {
+        "pem": pem,
+        "crlf": pem.replace(b"\n", b"\r\n"),
+        "bom": b"\xef\xbb\xbf" + pem,
+        "utf-16": pem.decode().encode("utf-16"),
+        "der": ssl.PEM_cert_to_DER_cert(pem.decode()),
+        "indented": b"".join(b"    " + line + b"\n" for line in pem.splitlines()),
+        "text-around": "Größe: ".encode("latin-1") + b"\n# the root\n" + pem + b"\n\n   \n",
+        "second-of-two": second + pem,
+        "bom-and-two": b"\xef\xbb\xbf" + pem + second,
+    }[form]
+    path = tmp_path / "ca.pem"
+    path.write_bytes(content)
+    loaded = tls.client_context(TlsTrust(path)).get_ca_certs(binary_form=True)
+    assert ssl.PEM_cert_to_DER_cert(pem.decode()) in loaded
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\xef\xbb\xbf", b"hello", b"\x30\x82\x01", b"  -----BEGIN CERTIFICATE-----\n"]
+)
+def test_a_ca_file_without_a_certificate_is_refused(tmp_path: Path, content: bytes) -> None:
+    """Whatever else stands in it: an error that says so, and no context that trusts nobody."""
+    path = tmp_path / "ca.pem"
+    path.write_bytes(content)
+    with pytest.raises(NetError) as caught:
+        tls.client_context(TlsTrust(path))
+    assert caught.value.fault is Fault.TLS_FILES

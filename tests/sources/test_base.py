@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent.sources.base import clean_url, clean_version
+from agent.sources.base import clean_url, clean_version, text_of
 
 
 @pytest.mark.parametrize(
@@ -38,3 +38,10 @@ def test_clean_url(text: str, clean: str) -> None:
 def test_clean_version(text: str, clean: str) -> None:
     """The leading numbers."""
     assert clean_version(text) == clean
+
+
+def test_text_of_a_databases_value() -> None:
+    """Text stays, bytes are text where they are UTF-8, and else no text at all: never the words of a Python object."""
+    assert [text_of(value) for value in ("Größe", 7, "Größe".encode(), memoryview(b"a"), b"Gr\xf6\xdfe")] == [
+        "Größe", "7", "Größe", "a", None,
+    ]  # fmt: skip

@@ -38,7 +38,8 @@ class Driver:
     `prepare` gets each new driver connection; `on_begin` is the first statement of every transaction; `creator`
     replaces connecting by arguments; `cut_after_s` asks for a watch on this side, where the driver itself has none.
     `places` are arguments for one host each, tried in their order by drivers that know one host only; `opening` stands
-    round the making of each connection and gives what changes with time (files of TLS).
+    round the making of each connection and gives what changes with time (files of TLS). `guards` are the settings of a
+    PostgreSQL session, which a pooler may drop (`pooled.py`).
     """
 
     name: str
@@ -50,6 +51,7 @@ class Driver:
     cut_after_s: float | None = None
     places: tuple[Mapping[str, object], ...] = ({},)
     opening: Opening | None = None
+    guards: Mapping[str, str] = field(default_factory=dict)
 
 
 def driver_for(login: DatabaseAccess, statement_timeout_s: float) -> Driver:
@@ -98,6 +100,7 @@ def _postgresql(login: DatabaseAccess, timeout_s: float) -> Driver:
         connect,
         prepare=_psycopg_read_only,
         cut_after_s=timeout_s + 2.0,
+        guards=guards,
         opening=lambda: nullcontext(libpq_tls(address.tls)),
     )
 

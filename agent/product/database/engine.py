@@ -22,6 +22,7 @@ from sqlalchemy.pool import NullPool
 
 from agent.product.database.drivers import Driver, driver_for
 from agent.product.database.errors import DeadlinePassed, driver_missing, map_database_error
+from agent.product.database.pooled import guard_sessions
 from agent.product.model import DatabaseAccess
 from agent.system.clock import monotonic_s
 
@@ -51,6 +52,8 @@ def open_engine(
     _hand_over_login(engine, driver, login, renew)
     _prepare_sessions(engine, driver)
     _limit_statements(engine, driver)
+    if driver.guards:
+        guard_sessions(engine, driver.guards)
     return engine
 
 

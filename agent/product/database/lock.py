@@ -6,15 +6,18 @@ others open one each tick, try, and close it. The database frees the lock when t
 process dies, after about a minute when the machine does (PostgreSQL: the keepalives asked for below; SQL Server: its
 own; MySQL: `wait_timeout`, one and a half ticks; Oracle: SQLNET.EXPIRE_TIME of the server, in minutes).
 
-All nodes must ask the same server. A pooler in transaction mode (PgBouncer) hands the session to others: the check
-sees another server process and lets the lock go. MySQL's locks are local to one server of a Galera or group cluster.
-SQLite has one node by nature, which always counts. Oracle needs: grant execute on dbms_lock.
+All nodes must ask the same server. A pooler in transaction mode (PgBouncer) hands the session to others, the other
+node among them, and both would hold: that is found out before the lock is taken, and refused (`pooled.py`). Where
+something ends idle sessions, the holder's is used between the ticks (`lock_beat.py`). MySQL's locks are local to one
+server of a Galera or group cluster. SQLite has one node by nature, which always counts. Oracle needs: grant execute on
+dbms_lock.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
+import logging
 import threading
 import uuid
 from collections.abc import Callable
@@ -24,14 +27,21 @@ from typing import Any
 from sqlalchemy import Connection, Engine, text
 
 from agent.errors import SourceError
+from agent.log import log, logger
 from agent.model import ClusterTurn, Role
 from agent.product.database.errors import database_errors
+from agent.product.database.lock_beat import SHORTEST_S, LockBeat
+from agent.product.database.pooled import SHARED, is_pooled, refuse_shared
 from agent.system.clock import unix_s
 
+LOG = logger("cluster")
 ORACLE_IDS = 1 << 30  # dbms_lock takes 0 .. 1073741823
 ORACLE_GRANT = "As an administrator: grant execute on dbms_lock to the agent's account (config/database/oracle.sql)."
 RELEASE_WAIT_S = 0.5
 LOST = frozenset({"connection-lost", "refused"})
+# A firewall that forgot the connection drops what is sent on it: nothing comes back.
+SILENCED = LOST | {"timeout"}
+LOSSES_NAMED = 3  # in a row, with the session used as often as it can be
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +126,7 @@ class ClusterLock:
         instance_id: str,
         *,
         interval_s: float = 120.0,
+        shortest_beat_s: float = SHORTEST_S,
         clock: Callable[[], float] = unix_s,
     ) -> None:
         self._open_engine = open_engine
@@ -125,6 +136,8 @@ class ClusterLock:
         self._held: tuple[Connection, Engine] | None = None
         self._server_session = ""
         self._turn = ClusterTurn(Role.UNKNOWN)
+        self._beat = LockBeat(interval_s, shortest_beat_s, self._use)
+        self._losses = 0  # in a row, of sessions that nobody used
 
     def turn(self) -> ClusterTurn:
         """Whether this node counts now: confirmed on the session that holds the lock, else tried for.
@@ -136,11 +149,14 @@ class ClusterLock:
                 try:
                     return self._confirm(self._held[0])
                 except SourceError as error:
-                    self._let_go()
+                    self._note_loss(error)
                     # A session that is gone took the lock with it: this very tick may take it again, as a hold of its
                     # own.
                     if error.reason not in LOST:
                         raise
+            if self._losses >= LOSSES_NAMED and self._beat.exhausted:
+                self._losses = 0  # said in this tick; the next one tries again
+                raise self._cut_while_idle()
             return self._try()
 
     def release(self) -> None:
@@ -149,22 +165,45 @@ class ClusterLock:
         Not while another thread waits for the database: a stop does not wait with it, and the end of this process ends
         the session as well.
         """
+        self._beat.stop()
         if self._mutex.acquire(timeout=RELEASE_WAIT_S):
             try:
                 self._let_go()
             finally:
                 self._mutex.release()
 
+    def _use(self) -> None:
+        """Between two ticks: the session is asked once, so that it is not idle; a lost one is noted."""
+        with self._mutex:
+            if self._held is not None:
+                try:
+                    self._confirm(self._held[0])
+                except SourceError as error:
+                    self._note_loss(error)
+
+    def _note_loss(self, error: SourceError) -> None:
+        self._let_go()
+        if error.reason in SILENCED:
+            self._beat.shorten()
+            self._losses += 1
+            log(LOG, logging.WARNING, "cluster.lock_lost", reason=error.reason, used_every_s=self._beat.every_s)
+
+    def _cut_while_idle(self) -> SourceError:
+        return SourceError(
+            "connection-lost",
+            "The session that holds the cluster's lock is ended again and again, so no node can count for an hour.",
+            why=f"Something between here and the database, or the database itself, ends a session that was silent for "
+            f"{self._beat.every_s:g} s.",
+            do="Raise that limit above one minute (HAProxy: timeout client and timeout server; PostgreSQL: "
+            "idle_session_timeout; MySQL: wait_timeout), or let the agent reach the database directly.",
+        )
+
     def _confirm(self, connection: Connection) -> ClusterTurn:
         with database_errors():
             session, holds, seconds = self._ask(connection)
         if not holds or session != self._server_session:
-            raise SourceError(
-                "connection-lost",
-                "The cluster's lock is gone.",
-                why="The database session behind the connection is another one, or it was told to let go.",
-                do="Let the agent reach the database directly, not through a pooler in transaction mode.",
-            )
+            raise SourceError(SHARED.reason, SHARED.what, why=SHARED.why, do=SHARED.do)
+        self._losses = 0
         self._turn = ClusterTurn(
             Role.COUNTING, self._turn.session, self._turn.since_s, seconds, self._clock() - seconds
         )
@@ -181,6 +220,8 @@ class ClusterLock:
                 # In no transaction: idle in one, the session would keep the product's server from cleaning up behind
                 # it, and be ended by servers that do not allow it.
                 connection.execution_options(isolation_level="AUTOCOMMIT")
+                if is_pooled(connection):
+                    refuse_shared(connection, lambda: engine.connect().execution_options(isolation_level="AUTOCOMMIT"))
                 self._settle(connection)
                 # Taken and then asked about, on what should be one session: behind a pooler it is two, and the second
                 # does not hold it.
@@ -191,11 +232,13 @@ class ClusterLock:
             raise
         ahead_s = self._clock() - seconds
         if not (got and holds):
+            self._beat.stop()
             self._let_go()
             return ClusterTurn(Role.STANDBY, ahead_s=ahead_s)
         self._server_session = session
         # A name of our own: the server gives its session numbers to others again.
         self._turn = ClusterTurn(Role.COUNTING, uuid.uuid4().hex, seconds, seconds, ahead_s)
+        self._beat.start()
         return self._turn
 
     def _settle(self, connection: Connection) -> None:

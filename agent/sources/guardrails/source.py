@@ -33,7 +33,7 @@ from agent.reasons import (
     PERMISSION_DENIED,
     TIMEOUT,
 )
-from agent.sources.base import clean_text, clean_url, once_each
+from agent.sources.base import NO_TEXT, clean_text, clean_url, once_each, text_of
 from agent.sources.governor import CostGovernor
 from agent.sources.guardrails.estimates import Estimates
 from agent.sources.guardrails.tables import DIALECT as LISTED_BY
@@ -296,7 +296,10 @@ def _sample(
             return Sample(Series(NAME, metric.name), 0, attributes)
         return Failure(metric.name, NOT_PRESENT, "NULL")
     if metric.kind is Kind.INFO:
-        words = clean_text(str(value)).strip()
+        text = text_of(value)
+        if text is None:
+            return Failure(metric.name, NOT_PRESENT, NO_TEXT)
+        words = clean_text(text).strip()
         words = clean_url(words) if metric.data_type is DataType.URL else words
         if not words:
             return Failure(metric.name, NOT_PRESENT, "no text")

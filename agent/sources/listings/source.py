@@ -23,7 +23,7 @@ from agent.model import ConsentLevel, Failure, Hour, Reading, Sample, Series, ho
 from agent.product.database.errors import DeadlinePassed, map_database_error
 from agent.product.database.gate import Gate
 from agent.reasons import DEADLINE, NOT_DUE, NOT_PRESENT, NOT_SUPPORTED, PERMISSION_DENIED, ROWS_CUT
-from agent.sources.base import once_each
+from agent.sources.base import NO_TEXT, once_each, text_of
 from agent.sources.governor import CostGovernor
 from agent.sources.listings.unpack import Unreadable, unpack
 from agent.sources.opening import Opening
@@ -294,10 +294,13 @@ def _unpacked(query: SqlQuery, rows: list[Row], product: str) -> list[Row]:
     if query.unpack is None:
         return rows
     column, form = query.unpack
+    texts = [(row, text_of(row.get(column) or "")) for row in rows]
+    if any(text is None for _, text in texts):
+        raise Unreadable(NO_TEXT)
     # The whole text goes with the row that is taken apart: of a licence nothing else may be left.
     parts = (
         {name: value for name, value in {**row, column: None, **part}.items() if value is not None}
-        for row in rows
-        for part in unpack(str(row.get(column) or ""), form, product)
+        for row, text in texts
+        for part in unpack(text or "", form, product)
     )
     return list(islice(parts, query.rows + 1))

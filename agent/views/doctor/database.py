@@ -52,6 +52,7 @@ def _session(settings: Settings, dialect: Dialect) -> Iterator[Check]:
     from agent.product.database.credentials import read_database_access
     from agent.product.database.engine import open_engine
     from agent.product.database.errors import map_database_error
+    from agent.product.database.pooled import is_pooled
     from agent.product.database.proof import prove
 
     limit_s = settings.database.statement_timeout_s
@@ -63,7 +64,9 @@ def _session(settings: Settings, dialect: Dialect) -> Iterator[Check]:
             with engine.connect() as connection:
                 connection.execute(text(CONSTANT.get(dialect, "SELECT 1")))
                 took_ms = (monotonic_s() - began) * 1000
-                yield Check(Area.DATABASE, stage, State.OK, f"Login accepted, first answer after {took_ms:.0f} ms.")
+                pooler = " A pooler stands between." if is_pooled(connection) else ""
+                accepted = f"Login accepted, first answer after {took_ms:.0f} ms.{pooler}"
+                yield Check(Area.DATABASE, stage, State.OK, accepted)
                 stage = "read-only"
                 question, wanted = READ_ONLY.get(dialect, ("", ()))
                 said = str(connection.execute(text(question)).scalar()) if question else ""

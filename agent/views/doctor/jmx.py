@@ -6,9 +6,10 @@ configured one is always tried, and a failure is a failure only when it is the c
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -16,13 +17,29 @@ from pathlib import Path
 from agent.errors import AgentError
 from agent.jmx import BeanQuery, JmxError, Target, TransportName
 from agent.jmx.diagnose import FAILED, diagnose
-from agent.settings import Settings
+from agent.settings import ProductType, Settings
 from agent.sources.jmx.target import target_of
 from agent.system.clock import monotonic_s
 from agent.views.doctor.checks import Area, Check, State
 
 STAGES_S = 12.0
 TRY_S = 8.0
+# The domain of the product's own beans, and where they are switched on.
+OWN_BEANS: Mapping[ProductType, tuple[str, str]] = {
+    ProductType.JIRA: (
+        "com.atlassian.jira",
+        "switch them on: Administration > System > JMX monitoring.",
+    ),
+    ProductType.CONFLUENCE: (
+        "com.atlassian.confluence",
+        "switch them on as Atlassian's page says: Live monitoring using the JMX interface.",
+    ),
+    ProductType.BITBUCKET: (
+        "com.atlassian.bitbucket",
+        "switch them on: jmx.enabled=true in bitbucket.properties of the shared home, and restart it.",
+    ),
+}
+NO_ATTRIBUTE = "-"  # nothing is read: which beans there are is all that is asked
 WITNESS = BeanQuery("java.lang:type=Runtime", ("StartTime", "VmName", "VmVersion"))
 
 
@@ -51,6 +68,28 @@ def examine_jmx(settings: Settings, _now: datetime, limit_s: float) -> Iterator[
             check = replace(check, state=State.SKIPPED, text=f"Would not work either. {check.text}")
         yield check
     yield _lightest(configured, works)
+    if configured in works:
+        yield from _own_beans(settings, target, max(ends - monotonic_s(), 1.0))
+
+
+def _own_beans(settings: Settings, target: Target, limit_s: float) -> Iterator[Check]:
+    """Said when the JVM answers, but is another one's, or the product keeps its own beans to itself."""
+    from agent.jmx.transport import open_transport
+
+    own = OWN_BEANS.get(settings.instance.product)
+    if own is None:
+        return
+    domain, switch = own
+    with contextlib.suppress(JmxError, AgentError):  # each stage above has said what is wrong
+        transport = open_transport(target, [BeanQuery(f"{domain}:*", (NO_ATTRIBUTE,))])
+        try:
+            sample = transport.sample(min(TRY_S, limit_s))
+        finally:
+            transport.close()
+        if any((failed.bean, failed.reason) == (f"{domain}:*", "no-bean") for failed in sample.failures):
+            text = f"This JVM has no bean of {settings.instance.product} ({domain}); only the JVM itself is read."
+            do = f"If [jmx] port is that of another JVM, correct it. Else {switch}"
+            yield Check(Area.JMX, "product", State.OK, text, do=do, code="no-product-beans")
 
 
 def _stages(target: Target, limit_s: float) -> Iterator[Check]:

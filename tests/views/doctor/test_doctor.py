@@ -103,10 +103,22 @@ def test_healthy_jvm(tmp_path: Path, jvm_of: StartJvm) -> None:
     """Every stage is ok down to the bean count, and rmi is named as the lightest that works."""
     jvm = jvm_of(JmxOptions(auth=True, ssl=True, registry_ssl=True))
     checks = checks_of(settings_of(tmp_path, jmx_of(jvm, tmp_path)), Area.JMX)
-    assert list(checks) == [*JMX_STAGES, "transport"]
+    assert list(checks)[: len(JMX_STAGES) + 1] == [*JMX_STAGES, "transport"]
     assert {check.state for check in checks.values()} == {State.OK}
     assert jvm.command("count") in checks["beans"].text
     assert "rmi" in checks["transport"].text
+
+
+@pytest.mark.parametrize("product", [ProductType.JIRA, ProductType.CONFLUENCE])
+def test_a_jvm_without_the_products_beans_is_told(tmp_path: Path, jvm_of: StartJvm, product: ProductType) -> None:
+    """A JVM that answers, but is another one's or has JMX switched off in the product: said, with both cures."""
+    settings = settings_of(tmp_path, jmx_of(jvm_of(JmxOptions()), tmp_path))
+    checks = checks_of(replace(settings, instance=replace(settings.instance, product=product)), Area.JMX)
+    assert ("product" in checks) == (product is ProductType.CONFLUENCE), "the JVM has beans of Jira's"
+    if product is ProductType.CONFLUENCE:
+        assert "com.atlassian.confluence" in checks["product"].text
+        assert "[jmx] port" in checks["product"].do
+        assert "switch them on" in checks["product"].do
 
 
 def test_closed_port(tmp_path: Path) -> None:
