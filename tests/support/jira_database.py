@@ -22,7 +22,7 @@ COUNTS = {
     "jira.guardrail.issues": 3000,
     "jira.guardrail.issues.archived": 60,
     "jira.guardrail.issues.per_project.max": 1000,
-    "jira.guardrail.epics": 600,
+    "jira.guardrail.epics": 260,
     "jira.guardrail.users": 250,
     "jira.guardrail.users.active": 225,
     "jira.guardrail.groups": 20,
