@@ -179,12 +179,12 @@ def test_beans_that_must_not_be_told_apart_are_merged(merge: Merge, value: int) 
 def test_app_metrics_are_read_by_app_and_without_what_was_typed(reading: Reading) -> None:
     """SQL times of two statements of one app are one series; the statements are nowhere in the reading."""
     assert values(reading, "jira.app.db.core.count") == {
-        (("pluginKey", "com.atlassian.jira.public"),): 5,
+        (("pluginKey", "com.atlassian.public"),): 5,
         (("pluginKey", "com.customer.private"),): 100,
     }
-    assert values(reading, "jira.app.db.core.mean")[(("pluginKey", "com.atlassian.jira.public"),)] == 9.5
+    assert values(reading, "jira.app.db.core.mean")[(("pluginKey", "com.atlassian.public"),)] == 9.5
     assert values(reading, "jira.app.long_running_task.active") == {(("pluginKey", "com.customer.private"),): 1}
-    assert values(reading, "jira.app.http.rest.count") == {(("pluginKey", "com.atlassian.jira.public"),): 8}
+    assert values(reading, "jira.app.http.rest.count") == {(("pluginKey", "com.atlassian.public"),): 8}
     assert "planted" not in str(reading.samples)
 
 
