@@ -162,18 +162,21 @@ def columns_read(text: str, dialect: str = OWN) -> dict[str, set[str]]:
 
 
 def planned(text: str, column: str) -> tuple[str, str]:
-    """For a counted column, the statement on one table that gives as many rows as are counted, and that table.
+    """For a counted column, the statement that gives as many rows as are counted, and the table they are rows of.
 
-    Raises Strange when the column is neither count(*) nor sum(case when CONDITION then 1 else 0 end) of one table.
+    What is joined decides which of them count; a planner knows as many rows of a join as it expects of a table.
+    Raises Strange when the column is neither count(*) nor sum(case when CONDITION then 1 else 0 end) of one SELECT.
     """
     tree = _read(text)
     counted = (
         next((item for item in tree.selects if item.alias == column), None) if isinstance(tree, exp.Select) else None
     )
     source = tree.find(exp.Table)
-    if counted is None or source is None or tree.args.get("joins") or len(list(tree.find_all(exp.Table))) != 1:
-        raise Strange(f"has no column {column} that counts rows of one table")
+    selects = list(tree.find_all(exp.Select))
+    if counted is None or source is None or len(selects) != 1:
+        raise Strange(f"has no column {column} that counts rows of one SELECT")
     where = tree.args.get("where")
+    joins = tree.args.get("joins") or []
     conditions = [where.this] if where is not None else []
     figure = counted.this
     if isinstance(figure, exp.Sum):
@@ -183,6 +186,7 @@ def planned(text: str, column: str) -> tuple[str, str]:
     if not conditions:
         raise Strange(f"counts all rows as {column}: that is an estimate, not a plan")
     rows = exp.select("1").from_(source.copy()).where(*(item.copy() for item in conditions))
+    rows.set("joins", [join.copy() for join in joins])
     return _written(rows, OWN), _name(source.this)
 
 

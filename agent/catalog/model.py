@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cache
 from typing import TypeVar
 
 from agent.catalog.binding import Binding, Merge, SqlBinding
@@ -15,6 +16,9 @@ DIALECTS = ("postgresql", "mysql", "oracle", "sqlserver", "sqlite")
 RESTRICTED = "restricted"
 PUBLIC_APPS = ":public_apps"  # the one parameter a statement may have: the keys of public apps that were found
 APP_KEY = r"[A-Za-z0-9._\-]{1,200}"  # what people type into a key's place is no key
+# What may stand behind an entry of `public_apps.toml`: the version of an OSGi bundle; in the place of *, a language.
+BUNDLE_VERSION = r"(?:-\d[\d.]{0,40})?"
+LANGUAGE = "[a-z]{2}_[A-Z]{2}"
 
 B = TypeVar("B", bound=Binding)
 OfKind = type[B]  # `Metric.type` hides the built-in name in that class
@@ -236,10 +240,10 @@ class Metric:
 class Catalog:
     """Every metric of one product by name, and the version of the field list an owner consents to.
 
-    `public_apps` and `private_apps` are prefixes of app keys: public ones may leave as they are, unless a private
-    prefix (the name space of tutorials, so of home-made apps) fits too. `estimates` are, by dialect, the statements
-    that give the database's own idea of the rows of the table `:wanted`, and since when it thinks so; for an account
-    that sees views only, `DIALECT.restricted`.
+    `public_apps` and `private_apps` are app keys: name spaces where they end in a dot, whole keys otherwise, * a
+    language. Public ones may leave as they are, unless a private one (tutorials, so home-made apps) fits too.
+    `estimates` are, by dialect, the statements that give the database's own idea of the rows of the table `:wanted`,
+    and since when it thinks so; for an account that sees views only, `DIALECT.restricted`.
     """
 
     product: str
@@ -256,8 +260,14 @@ class Catalog:
 
     def is_public(self, app_key: str) -> bool:
         """Whether anyone can get the app with this key, as far as the catalog knows."""
-        return (
-            re.fullmatch(APP_KEY, app_key, re.ASCII) is not None
-            and app_key.startswith(self.public_apps)
-            and not app_key.startswith(self.private_apps)
-        )
+        public, private = _any_of(self.public_apps), _any_of(self.private_apps)
+        return public.fullmatch(app_key) is not None and private.fullmatch(app_key) is None
+
+
+@cache
+def _any_of(entries: tuple[str, ...]) -> re.Pattern[str]:
+    """What fits one of these entries of `public_apps.toml`."""
+    forms = ((re.escape(entry.removesuffix("*")), entry[-1:]) for entry in entries)
+    behind = {".": APP_KEY, "*": LANGUAGE}
+    words = "|".join(words + behind.get(end, BUNDLE_VERSION) for words, end in forms)
+    return re.compile(words or "(?!)", re.ASCII)

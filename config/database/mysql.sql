@@ -44,17 +44,17 @@ join (
   union all
   select 'AO_4AEACD_WEBHOOK_DAO' as tab, 'ENABLED' as cols
   union all
-  select 'AO_54307E_GOAL' as tab, 'ID' as cols
+  select 'AO_54307E_GOAL' as tab, 'TIME_METRIC_ID' as cols
   union all
-  select 'AO_54307E_QUEUE' as tab, 'ID,PROJECT_ID' as cols
+  select 'AO_54307E_QUEUE' as tab, 'PROJECT_ID' as cols
   union all
-  select 'AO_54307E_SERVICEDESK' as tab, 'DISABLED' as cols
+  select 'AO_54307E_SERVICEDESK' as tab, 'DISABLED,ID,PROJECT_ID' as cols
   union all
-  select 'AO_54307E_TIMEMETRIC' as tab, 'ID' as cols
+  select 'AO_54307E_TIMEMETRIC' as tab, 'ID,SERVICE_DESK_ID' as cols
   union all
   select 'AO_54307E_VIEWPORT' as tab, 'ID,PROJECT_ID' as cols
   union all
-  select 'AO_54307E_VIEWPORTFORM' as tab, 'ID,VIEWPORT_ID' as cols
+  select 'AO_54307E_VIEWPORTFORM' as tab, 'VIEWPORT_ID' as cols
   union all
   select 'AO_589059_AUTOMATION_QUEUE' as tab, 'ID' as cols
   union all
@@ -86,7 +86,7 @@ join (
   union all
   select 'bb_pr_commit' as tab, 'pr_id' as cols
   union all
-  select 'build' as tab, 'build_type' as cols
+  select 'build' as tab, 'build_type,full_key' as cols
   union all
   select 'buildresultsummary' as tab, 'build_key,build_type' as cols
   union all
@@ -98,7 +98,7 @@ join (
   union all
   select 'comment_version' as tab, 'comment_id' as cols
   union all
-  select 'component' as tab, 'id' as cols
+  select 'component' as tab, 'project' as cols
   union all
   select 'confancestors' as tab, 'ancestorposition,descendentid' as cols
   union all
@@ -126,13 +126,13 @@ join (
   union all
   select 'cwd_cluster_heartbeat' as tab, 'hearbeat_timestamp,node_id' as cols
   union all
-  select 'cwd_directory' as tab, 'active' as cols
+  select 'cwd_directory' as tab, 'active,id,is_active' as cols
   union all
-  select 'cwd_group' as tab, 'active,id,is_active' as cols
+  select 'cwd_group' as tab, 'active,directory_id,id,is_active' as cols
   union all
   select 'cwd_membership' as tab, 'child_group_id,child_user_id,membership_type,parent_id' as cols
   union all
-  select 'cwd_user' as tab, 'active,is_active' as cols
+  select 'cwd_user' as tab, 'active,directory_id,id' as cols
   union all
   select 'fieldconfigscheme' as tab, 'fieldid' as cols
   union all
@@ -144,11 +144,13 @@ join (
   union all
   select 'fileattachment' as tab, 'filesize' as cols
   union all
-  select 'filtersubscription' as tab, 'id' as cols
+  select 'filtersubscription' as tab, 'filter_i_d' as cols
   union all
   select 'issue_version' as tab, 'issue_id' as cols
   union all
-  select 'issuelink' as tab, 'destination,id,source' as cols
+  select 'issuelink' as tab, 'destination,linktype,source' as cols
+  union all
+  select 'issuelinktype' as tab, 'id,pstyle' as cols
   union all
   select 'issuesecurityscheme' as tab, 'id' as cols
   union all
@@ -184,13 +186,13 @@ join (
   union all
   select 'project' as tab, 'id,project_id' as cols
   union all
-  select 'projectversion' as tab, 'id' as cols
+  select 'projectversion' as tab, 'project' as cols
   union all
   select 'queue' as tab, 'queue_id' as cols
   union all
   select 'replicatedindexoperation' as tab, 'id,node_id' as cols
   union all
-  select 'repository' as tab, 'hierarchy_id,is_public,state' as cols
+  select 'repository' as tab, 'hierarchy_id,is_public,project_id,state' as cols
   union all
   select 'resolution' as tab, 'id' as cols
   union all
@@ -198,15 +200,15 @@ join (
   union all
   select 'spacepermissions' as tab, 'spaceid' as cols
   union all
-  select 'spaces' as tab, 'spacestatus,spacetype' as cols
+  select 'spaces' as tab, 'spaceid,spacestatus,spacetype' as cols
   union all
   select 'sta_activity' as tab, 'id' as cols
   union all
-  select 'sta_global_permission' as tab, 'id,perm_id' as cols
+  select 'sta_global_permission' as tab, 'user_id' as cols
   union all
-  select 'sta_normal_project' as tab, 'project_id' as cols
+  select 'sta_normal_project' as tab, 'is_public,project_id' as cols
   union all
-  select 'sta_normal_user' as tab, 'deleted_timestamp' as cols
+  select 'sta_normal_user' as tab, 'deleted_timestamp,user_id' as cols
   union all
   select 'sta_personal_project' as tab, 'project_id' as cols
   union all
@@ -214,19 +216,19 @@ join (
   union all
   select 'sta_pr_rescope_commit' as tab, 'activity_id' as cols
   union all
-  select 'sta_project_permission' as tab, 'id,perm_id' as cols
+  select 'sta_project_permission' as tab, 'user_id' as cols
   union all
   select 'sta_pull_request' as tab, 'pr_state' as cols
   union all
   select 'sta_repo_origin' as tab, 'repository_id' as cols
   union all
-  select 'sta_repo_permission' as tab, 'id,perm_id' as cols
+  select 'sta_repo_permission' as tab, 'user_id' as cols
   union all
   select 'sta_service_user' as tab, 'user_id' as cols
   union all
   select 'workflowscheme' as tab, 'id' as cols
   union all
-  select 'worklog' as tab, 'id' as cols
+  select 'worklog' as tab, 'id,issueid' as cols
   union all
   select 'worklog_version' as tab, 'worklog_id' as cols
 ) w on lower(w.tab) = lower(c.table_name) and find_in_set(lower(c.column_name), lower(w.cols)) > 0
@@ -239,8 +241,8 @@ select replace(replace('create or replace definer = `portfolio_agent_views`@`loc
 from information_schema.tables t
 where t.table_schema = database() and lower(t.table_name) = 'propertyentry';
 
-select replace(replace(replace('create or replace definer = `portfolio_agent_views`@`localhost` sql security definer view `portfolio_agent_@db@`.`@table@` as select t.id, t.propertyvalue from `@db@`.`@table@` t join `@db@`.`@joined@` e on e.id = t.id where (e.entity_name = ''GreenHopper.properties'' and e.property_key = ''GreenHopper.Epic.Default.issuetype.id'') or (e.entity_name = ''jira.properties'' and ( e.property_key in (''jira.sid.key'', ''jira.baseurl'', ''jira.version'', ''jira.version.patched'', ''jvm.system.timezone'') or e.property_key like ''applinks.admin.____________________________________.name'' or e.property_key like ''applinks.admin.____________________________________.type'' or e.property_key like ''applinks.admin.____________________________________.url'' or e.property_key like ''applinks.admin.____________________________________.rpc.url'' or e.property_key like ''applinks.admin.____________________________________.display.url''));', '@db@', database()), '@table@', t.table_name), '@joined@', e.table_name)
-from information_schema.tables t join information_schema.tables e on e.table_schema = t.table_schema and lower(e.table_name) = 'propertyentry'
+select replace(replace(replace('create or replace definer = `portfolio_agent_views`@`localhost` sql security definer view `portfolio_agent_@db@`.`@table@` as select t.id, t.propertyvalue from `@db@`.`@table@` t join `@db@`.`@joined1@` e on e.id = t.id where (e.entity_name = ''GreenHopper.properties'' and e.property_key = ''GreenHopper.Epic.Default.issuetype.id'') or (e.entity_name = ''jira.properties'' and ( e.property_key in (''jira.sid.key'', ''jira.baseurl'', ''jira.version'', ''jira.version.patched'', ''jvm.system.timezone'') or e.property_key like ''applinks.admin.____________________________________.name'' or e.property_key like ''applinks.admin.____________________________________.type'' or e.property_key like ''applinks.admin.____________________________________.url'' or e.property_key like ''applinks.admin.____________________________________.rpc.url'' or e.property_key like ''applinks.admin.____________________________________.display.url''));', '@db@', database()), '@table@', t.table_name), '@joined1@', e1.table_name)
+from information_schema.tables t join information_schema.tables e1 on e1.table_schema = t.table_schema and lower(e1.table_name) = 'propertyentry'
 where t.table_schema = database() and lower(t.table_name) = 'propertystring';
 
 select replace(replace('create or replace definer = `portfolio_agent_views`@`localhost` sql security definer view `portfolio_agent_@db@`.`@table@` as select t.id, t.feature_name, t.feature_type, t.user_key from `@db@`.`@table@` t where t.feature_type = ''site'' and (t.user_key is null or t.user_key = '''');', '@db@', database()), '@table@', t.table_name)
@@ -263,13 +265,25 @@ select replace(replace('create or replace definer = `portfolio_agent_views`@`loc
 from information_schema.tables t
 where t.table_schema = database() and lower(t.table_name) = 'cwd_property';
 
-select replace(replace('create or replace definer = `portfolio_agent_views`@`localhost` sql security definer view `portfolio_agent_@db@`.comments_by_author as select count(*) as n from `@db@`.`@table@` t where t.actiontype = ''comment'' group by t.author;', '@db@', database()), '@table@', t.table_name)
+select replace(replace('create or replace definer = `portfolio_agent_views`@`localhost` sql security definer view `portfolio_agent_@db@`.comments_by_author as select count(*) as n from `@db@`.`@table@` t where t.actiontype = ''comment'' and t.author is not null group by t.author;', '@db@', database()), '@table@', t.table_name)
 from information_schema.tables t
 where t.table_schema = database() and lower(t.table_name) = 'jiraaction';
 
-select replace(replace('create or replace definer = `portfolio_agent_views`@`localhost` sql security definer view `portfolio_agent_@db@`.groups_in_restrictions as select count(distinct t.groupname) as n from `@db@`.`@table@` t where t.groupname is not null;', '@db@', database()), '@table@', t.table_name)
-from information_schema.tables t
+select replace(replace(replace(replace('create or replace definer = `portfolio_agent_views`@`localhost` sql security definer view `portfolio_agent_@db@`.groups_in_restrictions as select count(distinct t.groupname) as n from `@db@`.`@table@` t join `@db@`.`@joined1@` s on s.id = t.cps_id join `@db@`.`@joined2@` c on c.contentid = s.content_id where t.groupname is not null and c.prevver is null and c.content_status = ''current'';', '@db@', database()), '@table@', t.table_name), '@joined1@', e1.table_name), '@joined2@', e2.table_name)
+from information_schema.tables t join information_schema.tables e1 on e1.table_schema = t.table_schema and lower(e1.table_name) = 'content_perm_set' join information_schema.tables e2 on e2.table_schema = t.table_schema and lower(e2.table_name) = 'content'
 where t.table_schema = database() and lower(t.table_name) = 'content_perm';
+
+select replace(replace(replace('create or replace definer = `portfolio_agent_views`@`localhost` sql security definer view `portfolio_agent_@db@`.users_of_jira as select min(case when d.directory_position is null then 0 else d.directory_position end) as place, min(case when t.active <> 1 then null when d.directory_position is null then 0 else d.directory_position end) as active_place from `@db@`.`@table@` t join `@db@`.`@joined1@` d on d.id = t.directory_id where d.active = 1 group by t.lower_user_name;', '@db@', database()), '@table@', t.table_name), '@joined1@', e1.table_name)
+from information_schema.tables t join information_schema.tables e1 on e1.table_schema = t.table_schema and lower(e1.table_name) = 'cwd_directory' join information_schema.tables e2 on e2.table_schema = t.table_schema and lower(e2.table_name) = 'jiraissue'
+where t.table_schema = database() and lower(t.table_name) = 'cwd_user';
+
+select replace(replace(replace(replace('create or replace definer = `portfolio_agent_views`@`localhost` sql security definer view `portfolio_agent_@db@`.users_of_confluence as select min(case when m.list_index is null then 0 else m.list_index end) as place, min(case when t.active <> ''T'' then null when m.list_index is null then 0 else m.list_index end) as active_place from `@db@`.`@table@` t join `@db@`.`@joined1@` d on d.id = t.directory_id join `@db@`.`@joined2@` m on m.directory_id = d.id where d.active = ''T'' group by t.lower_user_name;', '@db@', database()), '@table@', t.table_name), '@joined1@', e1.table_name), '@joined2@', e2.table_name)
+from information_schema.tables t join information_schema.tables e1 on e1.table_schema = t.table_schema and lower(e1.table_name) = 'cwd_directory' join information_schema.tables e2 on e2.table_schema = t.table_schema and lower(e2.table_name) = 'cwd_app_dir_mapping' join information_schema.tables e3 on e3.table_schema = t.table_schema and lower(e3.table_name) = 'content_perm_set'
+where t.table_schema = database() and lower(t.table_name) = 'cwd_user';
+
+select replace(replace(replace(replace('create or replace definer = `portfolio_agent_views`@`localhost` sql security definer view `portfolio_agent_@db@`.users_of_bitbucket as select min(case when m.list_index is null then 0 else m.list_index end) as place, min(case when t.is_active <> ''T'' then null when m.list_index is null then 0 else m.list_index end) as active_place from `@db@`.`@table@` t join `@db@`.`@joined1@` d on d.id = t.directory_id join `@db@`.`@joined2@` m on m.directory_id = d.id where d.is_active = ''T'' group by t.lower_user_name;', '@db@', database()), '@table@', t.table_name), '@joined1@', e1.table_name), '@joined2@', e2.table_name)
+from information_schema.tables t join information_schema.tables e1 on e1.table_schema = t.table_schema and lower(e1.table_name) = 'cwd_directory' join information_schema.tables e2 on e2.table_schema = t.table_schema and lower(e2.table_name) = 'cwd_app_dir_mapping' join information_schema.tables e3 on e3.table_schema = t.table_schema and lower(e3.table_name) = 'sta_normal_user'
+where t.table_schema = database() and lower(t.table_name) = 'cwd_user';
 
 -- About how many rows each table has, and since when InnoDB believes so; of a view MySQL does not tell.
 select 'grant select on mysql.innodb_table_stats to portfolio_agent_views@localhost;';

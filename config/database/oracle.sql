@@ -70,12 +70,12 @@ begin
   narrowed('AO_319474_MESSAGE', 'ID,QUEUE_ID');
   narrowed('AO_319474_QUEUE', 'ID,MESSAGE_COUNT');
   narrowed('AO_4AEACD_WEBHOOK_DAO', 'ENABLED');
-  narrowed('AO_54307E_GOAL', 'ID');
-  narrowed('AO_54307E_QUEUE', 'ID,PROJECT_ID');
-  narrowed('AO_54307E_SERVICEDESK', 'DISABLED');
-  narrowed('AO_54307E_TIMEMETRIC', 'ID');
+  narrowed('AO_54307E_GOAL', 'TIME_METRIC_ID');
+  narrowed('AO_54307E_QUEUE', 'PROJECT_ID');
+  narrowed('AO_54307E_SERVICEDESK', 'DISABLED,ID,PROJECT_ID');
+  narrowed('AO_54307E_TIMEMETRIC', 'ID,SERVICE_DESK_ID');
   narrowed('AO_54307E_VIEWPORT', 'ID,PROJECT_ID');
-  narrowed('AO_54307E_VIEWPORTFORM', 'ID,VIEWPORT_ID');
+  narrowed('AO_54307E_VIEWPORTFORM', 'VIEWPORT_ID');
   narrowed('AO_589059_AUTOMATION_QUEUE', 'ID');
   narrowed('AO_589059_RULE_CONFIG', 'STATE');
   narrowed('AO_60DB71_RAPIDVIEW', 'ID');
@@ -91,13 +91,13 @@ begin
   narrowed('AO_A0B856_WEBHOOK', 'ACTIVE');
   narrowed('AO_A0B856_WEB_HOOK_LISTENER_AO', 'ENABLED');
   narrowed('bb_pr_commit', 'pr_id');
-  narrowed('build', 'build_type');
+  narrowed('build', 'build_type,full_key');
   narrowed('buildresultsummary', 'build_key,build_type');
   narrowed('changegroup', 'id,issueid');
   narrowed('changeitem', 'groupid,id');
   narrowed('clusternode', 'node_build_number,node_id,node_state,node_version');
   narrowed('comment_version', 'comment_id');
-  narrowed('component', 'id');
+  narrowed('component', 'project');
   narrowed('confancestors', 'ancestorposition,descendentid');
   narrowed('configurationcontext', 'customfield,project');
   narrowed('confversion', 'buildnumber');
@@ -111,18 +111,19 @@ begin
   narrowed('cwd_app_licensing', 'active,total_crowd_users,total_users');
   narrowed('cwd_application', 'active');
   narrowed('cwd_cluster_heartbeat', 'hearbeat_timestamp,node_id');
-  narrowed('cwd_directory', 'active');
-  narrowed('cwd_group', 'active,id,is_active');
+  narrowed('cwd_directory', 'active,id,is_active');
+  narrowed('cwd_group', 'active,directory_id,id,is_active');
   narrowed('cwd_membership', 'child_group_id,child_user_id,membership_type,parent_id');
-  narrowed('cwd_user', 'active,is_active');
+  narrowed('cwd_user', 'active,directory_id,id');
   narrowed('fieldconfigscheme', 'fieldid');
   narrowed('fieldlayoutscheme', 'id');
   narrowed('fieldscreen', 'id');
   narrowed('fieldscreenscheme', 'id');
   narrowed('fileattachment', 'filesize');
-  narrowed('filtersubscription', 'id');
+  narrowed('filtersubscription', 'filter_i_d');
   narrowed('issue_version', 'issue_id');
-  narrowed('issuelink', 'destination,id,source');
+  narrowed('issuelink', 'destination,linktype,source');
+  narrowed('issuelinktype', 'id,pstyle');
   narrowed('issuesecurityscheme', 'id');
   narrowed('issuestatus', 'id');
   narrowed('issuetype', 'id');
@@ -140,28 +141,28 @@ begin
   narrowed('portalpage', 'id');
   narrowed('priority', 'id');
   narrowed('project', 'id,project_id');
-  narrowed('projectversion', 'id');
+  narrowed('projectversion', 'project');
   narrowed('queue', 'queue_id');
   narrowed('replicatedindexoperation', 'id,node_id');
-  narrowed('repository', 'hierarchy_id,is_public,state');
+  narrowed('repository', 'hierarchy_id,is_public,project_id,state');
   narrowed('resolution', 'id');
   narrowed('searchrequest', 'id');
   narrowed('spacepermissions', 'spaceid');
-  narrowed('spaces', 'spacestatus,spacetype');
+  narrowed('spaces', 'spaceid,spacestatus,spacetype');
   narrowed('sta_activity', 'id');
-  narrowed('sta_global_permission', 'id,perm_id');
-  narrowed('sta_normal_project', 'project_id');
-  narrowed('sta_normal_user', 'deleted_timestamp');
+  narrowed('sta_global_permission', 'user_id');
+  narrowed('sta_normal_project', 'is_public,project_id');
+  narrowed('sta_normal_user', 'deleted_timestamp,user_id');
   narrowed('sta_personal_project', 'project_id');
   narrowed('sta_pr_activity', 'activity_id');
   narrowed('sta_pr_rescope_commit', 'activity_id');
-  narrowed('sta_project_permission', 'id,perm_id');
+  narrowed('sta_project_permission', 'user_id');
   narrowed('sta_pull_request', 'pr_state');
   narrowed('sta_repo_origin', 'repository_id');
-  narrowed('sta_repo_permission', 'id,perm_id');
+  narrowed('sta_repo_permission', 'user_id');
   narrowed('sta_service_user', 'user_id');
   narrowed('workflowscheme', 'id');
-  narrowed('worklog', 'id');
+  narrowed('worklog', 'id,issueid');
   narrowed('worklog_version', 'worklog_id');
   -- Single rows of tables that hold secrets as well, and counts of columns that name people.
   filtered('propertyentry', sys.odcivarchar2list('PROPERTYENTRY'),
@@ -179,8 +180,14 @@ begin
   filtered('cwd_property', sys.odcivarchar2list('CWD_PROPERTY'),
     'create or replace view portfolio_agent_views.cwd_property as select t.property_key, t.property_name, t.property_value from @owner@.cwd_property t where t.property_key = ''crowd'' and t.property_name in (''build.number'', ''base.url'')');
   filtered('comments_by_author', sys.odcivarchar2list('JIRAACTION'),
-    'create or replace view portfolio_agent_views.comments_by_author as select count(*) as n from @owner@.jiraaction t where t.actiontype = ''comment'' group by t.author');
-  filtered('groups_in_restrictions', sys.odcivarchar2list('CONTENT_PERM'),
-    'create or replace view portfolio_agent_views.groups_in_restrictions as select count(distinct t.groupname) as n from @owner@.content_perm t where t.groupname is not null');
+    'create or replace view portfolio_agent_views.comments_by_author as select count(*) as n from @owner@.jiraaction t where t.actiontype = ''comment'' and t.author is not null group by t.author');
+  filtered('groups_in_restrictions', sys.odcivarchar2list('CONTENT_PERM', 'CONTENT_PERM_SET', 'CONTENT'),
+    'create or replace view portfolio_agent_views.groups_in_restrictions as select count(distinct t.groupname) as n from @owner@.content_perm t join @owner@.content_perm_set s on s.id = t.cps_id join @owner@.content c on c.contentid = s.content_id where t.groupname is not null and c.prevver is null and c.content_status = ''current''');
+  filtered('users_of_jira', sys.odcivarchar2list('CWD_USER', 'CWD_DIRECTORY', 'JIRAISSUE'),
+    'create or replace view portfolio_agent_views.users_of_jira as select min(case when d.directory_position is null then 0 else d.directory_position end) as place, min(case when t.active <> 1 then null when d.directory_position is null then 0 else d.directory_position end) as active_place from @owner@.cwd_user t join @owner@.cwd_directory d on d.id = t.directory_id where d.active = 1 group by t.lower_user_name');
+  filtered('users_of_confluence', sys.odcivarchar2list('CWD_USER', 'CWD_DIRECTORY', 'CWD_APP_DIR_MAPPING', 'CONTENT_PERM_SET'),
+    'create or replace view portfolio_agent_views.users_of_confluence as select min(case when m.list_index is null then 0 else m.list_index end) as place, min(case when t.active <> ''T'' then null when m.list_index is null then 0 else m.list_index end) as active_place from @owner@.cwd_user t join @owner@.cwd_directory d on d.id = t.directory_id join @owner@.cwd_app_dir_mapping m on m.directory_id = d.id where d.active = ''T'' group by t.lower_user_name');
+  filtered('users_of_bitbucket', sys.odcivarchar2list('CWD_USER', 'CWD_DIRECTORY', 'CWD_APP_DIR_MAPPING', 'STA_NORMAL_USER'),
+    'create or replace view portfolio_agent_views.users_of_bitbucket as select min(case when m.list_index is null then 0 else m.list_index end) as place, min(case when t.is_active <> ''T'' then null when m.list_index is null then 0 else m.list_index end) as active_place from @owner@.cwd_user t join @owner@.cwd_directory d on d.id = t.directory_id join @owner@.cwd_app_dir_mapping m on m.directory_id = d.id where d.is_active = ''T'' group by t.lower_user_name');
 end;
 /

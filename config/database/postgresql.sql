@@ -55,12 +55,12 @@ with wanted (tab, cols) as (values
   ('AO_319474_MESSAGE', 'ID,QUEUE_ID'),
   ('AO_319474_QUEUE', 'ID,MESSAGE_COUNT'),
   ('AO_4AEACD_WEBHOOK_DAO', 'ENABLED'),
-  ('AO_54307E_GOAL', 'ID'),
-  ('AO_54307E_QUEUE', 'ID,PROJECT_ID'),
-  ('AO_54307E_SERVICEDESK', 'DISABLED'),
-  ('AO_54307E_TIMEMETRIC', 'ID'),
+  ('AO_54307E_GOAL', 'TIME_METRIC_ID'),
+  ('AO_54307E_QUEUE', 'PROJECT_ID'),
+  ('AO_54307E_SERVICEDESK', 'DISABLED,ID,PROJECT_ID'),
+  ('AO_54307E_TIMEMETRIC', 'ID,SERVICE_DESK_ID'),
   ('AO_54307E_VIEWPORT', 'ID,PROJECT_ID'),
-  ('AO_54307E_VIEWPORTFORM', 'ID,VIEWPORT_ID'),
+  ('AO_54307E_VIEWPORTFORM', 'VIEWPORT_ID'),
   ('AO_589059_AUTOMATION_QUEUE', 'ID'),
   ('AO_589059_RULE_CONFIG', 'STATE'),
   ('AO_60DB71_RAPIDVIEW', 'ID'),
@@ -76,13 +76,13 @@ with wanted (tab, cols) as (values
   ('AO_A0B856_WEBHOOK', 'ACTIVE'),
   ('AO_A0B856_WEB_HOOK_LISTENER_AO', 'ENABLED'),
   ('bb_pr_commit', 'pr_id'),
-  ('build', 'build_type'),
+  ('build', 'build_type,full_key'),
   ('buildresultsummary', 'build_key,build_type'),
   ('changegroup', 'id,issueid'),
   ('changeitem', 'groupid,id'),
   ('clusternode', 'node_build_number,node_id,node_state,node_version'),
   ('comment_version', 'comment_id'),
-  ('component', 'id'),
+  ('component', 'project'),
   ('confancestors', 'ancestorposition,descendentid'),
   ('configurationcontext', 'customfield,project'),
   ('confversion', 'buildnumber'),
@@ -96,18 +96,19 @@ with wanted (tab, cols) as (values
   ('cwd_app_licensing', 'active,total_crowd_users,total_users'),
   ('cwd_application', 'active'),
   ('cwd_cluster_heartbeat', 'hearbeat_timestamp,node_id'),
-  ('cwd_directory', 'active'),
-  ('cwd_group', 'active,id,is_active'),
+  ('cwd_directory', 'active,id,is_active'),
+  ('cwd_group', 'active,directory_id,id,is_active'),
   ('cwd_membership', 'child_group_id,child_user_id,membership_type,parent_id'),
-  ('cwd_user', 'active,is_active'),
+  ('cwd_user', 'active,directory_id,id'),
   ('fieldconfigscheme', 'fieldid'),
   ('fieldlayoutscheme', 'id'),
   ('fieldscreen', 'id'),
   ('fieldscreenscheme', 'id'),
   ('fileattachment', 'filesize'),
-  ('filtersubscription', 'id'),
+  ('filtersubscription', 'filter_i_d'),
   ('issue_version', 'issue_id'),
-  ('issuelink', 'destination,id,source'),
+  ('issuelink', 'destination,linktype,source'),
+  ('issuelinktype', 'id,pstyle'),
   ('issuesecurityscheme', 'id'),
   ('issuestatus', 'id'),
   ('issuetype', 'id'),
@@ -125,28 +126,28 @@ with wanted (tab, cols) as (values
   ('portalpage', 'id'),
   ('priority', 'id'),
   ('project', 'id,project_id'),
-  ('projectversion', 'id'),
+  ('projectversion', 'project'),
   ('queue', 'queue_id'),
   ('replicatedindexoperation', 'id,node_id'),
-  ('repository', 'hierarchy_id,is_public,state'),
+  ('repository', 'hierarchy_id,is_public,project_id,state'),
   ('resolution', 'id'),
   ('searchrequest', 'id'),
   ('spacepermissions', 'spaceid'),
-  ('spaces', 'spacestatus,spacetype'),
+  ('spaces', 'spaceid,spacestatus,spacetype'),
   ('sta_activity', 'id'),
-  ('sta_global_permission', 'id,perm_id'),
-  ('sta_normal_project', 'project_id'),
-  ('sta_normal_user', 'deleted_timestamp'),
+  ('sta_global_permission', 'user_id'),
+  ('sta_normal_project', 'is_public,project_id'),
+  ('sta_normal_user', 'deleted_timestamp,user_id'),
   ('sta_personal_project', 'project_id'),
   ('sta_pr_activity', 'activity_id'),
   ('sta_pr_rescope_commit', 'activity_id'),
-  ('sta_project_permission', 'id,perm_id'),
+  ('sta_project_permission', 'user_id'),
   ('sta_pull_request', 'pr_state'),
   ('sta_repo_origin', 'repository_id'),
-  ('sta_repo_permission', 'id,perm_id'),
+  ('sta_repo_permission', 'user_id'),
   ('sta_service_user', 'user_id'),
   ('workflowscheme', 'id'),
-  ('worklog', 'id'),
+  ('worklog', 'id,issueid'),
   ('worklog_version', 'worklog_id')
 )
 select format('grant select (%s) on %s to portfolio_agent',
@@ -241,7 +242,7 @@ select format(s.statement, c.relowner::regrole) from pg_class c, (values
 where c.oid = to_regclass(format('%I.%I', :'schema', 'cwd_property')) and to_regclass(format('%I.%I', :'schema', 'cwd_property')) is not null order by s.place \gexec
 
 select format($f$create function portfolio_agent.read_comments_by_author() returns table (n bigint)
-  language sql stable security definer set search_path = %I, pg_temp as %L$f$, :'schema', $b$select (count(*))::bigint as n from jiraaction t where t.actiontype = 'comment' group by t.author$b$)
+  language sql stable security definer set search_path = %I, pg_temp as %L$f$, :'schema', $b$select (count(*))::bigint as n from jiraaction t where t.actiontype = 'comment' and t.author is not null group by t.author$b$)
 where to_regclass(format('%I.%I', :'schema', 'jiraaction')) is not null \gexec
 select format(s.statement, c.relowner::regrole) from pg_class c, (values
   (1, 'alter function portfolio_agent.read_comments_by_author() owner to %s'),
@@ -252,15 +253,48 @@ select format(s.statement, c.relowner::regrole) from pg_class c, (values
 where c.oid = to_regclass(format('%I.%I', :'schema', 'jiraaction')) and to_regclass(format('%I.%I', :'schema', 'jiraaction')) is not null order by s.place \gexec
 
 select format($f$create function portfolio_agent.read_groups_in_restrictions() returns table (n bigint)
-  language sql stable security definer set search_path = %I, pg_temp as %L$f$, :'schema', $b$select (count(distinct t.groupname))::bigint as n from content_perm t where t.groupname is not null$b$)
-where to_regclass(format('%I.%I', :'schema', 'content_perm')) is not null \gexec
+  language sql stable security definer set search_path = %I, pg_temp as %L$f$, :'schema', $b$select (count(distinct t.groupname))::bigint as n from content_perm t join content_perm_set s on s.id = t.cps_id join content c on c.contentid = s.content_id where t.groupname is not null and c.prevver is null and c.content_status = 'current'$b$)
+where to_regclass(format('%I.%I', :'schema', 'content_perm')) is not null and to_regclass(format('%I.%I', :'schema', 'content_perm_set')) is not null and to_regclass(format('%I.%I', :'schema', 'content')) is not null \gexec
 select format(s.statement, c.relowner::regrole) from pg_class c, (values
   (1, 'alter function portfolio_agent.read_groups_in_restrictions() owner to %s'),
   (2, 'revoke all on function portfolio_agent.read_groups_in_restrictions() from public'),
   (3, 'grant execute on function portfolio_agent.read_groups_in_restrictions() to portfolio_agent'),
   (4, 'create view portfolio_agent.groups_in_restrictions as select * from portfolio_agent.read_groups_in_restrictions()'),
   (5, 'grant select on portfolio_agent.groups_in_restrictions to portfolio_agent')) s (place, statement)
-where c.oid = to_regclass(format('%I.%I', :'schema', 'content_perm')) and to_regclass(format('%I.%I', :'schema', 'content_perm')) is not null order by s.place \gexec
+where c.oid = to_regclass(format('%I.%I', :'schema', 'content_perm')) and to_regclass(format('%I.%I', :'schema', 'content_perm')) is not null and to_regclass(format('%I.%I', :'schema', 'content_perm_set')) is not null and to_regclass(format('%I.%I', :'schema', 'content')) is not null order by s.place \gexec
+
+select format($f$create function portfolio_agent.read_users_of_jira() returns table (place bigint, active_place bigint)
+  language sql stable security definer set search_path = %I, pg_temp as %L$f$, :'schema', $b$select (min(case when d.directory_position is null then 0 else d.directory_position end))::bigint as place, (min(case when t.active <> 1 then null when d.directory_position is null then 0 else d.directory_position end))::bigint as active_place from cwd_user t join cwd_directory d on d.id = t.directory_id where d.active = 1 group by t.lower_user_name$b$)
+where to_regclass(format('%I.%I', :'schema', 'cwd_user')) is not null and to_regclass(format('%I.%I', :'schema', 'cwd_directory')) is not null and to_regclass(format('%I.%I', :'schema', 'jiraissue')) is not null \gexec
+select format(s.statement, c.relowner::regrole) from pg_class c, (values
+  (1, 'alter function portfolio_agent.read_users_of_jira() owner to %s'),
+  (2, 'revoke all on function portfolio_agent.read_users_of_jira() from public'),
+  (3, 'grant execute on function portfolio_agent.read_users_of_jira() to portfolio_agent'),
+  (4, 'create view portfolio_agent.users_of_jira as select * from portfolio_agent.read_users_of_jira()'),
+  (5, 'grant select on portfolio_agent.users_of_jira to portfolio_agent')) s (place, statement)
+where c.oid = to_regclass(format('%I.%I', :'schema', 'cwd_user')) and to_regclass(format('%I.%I', :'schema', 'cwd_user')) is not null and to_regclass(format('%I.%I', :'schema', 'cwd_directory')) is not null and to_regclass(format('%I.%I', :'schema', 'jiraissue')) is not null order by s.place \gexec
+
+select format($f$create function portfolio_agent.read_users_of_confluence() returns table (place bigint, active_place bigint)
+  language sql stable security definer set search_path = %I, pg_temp as %L$f$, :'schema', $b$select (min(case when m.list_index is null then 0 else m.list_index end))::bigint as place, (min(case when t.active <> 'T' then null when m.list_index is null then 0 else m.list_index end))::bigint as active_place from cwd_user t join cwd_directory d on d.id = t.directory_id join cwd_app_dir_mapping m on m.directory_id = d.id where d.active = 'T' group by t.lower_user_name$b$)
+where to_regclass(format('%I.%I', :'schema', 'cwd_user')) is not null and to_regclass(format('%I.%I', :'schema', 'cwd_directory')) is not null and to_regclass(format('%I.%I', :'schema', 'cwd_app_dir_mapping')) is not null and to_regclass(format('%I.%I', :'schema', 'content_perm_set')) is not null \gexec
+select format(s.statement, c.relowner::regrole) from pg_class c, (values
+  (1, 'alter function portfolio_agent.read_users_of_confluence() owner to %s'),
+  (2, 'revoke all on function portfolio_agent.read_users_of_confluence() from public'),
+  (3, 'grant execute on function portfolio_agent.read_users_of_confluence() to portfolio_agent'),
+  (4, 'create view portfolio_agent.users_of_confluence as select * from portfolio_agent.read_users_of_confluence()'),
+  (5, 'grant select on portfolio_agent.users_of_confluence to portfolio_agent')) s (place, statement)
+where c.oid = to_regclass(format('%I.%I', :'schema', 'cwd_user')) and to_regclass(format('%I.%I', :'schema', 'cwd_user')) is not null and to_regclass(format('%I.%I', :'schema', 'cwd_directory')) is not null and to_regclass(format('%I.%I', :'schema', 'cwd_app_dir_mapping')) is not null and to_regclass(format('%I.%I', :'schema', 'content_perm_set')) is not null order by s.place \gexec
+
+select format($f$create function portfolio_agent.read_users_of_bitbucket() returns table (place bigint, active_place bigint)
+  language sql stable security definer set search_path = %I, pg_temp as %L$f$, :'schema', $b$select (min(case when m.list_index is null then 0 else m.list_index end))::bigint as place, (min(case when t.is_active <> 'T' then null when m.list_index is null then 0 else m.list_index end))::bigint as active_place from cwd_user t join cwd_directory d on d.id = t.directory_id join cwd_app_dir_mapping m on m.directory_id = d.id where d.is_active = 'T' group by t.lower_user_name$b$)
+where to_regclass(format('%I.%I', :'schema', 'cwd_user')) is not null and to_regclass(format('%I.%I', :'schema', 'cwd_directory')) is not null and to_regclass(format('%I.%I', :'schema', 'cwd_app_dir_mapping')) is not null and to_regclass(format('%I.%I', :'schema', 'sta_normal_user')) is not null \gexec
+select format(s.statement, c.relowner::regrole) from pg_class c, (values
+  (1, 'alter function portfolio_agent.read_users_of_bitbucket() owner to %s'),
+  (2, 'revoke all on function portfolio_agent.read_users_of_bitbucket() from public'),
+  (3, 'grant execute on function portfolio_agent.read_users_of_bitbucket() to portfolio_agent'),
+  (4, 'create view portfolio_agent.users_of_bitbucket as select * from portfolio_agent.read_users_of_bitbucket()'),
+  (5, 'grant select on portfolio_agent.users_of_bitbucket to portfolio_agent')) s (place, statement)
+where c.oid = to_regclass(format('%I.%I', :'schema', 'cwd_user')) and to_regclass(format('%I.%I', :'schema', 'cwd_user')) is not null and to_regclass(format('%I.%I', :'schema', 'cwd_directory')) is not null and to_regclass(format('%I.%I', :'schema', 'cwd_app_dir_mapping')) is not null and to_regclass(format('%I.%I', :'schema', 'sta_normal_user')) is not null order by s.place \gexec
 select distinct format('revoke create on schema portfolio_agent from %s', c.relowner::regrole)
 from pg_class c join pg_roles r on r.oid = c.relowner
 where c.relnamespace = to_regnamespace(quote_ident(:'schema')) and c.relkind = 'r' and not r.rolsuper \gexec

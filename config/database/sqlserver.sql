@@ -42,12 +42,12 @@ insert into @wanted values
   (N'AO_319474_MESSAGE', N'ID,QUEUE_ID'),
   (N'AO_319474_QUEUE', N'ID,MESSAGE_COUNT'),
   (N'AO_4AEACD_WEBHOOK_DAO', N'ENABLED'),
-  (N'AO_54307E_GOAL', N'ID'),
-  (N'AO_54307E_QUEUE', N'ID,PROJECT_ID'),
-  (N'AO_54307E_SERVICEDESK', N'DISABLED'),
-  (N'AO_54307E_TIMEMETRIC', N'ID'),
+  (N'AO_54307E_GOAL', N'TIME_METRIC_ID'),
+  (N'AO_54307E_QUEUE', N'PROJECT_ID'),
+  (N'AO_54307E_SERVICEDESK', N'DISABLED,ID,PROJECT_ID'),
+  (N'AO_54307E_TIMEMETRIC', N'ID,SERVICE_DESK_ID'),
   (N'AO_54307E_VIEWPORT', N'ID,PROJECT_ID'),
-  (N'AO_54307E_VIEWPORTFORM', N'ID,VIEWPORT_ID'),
+  (N'AO_54307E_VIEWPORTFORM', N'VIEWPORT_ID'),
   (N'AO_589059_AUTOMATION_QUEUE', N'ID'),
   (N'AO_589059_RULE_CONFIG', N'STATE'),
   (N'AO_60DB71_RAPIDVIEW', N'ID'),
@@ -63,13 +63,13 @@ insert into @wanted values
   (N'AO_A0B856_WEBHOOK', N'ACTIVE'),
   (N'AO_A0B856_WEB_HOOK_LISTENER_AO', N'ENABLED'),
   (N'bb_pr_commit', N'pr_id'),
-  (N'build', N'build_type'),
+  (N'build', N'build_type,full_key'),
   (N'buildresultsummary', N'build_key,build_type'),
   (N'changegroup', N'id,issueid'),
   (N'changeitem', N'groupid,id'),
   (N'clusternode', N'node_build_number,node_id,node_state,node_version'),
   (N'comment_version', N'comment_id'),
-  (N'component', N'id'),
+  (N'component', N'project'),
   (N'confancestors', N'ancestorposition,descendentid'),
   (N'configurationcontext', N'customfield,project'),
   (N'confversion', N'buildnumber'),
@@ -83,18 +83,19 @@ insert into @wanted values
   (N'cwd_app_licensing', N'active,total_crowd_users,total_users'),
   (N'cwd_application', N'active'),
   (N'cwd_cluster_heartbeat', N'hearbeat_timestamp,node_id'),
-  (N'cwd_directory', N'active'),
-  (N'cwd_group', N'active,id,is_active'),
+  (N'cwd_directory', N'active,id,is_active'),
+  (N'cwd_group', N'active,directory_id,id,is_active'),
   (N'cwd_membership', N'child_group_id,child_user_id,membership_type,parent_id'),
-  (N'cwd_user', N'active,is_active'),
+  (N'cwd_user', N'active,directory_id,id'),
   (N'fieldconfigscheme', N'fieldid'),
   (N'fieldlayoutscheme', N'id'),
   (N'fieldscreen', N'id'),
   (N'fieldscreenscheme', N'id'),
   (N'fileattachment', N'filesize'),
-  (N'filtersubscription', N'id'),
+  (N'filtersubscription', N'filter_i_d'),
   (N'issue_version', N'issue_id'),
-  (N'issuelink', N'destination,id,source'),
+  (N'issuelink', N'destination,linktype,source'),
+  (N'issuelinktype', N'id,pstyle'),
   (N'issuesecurityscheme', N'id'),
   (N'issuestatus', N'id'),
   (N'issuetype', N'id'),
@@ -112,28 +113,28 @@ insert into @wanted values
   (N'portalpage', N'id'),
   (N'priority', N'id'),
   (N'project', N'id,project_id'),
-  (N'projectversion', N'id'),
+  (N'projectversion', N'project'),
   (N'queue', N'queue_id'),
   (N'replicatedindexoperation', N'id,node_id'),
-  (N'repository', N'hierarchy_id,is_public,state'),
+  (N'repository', N'hierarchy_id,is_public,project_id,state'),
   (N'resolution', N'id'),
   (N'searchrequest', N'id'),
   (N'spacepermissions', N'spaceid'),
-  (N'spaces', N'spacestatus,spacetype'),
+  (N'spaces', N'spaceid,spacestatus,spacetype'),
   (N'sta_activity', N'id'),
-  (N'sta_global_permission', N'id,perm_id'),
-  (N'sta_normal_project', N'project_id'),
-  (N'sta_normal_user', N'deleted_timestamp'),
+  (N'sta_global_permission', N'user_id'),
+  (N'sta_normal_project', N'is_public,project_id'),
+  (N'sta_normal_user', N'deleted_timestamp,user_id'),
   (N'sta_personal_project', N'project_id'),
   (N'sta_pr_activity', N'activity_id'),
   (N'sta_pr_rescope_commit', N'activity_id'),
-  (N'sta_project_permission', N'id,perm_id'),
+  (N'sta_project_permission', N'user_id'),
   (N'sta_pull_request', N'pr_state'),
   (N'sta_repo_origin', N'repository_id'),
-  (N'sta_repo_permission', N'id,perm_id'),
+  (N'sta_repo_permission', N'user_id'),
   (N'sta_service_user', N'user_id'),
   (N'workflowscheme', N'id'),
-  (N'worklog', N'id'),
+  (N'worklog', N'id,issueid'),
   (N'worklog_version', N'worklog_id');
 
 declare @table sysname, @columns nvarchar(max);
@@ -203,13 +204,31 @@ end
 
 if object_id(@schema + N'.jiraaction', 'U') is not null
 begin
-  set @statement = replace(N'create view portfolio_agent.comments_by_author as select count(*) as n from @schema@.jiraaction t where t.actiontype = ''comment'' group by t.author', N'@schema@', quotename(@schema));
+  set @statement = replace(N'create view portfolio_agent.comments_by_author as select count(*) as n from @schema@.jiraaction t where t.actiontype = ''comment'' and t.author is not null group by t.author', N'@schema@', quotename(@schema));
   exec sp_executesql @statement;
 end
 
-if object_id(@schema + N'.content_perm', 'U') is not null
+if object_id(@schema + N'.content_perm', 'U') is not null and object_id(@schema + N'.content_perm_set', 'U') is not null and object_id(@schema + N'.content', 'U') is not null
 begin
-  set @statement = replace(N'create view portfolio_agent.groups_in_restrictions as select count(distinct t.groupname) as n from @schema@.content_perm t where t.groupname is not null', N'@schema@', quotename(@schema));
+  set @statement = replace(N'create view portfolio_agent.groups_in_restrictions as select count(distinct t.groupname) as n from @schema@.content_perm t join @schema@.content_perm_set s on s.id = t.cps_id join @schema@.content c on c.contentid = s.content_id where t.groupname is not null and c.prevver is null and c.content_status = ''current''', N'@schema@', quotename(@schema));
+  exec sp_executesql @statement;
+end
+
+if object_id(@schema + N'.cwd_user', 'U') is not null and object_id(@schema + N'.cwd_directory', 'U') is not null and object_id(@schema + N'.jiraissue', 'U') is not null
+begin
+  set @statement = replace(N'create view portfolio_agent.users_of_jira as select min(case when d.directory_position is null then 0 else d.directory_position end) as place, min(case when t.active <> 1 then null when d.directory_position is null then 0 else d.directory_position end) as active_place from @schema@.cwd_user t join @schema@.cwd_directory d on d.id = t.directory_id where d.active = 1 group by t.lower_user_name', N'@schema@', quotename(@schema));
+  exec sp_executesql @statement;
+end
+
+if object_id(@schema + N'.cwd_user', 'U') is not null and object_id(@schema + N'.cwd_directory', 'U') is not null and object_id(@schema + N'.cwd_app_dir_mapping', 'U') is not null and object_id(@schema + N'.content_perm_set', 'U') is not null
+begin
+  set @statement = replace(N'create view portfolio_agent.users_of_confluence as select min(case when m.list_index is null then 0 else m.list_index end) as place, min(case when t.active <> ''T'' then null when m.list_index is null then 0 else m.list_index end) as active_place from @schema@.cwd_user t join @schema@.cwd_directory d on d.id = t.directory_id join @schema@.cwd_app_dir_mapping m on m.directory_id = d.id where d.active = ''T'' group by t.lower_user_name', N'@schema@', quotename(@schema));
+  exec sp_executesql @statement;
+end
+
+if object_id(@schema + N'.cwd_user', 'U') is not null and object_id(@schema + N'.cwd_directory', 'U') is not null and object_id(@schema + N'.cwd_app_dir_mapping', 'U') is not null and object_id(@schema + N'.sta_normal_user', 'U') is not null
+begin
+  set @statement = replace(N'create view portfolio_agent.users_of_bitbucket as select min(case when m.list_index is null then 0 else m.list_index end) as place, min(case when t.is_active <> ''T'' then null when m.list_index is null then 0 else m.list_index end) as active_place from @schema@.cwd_user t join @schema@.cwd_directory d on d.id = t.directory_id join @schema@.cwd_app_dir_mapping m on m.directory_id = d.id where d.is_active = ''T'' group by t.lower_user_name', N'@schema@', quotename(@schema));
   exec sp_executesql @statement;
 end
 

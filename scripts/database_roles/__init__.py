@@ -36,17 +36,19 @@ class View:
 
     `columns` are (name, type, expression), type text or number; in expressions, `rows` and `group` the table is t.
     `hides`: it bears the table's own name, so that statements find it in the table's place. `values`: by dialect, what
-    stands for @VALUE@ in an expression.
+    stands for @VALUE@ in an expression. `joins`: what is joined, each as "TABLE ALIAS on ...". `beside`: a table by
+    which its product is known, where products have tables of one name with other columns; "" where there is no need.
     """
 
     name: str
     table: str
     columns: tuple[tuple[str, str, str], ...]
-    join: str
+    joins: tuple[str, ...]
     rows: str
     group: str
     hides: bool
     values: Mapping[str, str]
+    beside: str = ""
 
     def for_dialect(self, dialect: str) -> View:
         """The same with the expressions of one database."""
@@ -55,20 +57,26 @@ class View:
             self, columns=tuple((name, kind, text.replace("@VALUE@", value)) for name, kind, text in self.columns)
         )
 
-    def needs(self) -> tuple[str, ...]:
-        """The tables it reads."""
-        return (self.table, *([self.join.split()[0]] if self.join else []))
+    def reads(self) -> tuple[str, ...]:
+        """The tables it reads, its own first."""
+        return (self.table, *(join.split()[0] for join in self.joins))
 
-    def body(self, table: str, joined: str) -> str:
-        """The statement over `table` and what it joins, both as the database at hand wants them named."""
+    def needs(self) -> tuple[str, ...]:
+        """The tables without which it is not made."""
+        return (*self.reads(), *([self.beside] if self.beside else []))
+
+    def body(self, *tables: str) -> str:
+        """The statement; `tables` are those that it reads, as the database at hand wants them named."""
         columns = ", ".join(value if value == f"t.{name}" else f"{value} as {name}" for name, _, value in self.columns)
-        join = f" join {joined}{self.join[len(self.join.split()[0]) :]}" if self.join else ""
+        joins = "".join(
+            f" join {table}{join[len(join.split()[0]) :]}" for table, join in zip(tables[1:], self.joins, strict=True)
+        )
         group = f" group by {self.group}" if self.group else ""
-        return f"select {columns} from {table} t{join} where {self.rows}{group}"
+        return f"select {columns} from {tables[0]} t{joins} where {self.rows}{group}"
 
     def body_below(self, prefix: str) -> str:
         """The statement where each table's name needs `prefix` in front of it."""
-        return self.body(prefix + self.table, prefix + self.needs()[-1])
+        return self.body(*(prefix + table for table in self.reads()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,11 +137,20 @@ def _view(name: str, facts: Mapping[str, Any], *, hides: bool) -> View:
     for column in facts["columns"].split(","):
         given, _, value = column.partition("=")
         word, kind = given.split()
-        columns.append((word, kind, value.strip() or f"t.{word}"))
+        columns.append((word, kind, " ".join(value.split()) or f"t.{word}"))
     rows = " ".join(facts["rows"].replace("@LINK@", APPLICATION_LINK).split())
     table = facts.get("table", name)
+    joins = facts.get("join", [])
     return View(
-        name, table, tuple(columns), facts.get("join", ""), rows, facts.get("group", ""), hides, facts.get("values", {})
+        name,
+        table,
+        tuple(columns),
+        (joins,) if isinstance(joins, str) else tuple(joins),
+        rows,
+        facts.get("group", ""),
+        hides,
+        facts.get("values", {}),
+        facts.get("beside", ""),
     )
 
 
@@ -188,20 +205,22 @@ where c.oid = to_regclass(format('%I.%I', :'schema', '{view.table}')) and {prese
 def _mysql_view(view: View) -> str:
     # The tables' names as they stand in the database: Confluence and Bamboo have them in upper case, and it matters.
     name = "`@table@`" if view.hides else view.name
-    body = view.body("`@db@`.`@table@`", "`@db@`.`@joined@`")
+    marks = [f"joined{number}" for number in range(1, len(view.joins) + 1)]
+    body = view.body("`@db@`.`@table@`", *(f"`@db@`.`@{mark}@`" for mark in marks))
     head = "create or replace definer = `portfolio_agent_views`@`localhost` sql security definer view "
     text = f"{head}`portfolio_agent_@db@`.{name} as {body};"
-    joined = ""
     filled = f"replace(replace({_quoted(text)}, '@db@', database()), '@table@', t.table_name)"
-    if view.join:
-        filled = f"replace({filled}, '@joined@', e.table_name)"
-        joined = (
-            " join information_schema.tables e on e.table_schema = t.table_schema "
-            f"and lower(e.table_name) = {_quoted(view.needs()[1])}"
+    others = ""
+    for number, table in enumerate(view.needs()[1:], 1):
+        if number <= len(marks):
+            filled = f"replace({filled}, '@{marks[number - 1]}@', e{number}.table_name)"
+        others += (
+            f" join information_schema.tables e{number} on e{number}.table_schema = t.table_schema "
+            f"and lower(e{number}.table_name) = {_quoted(table)}"
         )
     return f"""
 select {filled}
-from information_schema.tables t{joined}
+from information_schema.tables t{others}
 where t.table_schema = database() and lower(t.table_name) = {_quoted(view.table)};"""
 
 

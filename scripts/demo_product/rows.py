@@ -110,6 +110,9 @@ def rows_of(issues: int) -> dict[str, Rows]:
             }
             for n in range(issues // 3)
         ),
+        "issuelinktype": [
+            {"id": 10000, "linkname": "Relates", "inward": "relates to", "outward": "relates to", "pstyle": None}
+        ],
         "issuelink": (
             {"id": 10000 + n, "linktype": 10000, "source": 10000 + n, "destination": 10000 + n * 5 % issues}
             for n in range(issues // 4)
@@ -129,6 +132,7 @@ def rows_of(issues: int) -> dict[str, Rows]:
                 "active": 1,
                 "impl_class": "com.atlassian.crowd.directory.InternalDirectory",
                 "directory_type": "INTERNAL",
+                "directory_position": 0,
             }
         ],
         "cwd_user": (

@@ -105,7 +105,7 @@ def test_a_hashed_app_is_never_public() -> None:
     """A name that goes with public apps only does not go with a hashed key."""
     (stored,) = concealed(Sample(APP, "1", (("name", "Payroll"),)))
     assert stored.attributes == ()
-    (public,) = concealed(Sample(replace(APP, tags=(("pluginKey", "com.atlassian.x"),)), "1", (("name", "X"),)))
+    (public,) = concealed(Sample(replace(APP, tags=(("pluginKey", "com.atlassian.jira.x"),)), "1", (("name", "X"),)))
     assert public.attributes == (("name", "X"),)
 
 
@@ -143,7 +143,7 @@ def test_text_of_another_shape_is_not_kept() -> None:
 
 def test_without_the_key_private_series_are_left_out() -> None:
     """While the key cannot be read, what would be hashed is dropped with its reason; numbers and public keys stay."""
-    public = Sample(replace(APP, tags=(("pluginKey", "com.atlassian.x"),)), "1")
+    public = Sample(replace(APP, tags=(("pluginKey", "com.atlassian.jira.x"),)), "1")
     heap = Sample(Series("jmx", "jvm.memory.heap.used"), 1)
     quoted = Failure("jvm.threads.count", "remote-failure", "bean Erika: no", ((5, 10),))
     samples = tick(Sample(APP, "1"), public, heap, Sample(LOCK, 1), failures=(quoted,))

@@ -55,7 +55,7 @@ def test_what_leaves_as_a_hash_is_named() -> None:
     """Tags, attributes and the value: each that would leave as a keyed hash is told, and only those."""
     catalog = load_catalog("jira")
     own = Sample(Series("apps", "app.installed", (("pluginKey", "com.example.own"),)), "1.2", (("name", "Own"),))
-    public = Sample(Series("apps", "app.installed", (("pluginKey", "com.atlassian.some"),)), "1.2")
+    public = Sample(Series("apps", "app.installed", (("pluginKey", "com.atlassian.jira.some"),)), "1.2")
     server = Sample(Series("guardrails", "instance.server_id"), "B000-0000-1111-2222")
     found = [explain(sample, Rules(catalog, ConsentLevel.BASIC, KEY)) for sample in (own, public, server)]
     assert [explained.hashed for explained in found] == [("pluginKey",), (), ("value",)]

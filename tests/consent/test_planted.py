@@ -40,7 +40,7 @@ IDENTITY = Identity(InstanceId("instance"), NodeId("node"), "jira", "")
 PSEUDONYM = re.compile(rb"[hn]-[0-9a-f]{16}")
 NUMBERS = (DataType.COUNT, DataType.MEASUREMENT)
 LEVELS = (ConsentLevel.BASIC, ConsentLevel.EXTENDED)
-OWN, PUBLIC = "com.quibble.payroll", "com.atlassian.some"
+OWN, PUBLIC = "com.quibble.payroll", "com.atlassian.jira.some"
 
 
 def planted(metric: Metric, text: str) -> Iterator[Sample]:

@@ -82,9 +82,9 @@ def test_events_across_a_change_of_the_source(agent: Agent, server: AppManagerSe
     hour(agent, -4)
     assert events(agent) == []
     server.answers.clear()
-    server.apps = (*server.apps, app("com.atlassian.late", "Late"))
+    server.apps = (*server.apps, app("com.atlassian.jira.late", "Late"))
     hour(agent, -3)
-    assert events(agent) == [("event.app.installed", "com.atlassian.late")]
+    assert events(agent) == [("event.app.installed", "com.atlassian.jira.late")]
     hour(agent, -2, rest=False)
     assert events(agent) == []
 

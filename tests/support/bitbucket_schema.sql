@@ -13,7 +13,9 @@ create table sta_service_user (user_id integer not null primary key, active bool
 create table sta_global_permission (id bigint not null primary key, perm_id integer not null, group_name varchar(255), user_id integer);
 create table sta_project_permission (id bigint not null primary key, perm_id integer not null, project_id integer not null, group_name varchar(255), user_id integer);
 create table sta_repo_permission (id bigint not null primary key, perm_id integer not null, repo_id integer not null, group_name varchar(255), user_id integer);
-create table cwd_user (id bigint not null primary key, user_name varchar(255) not null, is_active char(1) not null, email_address varchar(255), directory_id bigint not null, credential varchar(255));
+create table cwd_directory (id bigint not null primary key, directory_name varchar(255) not null, is_active char(1) not null, impl_class varchar(255) not null, directory_type varchar(32) not null);
+create table cwd_app_dir_mapping (id bigint not null primary key, application_id bigint not null, directory_id bigint not null, allow_all char(1) not null, list_index integer);
+create table cwd_user (id bigint not null primary key, user_name varchar(255) not null, lower_user_name varchar(255) not null, is_active char(1) not null, email_address varchar(255), directory_id bigint not null, credential varchar(255));
 create table cwd_group (id bigint not null primary key, group_name varchar(255) not null, is_active char(1) not null, directory_id bigint not null);
 create table cwd_membership (id bigint not null primary key, parent_id bigint, child_id bigint, membership_type varchar(32), parent_name varchar(255), child_name varchar(255));
 create table app_property (prop_key varchar(50) not null primary key, prop_value varchar(2000) not null);

@@ -8,6 +8,8 @@ create table spacepermissions (permid bigint not null primary key, spaceid bigin
 create table content_perm_set (id bigint not null primary key, cont_perm_type varchar(10) not null, content_id bigint not null);
 create table content_perm (id bigint not null primary key, cp_type varchar(10) not null, username varchar(255), groupname varchar(255), cps_id bigint);
 create table cwd_user (id bigint not null primary key, user_name varchar(255) not null, lower_user_name varchar(255) not null, active char(1) not null, email_address varchar(255), directory_id bigint not null, credential varchar(255));
+create table cwd_directory (id bigint not null primary key, directory_name varchar(255) not null, active char(1) not null, impl_class varchar(255) not null, directory_type varchar(32) not null);
+create table cwd_app_dir_mapping (id bigint not null primary key, application_id bigint not null, directory_id bigint not null, allow_all char(1) not null, list_index integer);
 create table cwd_group (id bigint not null primary key, group_name varchar(255) not null, active char(1) not null, directory_id bigint not null);
 create table cwd_membership (id bigint not null primary key, parent_id bigint, child_group_id bigint, child_user_id bigint);
 create table bandana (bandanaid bigint not null primary key, bandanacontext varchar(255) not null, bandanakey varchar(100) not null, bandanavalue text);

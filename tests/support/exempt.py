@@ -55,8 +55,19 @@ SHORT: dict[str, dict[str, str]] = {
         "jiraissue.archived": FLAG,
         "worklog_version.deleted": FLAG,
     },
-    "confluence": {"confversion.finalized": FLAG, "cwd_group.active": FLAG, "cwd_user.active": FLAG},
-    "bitbucket": {"cwd_group.is_active": FLAG, "cwd_user.is_active": FLAG},
+    "confluence": {
+        "confversion.finalized": FLAG,
+        "cwd_group.active": FLAG,
+        "cwd_user.active": FLAG,
+        "cwd_directory.active": FLAG,
+        "cwd_app_dir_mapping.allow_all": FLAG,
+    },
+    "bitbucket": {
+        "cwd_group.is_active": FLAG,
+        "cwd_user.is_active": FLAG,
+        "cwd_directory.is_active": FLAG,
+        "cwd_app_dir_mapping.allow_all": FLAG,
+    },
     "bamboo": {},
     "crowd": {
         "cwd_app_dir_mapping.allow_all": FLAG,

@@ -36,7 +36,7 @@ def test_a_statement_grants_itself_what_it_reads() -> None:
     assert tables["AO_60DB71_SPRINT"] == ("CLOSED",)
     assert tables["fileattachment"] == ("filesize",)
     assert tables["customfieldvalue"] == ("id",)
-    assert tables["sta_normal_project"] == ("project_id",)
+    assert tables["sta_normal_project"] == ("is_public", "project_id")
     assert {"pluginkey", "pluginname", "pluginversion"} == set(tables["pluginversion"])
 
 

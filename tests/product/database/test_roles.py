@@ -244,7 +244,7 @@ def test_harmless_rows_of_jiras_properties_are_seen(server: dict[str, Beside]) -
 def test_star_shows_the_granted_columns_only(on_mariadb: dict[str, Beside]) -> None:
     """`select *` through a view of the account gives what the list names and nothing more."""
     with open_engine(on_mariadb["jira"].login, 10).connect() as connection:
-        assert set(connection.exec_driver_sql("select * from cwd_user").keys()) == {"active"}
+        assert set(connection.exec_driver_sql("select * from cwd_user").keys()) == {"active", "directory_id", "id"}
 
 
 def test_account_writes_into_no_table(beside: Beside) -> None:

@@ -288,11 +288,15 @@ def test_missing_apps_on_mariadb(mariadb: MariaDbServer) -> None:
         second = accepted(source)
     assert reasons(first).items() <= reasons(second).items()
     assert reasons(first) == dict.fromkeys(
-        ("jsm.guardrail.service_desks", "jsm.guardrail.service_desks.active", "jira.guardrail.custom_fields.unused"),
+        (
+            *("jsm.guardrail.service_desks", "jsm.guardrail.service_desks.active"),
+            *("jsm.guardrail.sla.metrics", "jsm.guardrail.sla.goals"),
+            "jira.guardrail.custom_fields.unused",
+        ),
         "not-present",
     )
     assert counts(first)["jsm.guardrail.queues"] == 14
-    assert len(errors) == 2
+    assert len(errors) == 4
 
 
 def test_restricted_text_stands_in_for_a_forbidden_column(postgres: PostgresServer) -> None:

@@ -58,9 +58,9 @@ ROWS: dict[tuple[str, str, str], Rows] = {
         "node-three": ("active", OF_JIRA),
         "node-two": ("offline", OF_JIRA),
     },
-    ("confluence", "apps", "app.installed"): {"com.atlassian.x": BY_HAND, "com.quibble.payroll": BY_HAND},
+    ("confluence", "apps", "app.installed"): {"com.atlassian.plugins.x": BY_HAND, "com.quibble.payroll": BY_HAND},
     ("confluence", "apps", "app.state"): {
-        "com.atlassian.chart": ("disabled", {}),
+        "com.atlassian.confluence.chart": ("disabled", {}),
         "com.quibble.payroll": ("enabled", {}),
     },
     ("confluence", "flags", "feature_flag.site"): {
@@ -68,7 +68,10 @@ ROWS: dict[tuple[str, str, str], Rows] = {
         "quibble.own.flag": ("enabled", {}),
     },
     ("confluence", "links", "link.application"): {LINK: ("https://jira.example.com/jira", {"family": "jira"})},
-    ("bitbucket", "apps", "app.state"): {"com.atlassian.x": ("disabled", {}), "com.quibble.payroll": ("enabled", {})},
+    ("bitbucket", "apps", "app.state"): {
+        "com.atlassian.plugins.x": ("disabled", {}),
+        "com.quibble.payroll": ("enabled", {}),
+    },
     ("bitbucket", "links", "link.application"): {LINK: ("https://jira.example.com/jira", {"family": "jira"})},
     # A node whose sign of life is older than the newest by more than 5 minutes is offline.
     ("crowd", "nodes", "cluster.node"): {"crowd-node-1": ("active", {}), "crowd-node-2": ("offline", {})},
@@ -179,7 +182,7 @@ CHANGES = {
     "bitbucket": (
         "apps",
         "update plugin_state set enabled = not enabled",
-        {("event.app.enabled", "com.atlassian.x"), ("event.app.disabled", "com.quibble.payroll")},
+        {("event.app.enabled", "com.atlassian.plugins.x"), ("event.app.disabled", "com.quibble.payroll")},
     ),
     "crowd": (
         "nodes",
@@ -218,6 +221,6 @@ def test_disabled_app_of_confluence_is_an_event(tmp_path: Path) -> None:
         )
     events, _ = events_between(Snapshot(), ticks)
     assert {(event.metric, event.tags[0][1]) for event in events} == {
-        ("event.app.enabled", "com.atlassian.chart"),
+        ("event.app.enabled", "com.atlassian.confluence.chart"),
         ("event.app.disabled", "com.quibble.other"),
     }

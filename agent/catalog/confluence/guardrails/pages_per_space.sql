@@ -1,11 +1,12 @@
--- counts: current pages of the largest space
+-- counts: current pages of the largest space that exists
 -- cost: L
 -- versions: 6.3 and later
 -- null: zero
-select max(n) as largest
+select max(x.n) as largest
 from (
-  select count(*) as n
+  select spaceid, count(*) as n
   from content
   where contenttype = 'PAGE' and prevver is null and content_status = 'current'
   group by spaceid
 ) x
+join spaces s on s.spaceid = x.spaceid

@@ -2,5 +2,6 @@
 -- cost: L
 -- versions: 6.3 and later
 -- null: zero
-select max(n) as largest
-from (select count(*) as n from spacepermissions where spaceid is not null group by spaceid) x
+select max(x.n) as largest
+from (select spaceid, count(*) as n from spacepermissions where spaceid is not null group by spaceid) x
+join spaces s on s.spaceid = x.spaceid

@@ -1,6 +1,4 @@
--- counts: accounts in all directories, and the active ones
+-- counts: accounts in all directories, active or not
 -- cost: M
 -- versions: 6.3 and later
--- null: zero
-select count(*) as total, sum(case when active = 'T' then 1 else 0 end) as active
-from cwd_user
+select count(*) as total from cwd_user

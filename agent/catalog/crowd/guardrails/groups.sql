@@ -1,6 +1,6 @@
--- counts: groups in all directories, and the active ones
+-- counts: groups in all directories, and the active ones of directories in use
 -- cost: S
 -- versions: 5 and later
 -- null: zero
-select count(*) as total, sum(case when active = 'T' then 1 else 0 end) as active
-from cwd_group
+select count(*) as total, sum(case when a.active = 'T' and d.active = 'T' then 1 else 0 end) as active
+from cwd_group a left join cwd_directory d on d.id = a.directory_id

@@ -1,8 +1,12 @@
--- counts: worklogs without an index version; no row before Jira 9, where a healthy one has many
+-- counts: worklogs without an index version, of issues that exist; no row before Jira 9, where a healthy one has many
 -- cost: L
 -- versions: 9 and later
 select (
-  select count(*) from worklog r left join worklog_version v on v.worklog_id = r.id where v.worklog_id is null
+  select count(*)
+  from worklog r
+  left join worklog_version v on v.worklog_id = r.id
+  join jiraissue i on i.id = r.issueid
+  where v.worklog_id is null
 ) as total
 from propertyentry e join propertystring s on s.id = e.id
 where e.entity_name = 'jira.properties' and e.property_key = 'jira.version.patched'

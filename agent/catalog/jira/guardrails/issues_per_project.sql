@@ -1,5 +1,7 @@
--- counts: issues of the largest project; no row means that there is no issue
+-- counts: issues of the largest project that exists; no row means that there is no issue
 -- cost: L
 -- versions: 8.3 and later
 -- null: zero
-select max(n) as largest from (select count(*) as n from jiraissue group by project) x
+select max(x.n) as largest
+from (select project, count(*) as n from jiraissue group by project) x
+join project p on p.id = x.project

@@ -1,4 +1,8 @@
--- counts: SLA goals; their JQL is never read
+-- counts: goals of SLA metrics, of service desks of projects that exist; their JQL is never read
 -- cost: S
 -- versions: with Jira Service Management; the table is absent without it
-select count(*) as total from "AO_54307E_GOAL"
+select count(*) as total
+from "AO_54307E_GOAL" g
+join "AO_54307E_TIMEMETRIC" m on m."ID" = g."TIME_METRIC_ID"
+join "AO_54307E_SERVICEDESK" s on s."ID" = m."SERVICE_DESK_ID"
+join project p on p.id = s."PROJECT_ID"

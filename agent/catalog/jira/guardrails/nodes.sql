@@ -1,6 +1,6 @@
--- counts: nodes the cluster knows, and the active ones
+-- counts: nodes the cluster knows, and the active ones; a Jira that is no cluster has no row and is one node
 -- cost: S
 -- versions: 8.3 and later
--- null: zero
-select count(*) as total, sum(case when node_state = 'ACTIVE' then 1 else 0 end) as active
+select case when count(*) = 0 then 1 else count(*) end as total,
+       case when count(*) = 0 then 1 else sum(case when node_state = 'ACTIVE' then 1 else 0 end) end as active
 from clusternode
