@@ -13,6 +13,7 @@ from agent.model import Category, ConsentLevel, EntryType, Kind
 
 DIALECTS = ("postgresql", "mysql", "oracle", "sqlserver", "sqlite")
 RESTRICTED = "restricted"
+AFTER = "after"
 PUBLIC_APPS = ":public_apps"  # the one parameter a statement may have: the keys of public apps that were found
 APP_KEY = r"[A-Za-z0-9._\-]{1,200}"  # what people type into a key's place is no key
 
@@ -44,9 +45,9 @@ class TagTreatment(StrEnum):
     WITH_PUBLIC_APP = "with-public-app"  # kept when the tag pluginKey beside it is of a public app, else dropped
 
 
-def file_name(name: str, dialect: str, *, restricted: bool = False) -> str:
+def file_name(name: str, dialect: str, kind: str = "") -> str:
     """The name of the file that holds this variant of a statement, or would hold it."""
-    return ".".join([name, *([RESTRICTED] if restricted else []), *([dialect] if dialect else []), "sql"])
+    return ".".join([name, *([kind] if kind else []), *([dialect] if dialect else []), "sql"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +133,19 @@ class Planned:
 
 
 @dataclass(frozen=True, slots=True)
+class Until:
+    """Up to when a statement holds: until the product has this table with all of these columns (small letters).
+
+    A table is never chosen by its name alone: products have tables of one name and other columns. `build` is the first
+    build number that may have it, for an account that sees views of the tables only and so may not see it.
+    """
+
+    table: str
+    columns: tuple[str, ...]
+    build: int
+
+
+@dataclass(frozen=True, slots=True)
 class SqlQuery:
     """One read-only statement: its text by dialect, "" for every other dialect.
 
@@ -139,6 +153,8 @@ class SqlQuery:
     `every`: whether it is asked at each tick or once an hour (statements that give rows). `unpack`: a column whose
     text holds many values, each of which becomes a row.
     `restricted` are texts for an account that may not read the table itself, only a filtered view of it.
+    `until` says when it holds no longer because the product moved what it reads; `after` are the texts from then on,
+    empty where the new place is not known: then it is not asked. `reads` are its tables, each with the columns it reads.
     """
 
     name: str
@@ -154,6 +170,9 @@ class SqlQuery:
     every: Every = Every.TICK
     unpack: tuple[str, Unpack] | None = None
     planned: tuple[Planned, ...] = ()
+    until: Until | None = None
+    after: Mapping[str, str] = field(default_factory=dict)
+    reads: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def estimated_columns(self) -> frozenset[str]:
@@ -225,7 +244,8 @@ class Catalog:
     `public_apps` and `private_apps` are prefixes of app keys: public ones may leave as they are, unless a private
     prefix (the name space of tutorials, so of home-made apps) fits too. `estimates` are, by dialect, the statements
     that give the database's own idea of the rows of the table `:wanted`, and since when it thinks so; for an account
-    that sees views only, `DIALECT.restricted`.
+    that sees views only, `DIALECT.restricted`. `columns` are, by dialect, the statements that tell which of the tables
+    `:wanted` there are and what columns they have.
     """
 
     product: str
@@ -235,6 +255,7 @@ class Catalog:
     public_apps: tuple[str, ...] = ()
     private_apps: tuple[str, ...] = ()
     estimates: Mapping[str, str] = field(default_factory=dict)
+    columns: Mapping[str, str] = field(default_factory=dict)
 
     def of_source(self, source: str) -> tuple[Metric, ...]:
         """The entries that `source` reads, in the order of the files."""

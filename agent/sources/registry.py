@@ -17,6 +17,7 @@ from agent.product.database.gate import Gate
 from agent.settings import Settings
 from agent.sources.cluster import OncePerCluster, each_node
 from agent.sources.governor import CostGovernor, governor_of
+from agent.sources.inventory import Inventory
 from agent.sources.opening import Opening
 
 
@@ -35,7 +36,7 @@ def open_source(
     name: str, settings: Settings, catalog: Catalog, level: Callable[[], ConsentLevel] = lambda: ConsentLevel.BASIC
 ) -> Source:
     """One source by its name, whether it is on or not."""
-    opening = Opening(name, settings, catalog, level, governor_of(settings, catalog), Gate())
+    opening = Opening(name, settings, catalog, level, governor_of(settings, catalog), Gate(), Inventory(catalog))
     return _opened(declared_sources()[name], opening)
 
 
@@ -45,10 +46,11 @@ def open_cluster_sources(
     level: Callable[[], ConsentLevel],
     governor: CostGovernor,
     turn: Callable[[], ClusterTurn | None],
+    inventory: Inventory | None = None,
 ) -> list[Source]:
     """The same sources for a resident node: what a cluster has once is read only on this node's turn."""
     sources: list[Source] = []
-    for declared, opening in _wanted(settings, catalog, level, governor):
+    for declared, opening in _wanted(settings, catalog, level, governor, inventory):
         source = _opened(declared, opening)
         if declared.declaration.once_per_cluster:
             own = each_node(catalog, declared.name)
@@ -59,15 +61,20 @@ def open_cluster_sources(
 
 
 def _wanted(
-    settings: Settings, catalog: Catalog, level: Callable[[], ConsentLevel], governor: CostGovernor | None
+    settings: Settings,
+    catalog: Catalog,
+    level: Callable[[], ConsentLevel],
+    governor: CostGovernor | None,
+    inventory: Inventory | None = None,
 ) -> Iterator[tuple[DeclaredSource, Opening]]:
     """Each source that has entries and is on. They share a gate: one at a time asks the product's database."""
     gate = Gate()
     governor = governor or governor_of(settings, catalog)
+    inventory = inventory or Inventory(catalog)
     for source in declared_sources().values():
         entries = catalog.of_source(source.name)
         if entries and not source.declaration.noticed and source.declaration.is_on(settings, entries):
-            yield source, Opening(source.name, settings, catalog, level, governor, gate)
+            yield source, Opening(source.name, settings, catalog, level, governor, gate, inventory)
 
 
 def _opened(source: DeclaredSource, opening: Opening) -> Source:
