@@ -4,7 +4,7 @@
 -- until: plugin_setting(namespace, setting_key, setting_value), build 9200
 -- why: Confluence keeps its settings in another table since 10, as JSON; `bandana` holds those of the day of the upgrade
 select
-  max(case when s.setting_key = 'atlassian.confluence.settings' and s.rest like ':"%'
+  max(case when s.setting_key = 'atlassian.confluence.settings' and substr(s.rest, 1, 2) = ':"'
                 and position('"' in substr(s.rest, 3, 1000)) > 1
            then substr(s.rest, 3, position('"' in substr(s.rest, 3, 1000)) - 1) end) as base_url,
   max(case when s.setting_key = 'confluence.server.id'

@@ -4,7 +4,7 @@
 -- until: plugin_setting(namespace, setting_key, setting_value), build 9200
 -- why: the settings are longer than the text to which a long text is cut, and the address stands anywhere in them
 select
-  max(case when s.setting_key = 'atlassian.confluence.settings' and s.rest like ':"%'
+  max(case when s.setting_key = 'atlassian.confluence.settings' and substring(s.rest, 1, 2) = ':"'
                 and charindex('"', s.rest, 3) > 3
            then substring(s.rest, 3, charindex('"', s.rest, 3) - 3) end) as base_url,
   max(case when s.setting_key = 'confluence.server.id'
