@@ -253,7 +253,19 @@ where t.table_schema = database() and lower(t.table_name) = 'bandana';
 
 select replace(replace('create or replace definer = `portfolio_agent_views`@`localhost` sql security definer view `portfolio_agent_@db@`.`@table@` as select t.namespace, t.key_name, t.key_value from `@db@`.`@table@` t where t.key_name like ''applinks.admin.____________________________________.name'' or t.key_name like ''applinks.admin.____________________________________.type'' or t.key_name like ''applinks.admin.____________________________________.url'' or t.key_name like ''applinks.admin.____________________________________.rpc.url'' or t.key_name like ''applinks.admin.____________________________________.display.url'';', '@db@', database()), '@table@', t.table_name)
 from information_schema.tables t
-where t.table_schema = database() and lower(t.table_name) = 'plugin_setting';
+where t.table_schema = database() and lower(t.table_name) = 'plugin_setting'
+  and exists (select 1 from information_schema.columns c where c.table_schema = t.table_schema
+    and c.table_name = t.table_name and lower(c.column_name) = 'key_name')
+  and exists (select 1 from information_schema.columns c where c.table_schema = t.table_schema
+    and c.table_name = t.table_name and lower(c.column_name) = 'key_value');
+
+select replace(replace('create or replace definer = `portfolio_agent_views`@`localhost` sql security definer view `portfolio_agent_@db@`.`@table@` as select t.namespace, t.setting_key, case when t.setting_key <> ''atlassian.confluence.settings'' then t.setting_value when replace(substring(t.setting_value, locate(''"baseUrl"'', t.setting_value) + 9, 1000), '' '', '''') like '':"%"%'' and locate(''"baseUrl"'', t.setting_value) > 0 then concat(''"baseUrl":"'', substring_index(substring(replace( substring(t.setting_value, locate(''"baseUrl"'', t.setting_value) + 9, 1000), '' '', ''''), 3), ''"'', 1), ''"'') end as setting_value from `@db@`.`@table@` t where t.namespace = ''_GLOBAL'' and ( t.setting_key in (''confluence.server.id'', ''atlassian.confluence.settings'') or t.setting_key like ''applinks.admin.____________________________________.name'' or t.setting_key like ''applinks.admin.____________________________________.type'' or t.setting_key like ''applinks.admin.____________________________________.url'' or t.setting_key like ''applinks.admin.____________________________________.rpc.url'' or t.setting_key like ''applinks.admin.____________________________________.display.url'');', '@db@', database()), '@table@', t.table_name)
+from information_schema.tables t
+where t.table_schema = database() and lower(t.table_name) = 'plugin_setting'
+  and exists (select 1 from information_schema.columns c where c.table_schema = t.table_schema
+    and c.table_name = t.table_name and lower(c.column_name) = 'setting_key')
+  and exists (select 1 from information_schema.columns c where c.table_schema = t.table_schema
+    and c.table_name = t.table_name and lower(c.column_name) = 'setting_value');
 
 select replace(replace('create or replace definer = `portfolio_agent_views`@`localhost` sql security definer view `portfolio_agent_@db@`.`@table@` as select t.prop_key, t.prop_value from `@db@`.`@table@` t where t.prop_key in (''instance.url'', ''server.id'');', '@db@', database()), '@table@', t.table_name)
 from information_schema.tables t

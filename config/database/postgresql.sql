@@ -209,14 +209,25 @@ where c.oid = to_regclass(format('%I.%I', :'schema', 'bandana')) and to_regclass
 
 select format($f$create function portfolio_agent.read_plugin_setting() returns table (namespace text, key_name text, key_value text)
   language sql stable security definer set search_path = %I, pg_temp as %L$f$, :'schema', $b$select (t.namespace)::text as namespace, (t.key_name)::text as key_name, (t.key_value)::text as key_value from plugin_setting t where t.key_name like 'applinks.admin.____________________________________.name' or t.key_name like 'applinks.admin.____________________________________.type' or t.key_name like 'applinks.admin.____________________________________.url' or t.key_name like 'applinks.admin.____________________________________.rpc.url' or t.key_name like 'applinks.admin.____________________________________.display.url'$b$)
-where to_regclass(format('%I.%I', :'schema', 'plugin_setting')) is not null \gexec
+where to_regclass(format('%I.%I', :'schema', 'plugin_setting')) is not null and exists (select 1 from pg_attribute where attrelid = to_regclass(format('%I.%I', :'schema', 'plugin_setting')) and attname = 'key_name' and not attisdropped) and exists (select 1 from pg_attribute where attrelid = to_regclass(format('%I.%I', :'schema', 'plugin_setting')) and attname = 'key_value' and not attisdropped) \gexec
 select format(s.statement, c.relowner::regrole) from pg_class c, (values
   (1, 'alter function portfolio_agent.read_plugin_setting() owner to %s'),
   (2, 'revoke all on function portfolio_agent.read_plugin_setting() from public'),
   (3, 'grant execute on function portfolio_agent.read_plugin_setting() to portfolio_agent'),
   (4, 'create view portfolio_agent.plugin_setting as select * from portfolio_agent.read_plugin_setting()'),
   (5, 'grant select on portfolio_agent.plugin_setting to portfolio_agent')) s (place, statement)
-where c.oid = to_regclass(format('%I.%I', :'schema', 'plugin_setting')) and to_regclass(format('%I.%I', :'schema', 'plugin_setting')) is not null order by s.place \gexec
+where c.oid = to_regclass(format('%I.%I', :'schema', 'plugin_setting')) and to_regclass(format('%I.%I', :'schema', 'plugin_setting')) is not null and exists (select 1 from pg_attribute where attrelid = to_regclass(format('%I.%I', :'schema', 'plugin_setting')) and attname = 'key_name' and not attisdropped) and exists (select 1 from pg_attribute where attrelid = to_regclass(format('%I.%I', :'schema', 'plugin_setting')) and attname = 'key_value' and not attisdropped) order by s.place \gexec
+
+select format($f$create function portfolio_agent.read_plugin_setting() returns table (namespace text, setting_key text, setting_value text)
+  language sql stable security definer set search_path = %I, pg_temp as %L$f$, :'schema', $b$select (t.namespace)::text as namespace, (t.setting_key)::text as setting_key, (case when t.setting_key = 'atlassian.confluence.settings' then substring(t.setting_value::text from '"baseUrl"[[:space:]]*:[[:space:]]*"[^"]*"') else t.setting_value::text end)::text as setting_value from plugin_setting t where t.namespace = '_GLOBAL' and ( t.setting_key in ('confluence.server.id', 'atlassian.confluence.settings') or t.setting_key like 'applinks.admin.____________________________________.name' or t.setting_key like 'applinks.admin.____________________________________.type' or t.setting_key like 'applinks.admin.____________________________________.url' or t.setting_key like 'applinks.admin.____________________________________.rpc.url' or t.setting_key like 'applinks.admin.____________________________________.display.url')$b$)
+where to_regclass(format('%I.%I', :'schema', 'plugin_setting')) is not null and exists (select 1 from pg_attribute where attrelid = to_regclass(format('%I.%I', :'schema', 'plugin_setting')) and attname = 'setting_key' and not attisdropped) and exists (select 1 from pg_attribute where attrelid = to_regclass(format('%I.%I', :'schema', 'plugin_setting')) and attname = 'setting_value' and not attisdropped) \gexec
+select format(s.statement, c.relowner::regrole) from pg_class c, (values
+  (1, 'alter function portfolio_agent.read_plugin_setting() owner to %s'),
+  (2, 'revoke all on function portfolio_agent.read_plugin_setting() from public'),
+  (3, 'grant execute on function portfolio_agent.read_plugin_setting() to portfolio_agent'),
+  (4, 'create view portfolio_agent.plugin_setting as select * from portfolio_agent.read_plugin_setting()'),
+  (5, 'grant select on portfolio_agent.plugin_setting to portfolio_agent')) s (place, statement)
+where c.oid = to_regclass(format('%I.%I', :'schema', 'plugin_setting')) and to_regclass(format('%I.%I', :'schema', 'plugin_setting')) is not null and exists (select 1 from pg_attribute where attrelid = to_regclass(format('%I.%I', :'schema', 'plugin_setting')) and attname = 'setting_key' and not attisdropped) and exists (select 1 from pg_attribute where attrelid = to_regclass(format('%I.%I', :'schema', 'plugin_setting')) and attname = 'setting_value' and not attisdropped) order by s.place \gexec
 
 select format($f$create function portfolio_agent.read_app_property() returns table (prop_key text, prop_value text)
   language sql stable security definer set search_path = %I, pg_temp as %L$f$, :'schema', $b$select (t.prop_key)::text as prop_key, (t.prop_value)::text as prop_value from app_property t where t.prop_key in ('instance.url', 'server.id')$b$)

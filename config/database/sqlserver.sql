@@ -183,9 +183,15 @@ begin
   exec sp_executesql @statement;
 end
 
-if object_id(@schema + N'.plugin_setting', 'U') is not null
+if object_id(@schema + N'.plugin_setting', 'U') is not null and col_length(@schema + N'.plugin_setting', N'key_name') is not null and col_length(@schema + N'.plugin_setting', N'key_value') is not null
 begin
   set @statement = replace(N'create view portfolio_agent.plugin_setting as select t.namespace, t.key_name, t.key_value from @schema@.plugin_setting t where t.key_name like ''applinks.admin.____________________________________.name'' or t.key_name like ''applinks.admin.____________________________________.type'' or t.key_name like ''applinks.admin.____________________________________.url'' or t.key_name like ''applinks.admin.____________________________________.rpc.url'' or t.key_name like ''applinks.admin.____________________________________.display.url''', N'@schema@', quotename(@schema));
+  exec sp_executesql @statement;
+end
+
+if object_id(@schema + N'.plugin_setting', 'U') is not null and col_length(@schema + N'.plugin_setting', N'setting_key') is not null and col_length(@schema + N'.plugin_setting', N'setting_value') is not null
+begin
+  set @statement = replace(N'create view portfolio_agent.plugin_setting as select t.namespace, t.setting_key, case when t.setting_key <> ''atlassian.confluence.settings'' then cast(t.setting_value as nvarchar(max)) when charindex(''"baseUrl"'', cast(t.setting_value as nvarchar(max))) > 0 and replace(substring(cast(t.setting_value as nvarchar(max)), charindex(''"baseUrl"'', cast(t.setting_value as nvarchar(max))) + 9, 1000), '' '', '''') like '':"%"%'' then ''"baseUrl":"'' + substring( replace(substring(cast(t.setting_value as nvarchar(max)), charindex(''"baseUrl"'', cast(t.setting_value as nvarchar(max))) + 9, 1000), '' '', ''''), 3, charindex(''"'', replace(substring(cast(t.setting_value as nvarchar(max)), charindex(''"baseUrl"'', cast(t.setting_value as nvarchar(max))) + 9, 1000), '' '', ''''), 3) - 2) end as setting_value from @schema@.plugin_setting t where t.namespace = ''_GLOBAL'' and ( t.setting_key in (''confluence.server.id'', ''atlassian.confluence.settings'') or t.setting_key like ''applinks.admin.____________________________________.name'' or t.setting_key like ''applinks.admin.____________________________________.type'' or t.setting_key like ''applinks.admin.____________________________________.url'' or t.setting_key like ''applinks.admin.____________________________________.rpc.url'' or t.setting_key like ''applinks.admin.____________________________________.display.url'')', N'@schema@', quotename(@schema));
   exec sp_executesql @statement;
 end
 
