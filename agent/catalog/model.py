@@ -154,7 +154,7 @@ class SqlQuery:
     text holds many values, each of which becomes a row.
     `restricted` are texts for an account that may not read the table itself, only a filtered view of it.
     `until` says when it holds no longer because the product moved what it reads; `after` are the texts from then on,
-    empty where the new place is not known: then it is not asked. `reads` are its tables, each with the columns it reads.
+    empty where the new place is not known: then it is not asked. `reads` are its tables with the columns it reads.
     """
 
     name: str

@@ -86,7 +86,7 @@ def read_estimates(folder: Folder, where: str, faults: Faults) -> dict[str, str]
 
 
 def read_columns(folder: Folder, where: str, faults: Faults) -> dict[str, str]:
-    """By dialect, the statement that tells which tables there are and their columns; {} when there is no such folder."""
+    """By dialect, the statement that tells which tables there are with which columns; {} without such a folder."""
     return _of_the_catalogue(folder, where, COLUMNS_COLUMNS, faults)
 
 
@@ -139,9 +139,7 @@ def _query(name: str, variants: Variants, where: str, tables: Tables, faults: Fa
     if own[AFTER] and until is None:
         faults.add(where, f"{name}.{AFTER}.sql", f"{name}.sql does not say 'until:' when this takes its place")
     texts = say.all_texts(name, own[""])
-    limited, after = (
-        say.all_texts(f"{name}.{kind}", own[kind]) if own[kind] else {} for kind in (RESTRICTED, AFTER)
-    )
+    limited, after = (say.all_texts(f"{name}.{kind}", own[kind]) if own[kind] else {} for kind in (RESTRICTED, AFTER))
     return SqlQuery(
         name=name,
         texts=texts,

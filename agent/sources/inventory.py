@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -96,6 +96,16 @@ class Existing:
                     found.setdefault(table, set()).update(missing)
         return tuple(Lack(table, tuple(sorted(found[table]))) for table in sorted(found))
 
+    def sentence(self, catalog: Catalog) -> str:
+        """What is lacking, for a person; "" when nothing is."""
+        names = [str(lack) for lack in self.lacks(catalog)]
+        if not names:
+            return ""
+        more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+        views = self.dialect not in SHOWS_ALL and bool(self.seen_through)
+        which = "The account's views show" if views else f"This version of {catalog.product.capitalize()} has"
+        return f"{which} no {', '.join(names[:SHOWN])}{more}{_of_build(self.build)}: what stands there is not measured."
+
 
 class Inventory:
     """What is known of one database, shared by all that read it; one of them at a time asks (the gate)."""
@@ -108,9 +118,9 @@ class Inventory:
         self._told: tuple[str, tuple[Lack, ...]] | None = None
 
     @property
-    def lacks(self) -> tuple[str, tuple[Lack, ...]] | None:
-        """Build number and what is lacking as last told; None before the first look."""
-        return self._told
+    def sentence(self) -> str | None:
+        """What is lacking, for a person; "" when nothing is, None before the first look."""
+        return None if self._known is None else self._known.sentence(self._catalog)
 
     def look(self, connection: Connection) -> Existing | None:
         """What there is, asked anew after an hour; None where the database does not tell. Raises when it is lost."""
@@ -161,7 +171,7 @@ class Inventory:
             table = str(row["tab"])
             columns.setdefault(table.lower(), set()).add(str(row["col"]).lower())
             spelt[table.lower()] = table
-            if int(row["seen_through"]):
+            if str(row["seen_through"]) == "1":
                 views.add(table.lower())
         known = {table: frozenset(names) for table, names in columns.items()}
         return Existing(dialect, known, spelt, frozenset(views), self._build(connection, dialect))
@@ -193,20 +203,10 @@ class Inventory:
                 "schema.lacks",
                 product=self._catalog.product,
                 build=existing.build or "unknown",
-                lacks=", ".join(map(str, lacks)),
-                why="Statements of the catalog read what this database does not have or show; they give nothing.",
-                do="portfolio-agent doctor",
+                why=existing.sentence(self._catalog),
+                do="Nothing, if this version is known for it. After an upgrade of the product, run the "
+                "script that made the agent's account again.",
             )
-
-
-def lacks_text(product: str, build: str, lacks: Iterable[Lack], *, views: bool = False) -> str:
-    """One sentence for a person; "" when nothing is lacking."""
-    names = [str(lack) for lack in lacks]
-    if not names:
-        return ""
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    which = "The account's views show" if views else f"This version of {product.capitalize()}{_of_build(build)} has"
-    return f"{which} no {', '.join(names[:SHOWN])}{more}: what is counted there is not measured."
 
 
 def _of_build(build: str) -> str:

@@ -185,8 +185,9 @@ def _postgresql_view(view: View) -> str:
     body = replace(view, columns=columns).body_below("")
     present = " and ".join(f"to_regclass(format('%I.%I', :'schema', '{table}')) is not null" for table in view.needs())
     present += "".join(
-        f" and exists (select 1 from pg_attribute where attrelid = to_regclass(format('%I.%I', :'schema', '{view.table}'))"
-        f" and attname = '{column}' and not attisdropped)"
+        " and exists (select 1 from pg_attribute where "
+        f"attrelid = to_regclass(format('%I.%I', :'schema', '{view.table}')) "
+        f"and attname = '{column}' and not attisdropped)"
         for column in view.having
     )
     name = f"portfolio_agent.read_{view.name}()"

@@ -80,14 +80,12 @@ def test_before_the_upgrade(site: Filled) -> None:
 
 
 def test_both_tables(site: Filled) -> None:
-    """With both, all that is told is of the new one; what has no known place there is not supported, with the reason."""
+    """With both, all that is told is of the new one; what has no known place there is not supported."""
     upgraded(site)
     engine = site.engine()
     assert instance(engine) == {"instance.base_url": BASE_URL, "instance.server_id": SERVER_ID}
     links = listed(engine, "links", ConsentLevel.EXTENDED)
-    assert rows(links, "link.application") == {
-        LINK: (LINKED_URL, {"family": "jira", "name": confluence_ten.LINK_NAME})
-    }
+    assert rows(links, "link.application") == {LINK: (LINKED_URL, {"family": "jira", "name": confluence_ten.LINK_NAME})}
     for name in ("flags", "apps"):
         reading = listed(engine, name)
         moved = [f for f in reading.failures if f.detail != REST_ONLY]

@@ -1,4 +1,4 @@
-"""Confluence 10 in a test's database: its settings in `plugin_setting`, and `bandana` as it was on the day of the upgrade.
+"""Confluence 10 in a test's database: its settings in `plugin_setting`, beside a `bandana` of the day of the upgrade.
 
 In:   any database with the tables of `confluence_schema.sql`. Out: statements for SQLite, PostgreSQL and MariaDB.
 Keys, columns and the form of the settings as a public script and a site's notes have them; the rest is invented. Every
@@ -35,7 +35,9 @@ def settings_json(base_url: str | None = f"https://planted:planted@{BASE_URL[8:]
 
 def create(table: str = "plugin_setting") -> str:
     """The table, as far as its columns are known."""
-    return f"create table {table} (namespace varchar(255) not null, setting_key varchar(255) not null, setting_value text)"
+    return (
+        f"create table {table} (namespace varchar(255) not null, setting_key varchar(255) not null, setting_value text)"
+    )
 
 
 def rows(settings: str | None = None, *, general: bool = True) -> list[tuple[str, str, str]]:

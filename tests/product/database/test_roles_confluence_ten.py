@@ -1,4 +1,4 @@
-"""The account of the role scripts beside Confluence 10: the few rows of `plugin_setting`, on real servers, and no other."""
+"""The account of the role scripts beside Confluence 10: the named rows of `plugin_setting`, and no other."""
 
 from __future__ import annotations
 
