@@ -16,9 +16,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-
-from sqlalchemy import Connection, bindparam, text
-from sqlalchemy.exc import SQLAlchemyError
+from typing import TYPE_CHECKING
 
 from agent.catalog import Catalog, SqlQuery
 from agent.catalog.versions import VersionRange, version_of_build
@@ -26,6 +24,9 @@ from agent.log import log
 from agent.sources.base import clean_text
 from agent.sources.restricted import RestrictedStatements
 from agent.system.clock import monotonic_s
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 LOG = logging.getLogger(__name__)
 AGAIN_S = 3600.0
@@ -220,6 +221,10 @@ def _spelt(words: str, table: str, name: str) -> str:
 
 def _rows(connection: Connection, words: str, wanted: list[str] | None = None) -> list[dict[str, object]] | None:
     """The rows, names of columns in small letters; None when the database refuses. Raises when it is lost."""
+    # Imported where a database is asked: a configuration without one opens this module too.
+    from sqlalchemy import bindparam, text
+    from sqlalchemy.exc import SQLAlchemyError
+
     statement = text(words)
     if wanted is not None:
         statement = statement.bindparams(bindparam("wanted", wanted, expanding=True))

@@ -129,6 +129,7 @@ def tables_check(catalog: Catalog, connection: Connection) -> Check:
     """Whether this version has the tables that are read: what it lacks costs its own figures and is no failure."""
     from agent.sources.inventory import Inventory
 
+    connection.rollback()  # what was asked before began a transaction, and the inventory has one of its own
     inventory = Inventory(catalog)
     inventory.look(connection)
     if inventory.sentence is None:
