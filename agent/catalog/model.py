@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TypeVar
 
@@ -16,6 +16,8 @@ RESTRICTED = "restricted"
 AFTER = "after"
 PUBLIC_APPS = ":public_apps"  # the one parameter a statement may have: the keys of public apps that were found
 APP_KEY = r"[A-Za-z0-9._\-]{1,200}"  # what people type into a key's place is no key
+
+SITE_WARNS = 0.9  # of the limit: where Jira's safeguards begin to alert
 
 B = TypeVar("B", bound=Binding)
 OfKind = type[B]  # `Metric.type` hides the built-in name in that class
@@ -73,11 +75,21 @@ class ThresholdState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Threshold:
-    """Published numbers and their page. `warn` None: only a limit is published, so nothing approaches it."""
+    """Published numbers and their page. `warn` None: only a limit is published, so nothing approaches it.
+
+    `limit_from` is the metric that tells the limit an admin has set in its place.
+    """
 
     limit: float
     source: str
     warn: float | None = None
+    limit_from: str = ""
+
+    def of_the_site(self, limit: float | None) -> Threshold | None:
+        """With the limit that this site has set; None when it has switched it off (below 0). None: as published."""
+        if limit is None:
+            return self
+        return None if limit < 0 else replace(self, limit=limit, warn=None if self.warn is None else limit * SITE_WARNS)
 
     def state(self, value: float) -> ThresholdState:
         """From `warn` on it is approaching, above `limit` it is exceeding."""
@@ -137,12 +149,13 @@ class Until:
     """Up to when a statement holds: until the product has this table with all of these columns (small letters).
 
     A table is never chosen by its name alone: products have tables of one name and other columns. `build` is the first
-    build number that may have it, for an account that sees views of the tables only and so may not see it.
+    build number that may have it, for an account that sees views of the tables only and so may not see it; None where
+    the statement of before does no harm there.
     """
 
     table: str
     columns: tuple[str, ...]
-    build: int
+    build: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +213,8 @@ class Metric:
 
     `cost`: S any time, M hourly at a million rows, L only within a budget, XL once a day at most. `versions`: the
     product versions it fits, in words, "" for all. `bindings` say where it is read, in the words of its source.
-    `cluster_wide`: a cluster has this once, so one node reads it for all.
+    `cluster_wide`: a cluster has this once, so one node reads it for all. `local_index`: it tells of the product's own
+    index, which is not used where the product searches in OpenSearch.
     """
 
     name: str
@@ -221,6 +235,7 @@ class Metric:
     threshold: Threshold | None = None
     shape: str = ""
     cluster_wide: bool = False
+    local_index: bool = False
 
     def bound(self, kind: OfKind[B]) -> B | None:
         """Where it is read in that way; None when it is not."""

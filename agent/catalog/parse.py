@@ -14,7 +14,7 @@ from pathlib import Path
 
 from agent.catalog.compiled import COMMON
 from agent.catalog.dialects import OWN, columns_given, read_tables
-from agent.catalog.entry import parse_metric
+from agent.catalog.entry import for_product, parse_metric
 from agent.catalog.errors import CatalogError
 from agent.catalog.field_list import field_list_version
 from agent.catalog.model import AFTER, RESTRICTED, Catalog, DataType, Metric, SqlQuery, TagTreatment, file_name
@@ -43,7 +43,7 @@ def parse_catalog(product: str, root: Traversable | Path | None = None) -> Catal
     metrics: dict[str, Metric] = {}
     queries: dict[str, SqlQuery] = {}
     for folder in (COMMON, product):
-        own = _read_folder(base / folder, folder, metrics, faults)
+        own = _read_folder(base / folder, folder, product, metrics, faults)
         tables = read_tables(base / folder / TABLES_FILE, f"{folder}/{TABLES_FILE}", faults)
         found: dict[str, SqlQuery] = {}
         for place in STATEMENTS:
@@ -76,7 +76,9 @@ def _read_toml(file: Traversable | Path, where: str, faults: Faults) -> dict[str
         return {}
 
 
-def _read_folder(folder: Traversable | Path, name: str, into: dict[str, Metric], faults: Faults) -> list[Metric]:
+def _read_folder(
+    folder: Traversable | Path, name: str, product: str, into: dict[str, Metric], faults: Faults
+) -> list[Metric]:
     """Parse every entry of every `.toml` file of one folder; a name that came before is a fault."""
     own: list[Metric] = []
     if not folder.is_dir():
@@ -94,7 +96,8 @@ def _read_folder(folder: Traversable | Path, name: str, into: dict[str, Metric],
             faults.add(where, "metric", "must be a list of [[metric]] tables")
             continue
         for number, entry in enumerate(entries, start=1):
-            metric = parse_metric(entry, where, number, faults)
+            wanted, entry = for_product(entry, product, where, number, faults)
+            metric = parse_metric(entry, where, number, faults) if wanted else None
             if metric is None:
                 continue
             if metric.name in into:

@@ -7,8 +7,9 @@ COLUMN` that the database's own idea of the table's rows may stand in for a slow
 that its planner may be asked how many rows have the condition of a count. How each dialect is asked for the rows of a
 table stands in `common/estimates/DIALECT.sql`, with the table as parameter `:wanted`; for the columns that tables have
 in `common/columns/DIALECT.sql`, with their names as that parameter.
-`until: TABLE(COLUMN, COLUMN), build NUMBER` says that the product moved what is read: once it has that table with those
-columns `NAME.after.sql` is asked instead, and nothing where there is no such file.
+`until: TABLE(COLUMN, COLUMN)` says that the product changed what is read: once it has that table with those columns
+`NAME.after.sql` is asked instead, and nothing where there is no such file. With `, build NUMBER` what was right before
+is wrong since: an account that cannot see whether the table is there goes by that number.
 A statement that reads names says `consent: extended`; one that gives rows says how many at most (`rows:`) and how often
 it is asked (`every:`), and by `unpack: COLUMN as flags` (or `states`) that a column's text holds many values.
 """
@@ -46,7 +47,7 @@ WHY = "why"
 MOST_ROWS = 5000
 UNPACK = re.compile(rf"([a-z][a-z0-9_]*) as ({'|'.join(Unpack)})")
 ESTIMATE = re.compile(r"(\w+) as ([a-z][a-z0-9_]*)")
-UNTIL = re.compile(r"(\w+)\(([a-z_]+(?:, [a-z_]+)*)\), build ([0-9]{1,9})")
+UNTIL = re.compile(r"(\w+)\(([a-z_]+(?:, [a-z_]+)*)\)(?:, build ([0-9]{1,9}))?")
 ESTIMATE_COLUMNS = (" as n", " as as_of")
 COLUMNS_COLUMNS = (" as tab", " as col", " as seen_through")
 # A second look, on the words, beside sessions that cannot write: a statement that only a rollback keeps from harm must
@@ -134,7 +135,7 @@ def _query(name: str, variants: Variants, where: str, tables: Tables, faults: Fa
     say = _Dialects(where, tables, whole, faults)
     until = UNTIL.fullmatch(headers.get("until", ""))
     if "until" in headers and until is None:
-        faults.add(where, f"{name}.sql", "until must be: TABLE(COLUMN, COLUMN), build NUMBER")
+        faults.add(where, f"{name}.sql", "until must be: TABLE(COLUMN, COLUMN)[, build NUMBER]")
     own = {kind: {d: statement(text) for (k, d), text in variants.items() if k == kind} for kind in KINDS}
     if own[AFTER] and until is None:
         faults.add(where, f"{name}.{AFTER}.sql", f"{name}.sql does not say 'until:' when this takes its place")
@@ -154,10 +155,16 @@ def _query(name: str, variants: Variants, where: str, tables: Tables, faults: Fa
         every=Every(choice("every", (Every.TICK.value, Every.HOUR.value))),
         unpack=(unpack[1], Unpack(unpack[2])) if unpack is not None else None,
         planned=tuple(say.plans(name, texts, headers.get("planned", ""))),
-        until=Until(until[1], tuple(until[2].split(", ")), int(until[3])) if until is not None else None,
+        until=_until(until),
         after=after,
         reads=_reads(texts.get("", "")),
     )
+
+
+def _until(found: re.Match[str] | None) -> Until | None:
+    if found is None:
+        return None
+    return Until(found[1], tuple(found[2].split(", ")), None if found[3] is None else int(found[3]))
 
 
 def _reads(text: str) -> dict[str, tuple[str, ...]]:

@@ -76,7 +76,7 @@ class Existing:
         if frozenset(until.columns) <= self.columns.get(until.table, frozenset()):
             return Place.AFTER
         tables = {table.lower() for table in query.reads}
-        if self.dialect in SHOWS_ALL or not tables & self.seen_through:
+        if until.build is None or self.dialect in SHOWS_ALL or not tables & self.seen_through:
             return Place.BEFORE
         # An account of views sees what its script made, which may be of the time before the upgrade.
         return Place.BEFORE if self.build.isdecimal() and int(self.build) < until.build else Place.UNKNOWN
@@ -122,6 +122,11 @@ class Inventory:
     def sentence(self) -> str | None:
         """What is lacking, for a person; "" when nothing is, None before the first look."""
         return None if self._known is None else self._known.sentence(self._catalog)
+
+    @property
+    def build(self) -> str:
+        """The build number of the last look, "" where it is not known."""
+        return "" if self._known is None else self._known.build
 
     def look(self, connection: Connection) -> Existing | None:
         """What there is, asked anew after an hour; None where the database does not tell. Raises when it is lost."""

@@ -12,10 +12,15 @@ from importlib import import_module
 
 from agent.catalog import Catalog
 from agent.catalog.declaration import DeclaredSource, declared_sources
+from agent.catalog.versions import Version, version_of_build
+from agent.catalog.versions import version as known_version
 from agent.model import ClusterTurn, ConsentLevel, Source
 from agent.product.database.gate import Gate
+from agent.product.homes.webapp import read_webapp_version
+from agent.product.instance.search import searches_elsewhere
 from agent.settings import Settings
 from agent.sources.cluster import OncePerCluster, each_node
+from agent.sources.fitting import Fitting, may_not_fit
 from agent.sources.governor import CostGovernor, governor_of
 from agent.sources.inventory import Inventory
 from agent.sources.opening import Opening
@@ -79,4 +84,14 @@ def _wanted(
 
 def _opened(source: DeclaredSource, opening: Opening) -> Source:
     opened: Source = import_module(f"{source.package}.source").open_source(opening)
-    return opened
+    entries = opening.catalog.of_source(source.name)
+    if not may_not_fit(entries):
+        return opened
+    instance, install = opening.settings.instance, opening.settings.clientside.install
+
+    def version() -> Version | None:
+        build = opening.inventory.build
+        told = "" if install is None else read_webapp_version(instance.product, install)
+        return known_version(told) or version_of_build(opening.catalog.product, build)
+
+    return Fitting(opened, entries, version, lambda: searches_elsewhere((instance.home, instance.shared_home), install))

@@ -190,9 +190,11 @@ join (
   union all
   select 'replicatedindexoperation' as tab, 'id,node_id' as cols
   union all
-  select 'repository' as tab, 'hierarchy_id,is_public,state' as cols
+  select 'repository' as tab, 'hierarchy_id,is_archived,is_public,state' as cols
   union all
   select 'resolution' as tab, 'id' as cols
+  union all
+  select 'scheduler_run_details' as tab, 'id' as cols
   union all
   select 'searchrequest' as tab, 'id' as cols
   union all
@@ -235,11 +237,11 @@ group by c.table_name;
 
 -- Single rows of tables that hold secrets as well, and counts of columns that name people.
 
-select replace(replace('create or replace definer = `portfolio_agent_views`@`localhost` sql security definer view `portfolio_agent_@db@`.`@table@` as select t.id, t.entity_name, t.entity_id, t.property_key, t.propertytype from `@db@`.`@table@` t where t.property_key = ''jira.archiving.projects'' or (t.entity_name = ''GreenHopper.properties'' and t.property_key = ''GreenHopper.Epic.Default.issuetype.id'') or (t.entity_name = ''jira.properties'' and ( t.property_key in (''jira.sid.key'', ''jira.baseurl'', ''jira.version'', ''jira.version.patched'', ''jvm.system.timezone'') or t.property_key like ''applinks.admin.____________________________________.name'' or t.property_key like ''applinks.admin.____________________________________.type'' or t.property_key like ''applinks.admin.____________________________________.url'' or t.property_key like ''applinks.admin.____________________________________.rpc.url'' or t.property_key like ''applinks.admin.____________________________________.display.url''));', '@db@', database()), '@table@', t.table_name)
+select replace(replace('create or replace definer = `portfolio_agent_views`@`localhost` sql security definer view `portfolio_agent_@db@`.`@table@` as select t.id, t.entity_name, t.entity_id, t.property_key, t.propertytype from `@db@`.`@table@` t where t.property_key = ''jira.archiving.projects'' or (t.entity_name = ''GreenHopper.properties'' and t.property_key = ''GreenHopper.Epic.Default.issuetype.id'') or (t.entity_name = ''jira.properties'' and ( t.property_key in (''jira.sid.key'', ''jira.baseurl'', ''jira.version'', ''jira.version.patched'', ''jvm.system.timezone'', ''jira.safeguards.issue.comments'') or t.property_key like ''applinks.admin.____________________________________.name'' or t.property_key like ''applinks.admin.____________________________________.type'' or t.property_key like ''applinks.admin.____________________________________.url'' or t.property_key like ''applinks.admin.____________________________________.rpc.url'' or t.property_key like ''applinks.admin.____________________________________.display.url''));', '@db@', database()), '@table@', t.table_name)
 from information_schema.tables t
 where t.table_schema = database() and lower(t.table_name) = 'propertyentry';
 
-select replace(replace(replace('create or replace definer = `portfolio_agent_views`@`localhost` sql security definer view `portfolio_agent_@db@`.`@table@` as select t.id, t.propertyvalue from `@db@`.`@table@` t join `@db@`.`@joined@` e on e.id = t.id where (e.entity_name = ''GreenHopper.properties'' and e.property_key = ''GreenHopper.Epic.Default.issuetype.id'') or (e.entity_name = ''jira.properties'' and ( e.property_key in (''jira.sid.key'', ''jira.baseurl'', ''jira.version'', ''jira.version.patched'', ''jvm.system.timezone'') or e.property_key like ''applinks.admin.____________________________________.name'' or e.property_key like ''applinks.admin.____________________________________.type'' or e.property_key like ''applinks.admin.____________________________________.url'' or e.property_key like ''applinks.admin.____________________________________.rpc.url'' or e.property_key like ''applinks.admin.____________________________________.display.url''));', '@db@', database()), '@table@', t.table_name), '@joined@', e.table_name)
+select replace(replace(replace('create or replace definer = `portfolio_agent_views`@`localhost` sql security definer view `portfolio_agent_@db@`.`@table@` as select t.id, t.propertyvalue from `@db@`.`@table@` t join `@db@`.`@joined@` e on e.id = t.id where (e.entity_name = ''GreenHopper.properties'' and e.property_key = ''GreenHopper.Epic.Default.issuetype.id'') or (e.entity_name = ''jira.properties'' and ( e.property_key in (''jira.sid.key'', ''jira.baseurl'', ''jira.version'', ''jira.version.patched'', ''jvm.system.timezone'', ''jira.safeguards.issue.comments'') or e.property_key like ''applinks.admin.____________________________________.name'' or e.property_key like ''applinks.admin.____________________________________.type'' or e.property_key like ''applinks.admin.____________________________________.url'' or e.property_key like ''applinks.admin.____________________________________.rpc.url'' or e.property_key like ''applinks.admin.____________________________________.display.url''));', '@db@', database()), '@table@', t.table_name), '@joined@', e.table_name)
 from information_schema.tables t join information_schema.tables e on e.table_schema = t.table_schema and lower(e.table_name) = 'propertyentry'
 where t.table_schema = database() and lower(t.table_name) = 'propertystring';
 

@@ -128,8 +128,9 @@ with wanted (tab, cols) as (values
   ('projectversion', 'id'),
   ('queue', 'queue_id'),
   ('replicatedindexoperation', 'id,node_id'),
-  ('repository', 'hierarchy_id,is_public,state'),
+  ('repository', 'hierarchy_id,is_archived,is_public,state'),
   ('resolution', 'id'),
+  ('scheduler_run_details', 'id'),
   ('searchrequest', 'id'),
   ('spacepermissions', 'spaceid'),
   ('spaces', 'spacestatus,spacetype'),
@@ -164,7 +165,7 @@ select distinct format('grant usage, create on schema portfolio_agent to %s', re
 where relnamespace = to_regnamespace(quote_ident(:'schema')) and relkind = 'r' \gexec
 
 select format($f$create function portfolio_agent.read_propertyentry() returns table (id bigint, entity_name text, entity_id bigint, property_key text, propertytype bigint)
-  language sql stable security definer set search_path = %I, pg_temp as %L$f$, :'schema', $b$select (t.id)::bigint as id, (t.entity_name)::text as entity_name, (t.entity_id)::bigint as entity_id, (t.property_key)::text as property_key, (t.propertytype)::bigint as propertytype from propertyentry t where t.property_key = 'jira.archiving.projects' or (t.entity_name = 'GreenHopper.properties' and t.property_key = 'GreenHopper.Epic.Default.issuetype.id') or (t.entity_name = 'jira.properties' and ( t.property_key in ('jira.sid.key', 'jira.baseurl', 'jira.version', 'jira.version.patched', 'jvm.system.timezone') or t.property_key like 'applinks.admin.____________________________________.name' or t.property_key like 'applinks.admin.____________________________________.type' or t.property_key like 'applinks.admin.____________________________________.url' or t.property_key like 'applinks.admin.____________________________________.rpc.url' or t.property_key like 'applinks.admin.____________________________________.display.url'))$b$)
+  language sql stable security definer set search_path = %I, pg_temp as %L$f$, :'schema', $b$select (t.id)::bigint as id, (t.entity_name)::text as entity_name, (t.entity_id)::bigint as entity_id, (t.property_key)::text as property_key, (t.propertytype)::bigint as propertytype from propertyentry t where t.property_key = 'jira.archiving.projects' or (t.entity_name = 'GreenHopper.properties' and t.property_key = 'GreenHopper.Epic.Default.issuetype.id') or (t.entity_name = 'jira.properties' and ( t.property_key in ('jira.sid.key', 'jira.baseurl', 'jira.version', 'jira.version.patched', 'jvm.system.timezone', 'jira.safeguards.issue.comments') or t.property_key like 'applinks.admin.____________________________________.name' or t.property_key like 'applinks.admin.____________________________________.type' or t.property_key like 'applinks.admin.____________________________________.url' or t.property_key like 'applinks.admin.____________________________________.rpc.url' or t.property_key like 'applinks.admin.____________________________________.display.url'))$b$)
 where to_regclass(format('%I.%I', :'schema', 'propertyentry')) is not null \gexec
 select format(s.statement, c.relowner::regrole) from pg_class c, (values
   (1, 'alter function portfolio_agent.read_propertyentry() owner to %s'),
@@ -175,7 +176,7 @@ select format(s.statement, c.relowner::regrole) from pg_class c, (values
 where c.oid = to_regclass(format('%I.%I', :'schema', 'propertyentry')) and to_regclass(format('%I.%I', :'schema', 'propertyentry')) is not null order by s.place \gexec
 
 select format($f$create function portfolio_agent.read_propertystring() returns table (id bigint, propertyvalue text)
-  language sql stable security definer set search_path = %I, pg_temp as %L$f$, :'schema', $b$select (t.id)::bigint as id, (t.propertyvalue)::text as propertyvalue from propertystring t join propertyentry e on e.id = t.id where (e.entity_name = 'GreenHopper.properties' and e.property_key = 'GreenHopper.Epic.Default.issuetype.id') or (e.entity_name = 'jira.properties' and ( e.property_key in ('jira.sid.key', 'jira.baseurl', 'jira.version', 'jira.version.patched', 'jvm.system.timezone') or e.property_key like 'applinks.admin.____________________________________.name' or e.property_key like 'applinks.admin.____________________________________.type' or e.property_key like 'applinks.admin.____________________________________.url' or e.property_key like 'applinks.admin.____________________________________.rpc.url' or e.property_key like 'applinks.admin.____________________________________.display.url'))$b$)
+  language sql stable security definer set search_path = %I, pg_temp as %L$f$, :'schema', $b$select (t.id)::bigint as id, (t.propertyvalue)::text as propertyvalue from propertystring t join propertyentry e on e.id = t.id where (e.entity_name = 'GreenHopper.properties' and e.property_key = 'GreenHopper.Epic.Default.issuetype.id') or (e.entity_name = 'jira.properties' and ( e.property_key in ('jira.sid.key', 'jira.baseurl', 'jira.version', 'jira.version.patched', 'jvm.system.timezone', 'jira.safeguards.issue.comments') or e.property_key like 'applinks.admin.____________________________________.name' or e.property_key like 'applinks.admin.____________________________________.type' or e.property_key like 'applinks.admin.____________________________________.url' or e.property_key like 'applinks.admin.____________________________________.rpc.url' or e.property_key like 'applinks.admin.____________________________________.display.url'))$b$)
 where to_regclass(format('%I.%I', :'schema', 'propertystring')) is not null and to_regclass(format('%I.%I', :'schema', 'propertyentry')) is not null \gexec
 select format(s.statement, c.relowner::regrole) from pg_class c, (values
   (1, 'alter function portfolio_agent.read_propertystring() owner to %s'),

@@ -115,8 +115,9 @@ insert into @wanted values
   (N'projectversion', N'id'),
   (N'queue', N'queue_id'),
   (N'replicatedindexoperation', N'id,node_id'),
-  (N'repository', N'hierarchy_id,is_public,state'),
+  (N'repository', N'hierarchy_id,is_archived,is_public,state'),
   (N'resolution', N'id'),
+  (N'scheduler_run_details', N'id'),
   (N'searchrequest', N'id'),
   (N'spacepermissions', N'spaceid'),
   (N'spaces', N'spacestatus,spacetype'),
@@ -161,13 +162,13 @@ deallocate every_table;
 
 if object_id(@schema + N'.propertyentry', 'U') is not null
 begin
-  set @statement = replace(N'create view portfolio_agent.propertyentry as select t.id, t.entity_name, t.entity_id, t.property_key, t.propertytype from @schema@.propertyentry t where t.property_key = ''jira.archiving.projects'' or (t.entity_name = ''GreenHopper.properties'' and t.property_key = ''GreenHopper.Epic.Default.issuetype.id'') or (t.entity_name = ''jira.properties'' and ( t.property_key in (''jira.sid.key'', ''jira.baseurl'', ''jira.version'', ''jira.version.patched'', ''jvm.system.timezone'') or t.property_key like ''applinks.admin.____________________________________.name'' or t.property_key like ''applinks.admin.____________________________________.type'' or t.property_key like ''applinks.admin.____________________________________.url'' or t.property_key like ''applinks.admin.____________________________________.rpc.url'' or t.property_key like ''applinks.admin.____________________________________.display.url''))', N'@schema@', quotename(@schema));
+  set @statement = replace(N'create view portfolio_agent.propertyentry as select t.id, t.entity_name, t.entity_id, t.property_key, t.propertytype from @schema@.propertyentry t where t.property_key = ''jira.archiving.projects'' or (t.entity_name = ''GreenHopper.properties'' and t.property_key = ''GreenHopper.Epic.Default.issuetype.id'') or (t.entity_name = ''jira.properties'' and ( t.property_key in (''jira.sid.key'', ''jira.baseurl'', ''jira.version'', ''jira.version.patched'', ''jvm.system.timezone'', ''jira.safeguards.issue.comments'') or t.property_key like ''applinks.admin.____________________________________.name'' or t.property_key like ''applinks.admin.____________________________________.type'' or t.property_key like ''applinks.admin.____________________________________.url'' or t.property_key like ''applinks.admin.____________________________________.rpc.url'' or t.property_key like ''applinks.admin.____________________________________.display.url''))', N'@schema@', quotename(@schema));
   exec sp_executesql @statement;
 end
 
 if object_id(@schema + N'.propertystring', 'U') is not null and object_id(@schema + N'.propertyentry', 'U') is not null
 begin
-  set @statement = replace(N'create view portfolio_agent.propertystring as select t.id, t.propertyvalue from @schema@.propertystring t join @schema@.propertyentry e on e.id = t.id where (e.entity_name = ''GreenHopper.properties'' and e.property_key = ''GreenHopper.Epic.Default.issuetype.id'') or (e.entity_name = ''jira.properties'' and ( e.property_key in (''jira.sid.key'', ''jira.baseurl'', ''jira.version'', ''jira.version.patched'', ''jvm.system.timezone'') or e.property_key like ''applinks.admin.____________________________________.name'' or e.property_key like ''applinks.admin.____________________________________.type'' or e.property_key like ''applinks.admin.____________________________________.url'' or e.property_key like ''applinks.admin.____________________________________.rpc.url'' or e.property_key like ''applinks.admin.____________________________________.display.url''))', N'@schema@', quotename(@schema));
+  set @statement = replace(N'create view portfolio_agent.propertystring as select t.id, t.propertyvalue from @schema@.propertystring t join @schema@.propertyentry e on e.id = t.id where (e.entity_name = ''GreenHopper.properties'' and e.property_key = ''GreenHopper.Epic.Default.issuetype.id'') or (e.entity_name = ''jira.properties'' and ( e.property_key in (''jira.sid.key'', ''jira.baseurl'', ''jira.version'', ''jira.version.patched'', ''jvm.system.timezone'', ''jira.safeguards.issue.comments'') or e.property_key like ''applinks.admin.____________________________________.name'' or e.property_key like ''applinks.admin.____________________________________.type'' or e.property_key like ''applinks.admin.____________________________________.url'' or e.property_key like ''applinks.admin.____________________________________.rpc.url'' or e.property_key like ''applinks.admin.____________________________________.display.url''))', N'@schema@', quotename(@schema));
   exec sp_executesql @statement;
 end
 

@@ -157,7 +157,7 @@ HEAD = "-- counts: x\n-- cost: S\n-- versions: all\n"
         ("projects.db2.sql", "select 1 as total", "must be NAME[.restricted|.after][.DIALECT].sql"),
         ("projects.restricted.db2.sql", "select 1 as total", "must be NAME[.restricted|.after][.DIALECT].sql"),
         ("projects.after.sql", "-- why: x\nselect 1 as total", "projects.sql does not say 'until:'"),
-        ("projects.sql", f"{HEAD}-- until: x\nselect 1 as total", "until must be: TABLE(COLUMN, COLUMN), build NUMBER"),
+        ("projects.sql", f"{HEAD}-- until: x\nselect 1 as total", "until must be: TABLE(COLUMN, COLUMN)["),
         ("projects.sql", f"{HEAD}-- until: x(a), build\nselect 1 as total", "until must be: TABLE"),
         ("../../common/columns/db2.sql", "select 1 as tab, :wanted", "must be DIALECT[.restricted].sql"),
         ("../../common/columns/sqlite.sql", "select 1 as tab, 2 as col, :wanted", "must have as seen_through"),

@@ -16,7 +16,7 @@ from tests.support.sources import sqlite_engine
 
 
 def test_kept_until_it_changes(tmp_path: Path) -> None:
-    """The sentence stands in the store after the first look, a second saving writes nothing, and it goes when mended."""
+    """The sentence stands in the store after the first look, is not written twice, and goes when mended."""
     path = fill_sqlite("confluence", tmp_path / "db")
     change(path, "alter table confancestors rename to elsewhere")
     now = [0.0]

@@ -249,7 +249,7 @@ def database_of(server: PostgresServer, folder: Path, password: str, **changes: 
 
 
 def test_database_stages(tmp_path: Path, postgres: PostgresServer) -> None:
-    """Address, login, a session that cannot write by the server's own word, the timeout, and what lacks of the tables."""
+    """Address, login, a session that cannot write by the server's word, the timeout, and what lacks of the tables."""
     user = reader(postgres, "postgres")
     database = database_of(postgres, tmp_path, READER, user=user, statement_timeout_s=7.0)
     checks = checks_of(settings_of(tmp_path, database=database), Area.DATABASE)
