@@ -16,6 +16,8 @@ TIMEOUT = "timeout"
 DEADLINE = "deadline"
 ROWS_CUT = "rows-cut"
 UNEXPECTED_TEXT = "unexpected-text"  # a value that does not look like what the catalog says it is
+NOT_USED = "not-used"  # the product does this elsewhere: an index of its own beside OpenSearch
+NOT_IN_VERSION = "not-in-version"  # the entry is for other versions of the product
 NOT_SEEN = "not-seen"  # the source answered, and nobody said why this is missing
 KEY_AWAY = "key-away"  # a name would have to be hashed, and the key cannot be read
 OTHER = "other"
@@ -107,6 +109,8 @@ REASONS = (
             ROWS_CUT,
             HUNG,
             UNEXPECTED_TEXT,
+            NOT_USED,
+            NOT_IN_VERSION,
             KEY_AWAY,
             OTHER,
         }
@@ -120,4 +124,4 @@ REASONS = (
 
 # Expected on a healthy product: a feature that is off, a query that keeps within its budget, a quiet night, a node on
 # standby.
-HARMLESS = frozenset({NOT_PRESENT, NOT_DUE, TOO_FEW, OTHER_NODE, PASSED_OVER})
+HARMLESS = frozenset({NOT_PRESENT, NOT_DUE, TOO_FEW, OTHER_NODE, PASSED_OVER, NOT_USED, NOT_IN_VERSION})

@@ -15,15 +15,20 @@ from agent.store.thresholds import ThresholdStatus
 
 def threshold_statuses_of(aggregates: Iterable[HourlyAggregate], catalog: Catalog) -> list[ThresholdStatus]:
     """The last figure of each metric that has a threshold, with the numbers and the page they are from."""
+    rows = list(aggregates)
+    lasts = {row.series.metric: row.figures.get("last") for row in rows if row.samples}
     found = []
-    for row in aggregates:
+    for row in rows:
         metric = catalog.metrics.get(row.series.metric)
         value = row.figures.get("last")
         if metric is None or metric.threshold is None or not row.samples:
             continue
         if isinstance(value, bool) or not isinstance(value, int | float):
             continue
-        threshold = metric.threshold
+        own = lasts.get(metric.threshold.limit_from)
+        threshold = metric.threshold.of_the_site(own if isinstance(own, int | float) else None)
+        if threshold is None:
+            continue  # this site has switched the limit off
         found.append(
             ThresholdStatus(
                 metric=metric.name,

@@ -26,10 +26,30 @@ CLASSES: Mapping[str, type[StrEnum]] = {
     "data_type": DataType,
     "kind": Kind,
 }
-KNOWN = (*TEXTS, *CLASSES, "threshold", "description", "cost", "versions", "tags", "attributes")
+KNOWN = (*TEXTS, *CLASSES, "threshold", "description", "cost", "versions", "local_index", "tags", "attributes")
 NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)+")
 TAG = re.compile(r"[a-z][A-Za-z0-9]*")
 NUMBERS = (DataType.COUNT, DataType.MEASUREMENT)
+
+
+def for_product(
+    entry: Mapping[str, Any], product: str, file: str, number: int, faults: Faults
+) -> tuple[bool, Mapping[str, Any]]:
+    """Whether the product has what this entry of `common` reads, and the entry with the versions of this product.
+
+    `products` maps those that have it to the versions in which they do, "" for all; without it all have it.
+    """
+    if "products" not in entry:
+        return True, entry
+    reader = Reader(entry, file, str(entry.get("name", f"metric {number}")), faults)
+    table = entry["products"]
+    if not isinstance(table, dict) or not table or not all(isinstance(words, str) for words in table.values()):
+        reader.fault("products", "must map products to versions")
+        return True, entry
+    if "versions" in entry:
+        reader.fault("versions", "stands in products, for each of them")
+    without = {key: value for key, value in entry.items() if key != "products"}
+    return product in table, {**without, "versions": table.get(product, "")}
 
 
 def parse_metric(entry: Mapping[str, Any], file: str, number: int, faults: Faults) -> Metric | None:
@@ -74,6 +94,7 @@ def parse_metric(entry: Mapping[str, Any], file: str, number: int, faults: Fault
         attributes=attributes,
         bindings=bindings,
         threshold=threshold,
+        local_index=reader.switch("local_index"),
     )
     _check(metric, source, reader)
     shared = source.declaration.once_per_cluster and not source.declaration.of_each_node(metric)
@@ -142,7 +163,7 @@ def _threshold(reader: Reader) -> Threshold | None:
     threshold = reader.below("threshold")
     if threshold is None:
         return None
-    threshold.only(("warn", "limit", "source"))
+    threshold.only(("warn", "limit", "limit_from", "source"))
     source = threshold.text("source", required=True)
     if source and not source.startswith("https://"):
         threshold.fault("source", "must be the https:// address of the page that publishes the numbers")
@@ -153,7 +174,7 @@ def _threshold(reader: Reader) -> Threshold | None:
         return None
     if warn is not None and warn >= limit:
         threshold.fault("warn", "must be below limit")
-    return Threshold(limit, source, warn)
+    return Threshold(limit, source, warn, threshold.text("limit_from"))
 
 
 def _check(metric: Metric, source: DeclaredSource, entry: Reader) -> None:

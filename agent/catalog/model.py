@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cache
 from typing import TypeVar
@@ -14,11 +14,14 @@ from agent.model import Category, ConsentLevel, EntryType, Kind
 
 DIALECTS = ("postgresql", "mysql", "oracle", "sqlserver", "sqlite")
 RESTRICTED = "restricted"
+AFTER = "after"
 PUBLIC_APPS = ":public_apps"  # the one parameter a statement may have: the keys of public apps that were found
 APP_KEY = r"[A-Za-z0-9._\-]{1,200}"  # what people type into a key's place is no key
 # What may stand behind an entry of `public_apps.toml`: the version of an OSGi bundle; in the place of *, a language.
 BUNDLE_VERSION = r"(?:-\d[\d.]{0,40})?"
 LANGUAGE = "[a-z]{2}_[A-Z]{2}"
+
+SITE_WARNS = 0.9  # of the limit: where Jira's safeguards begin to alert
 
 B = TypeVar("B", bound=Binding)
 OfKind = type[B]  # `Metric.type` hides the built-in name in that class
@@ -48,9 +51,9 @@ class TagTreatment(StrEnum):
     WITH_PUBLIC_APP = "with-public-app"  # kept when the tag pluginKey beside it is of a public app, else dropped
 
 
-def file_name(name: str, dialect: str, *, restricted: bool = False) -> str:
+def file_name(name: str, dialect: str, kind: str = "") -> str:
     """The name of the file that holds this variant of a statement, or would hold it."""
-    return ".".join([name, *([RESTRICTED] if restricted else []), *([dialect] if dialect else []), "sql"])
+    return ".".join([name, *([kind] if kind else []), *([dialect] if dialect else []), "sql"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +79,21 @@ class ThresholdState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Threshold:
-    """Published numbers and their page. `warn` None: only a limit is published, so nothing approaches it."""
+    """Published numbers and their page. `warn` None: only a limit is published, so nothing approaches it.
+
+    `limit_from` is the metric that tells the limit an admin has set in its place.
+    """
 
     limit: float
     source: str
     warn: float | None = None
+    limit_from: str = ""
+
+    def of_the_site(self, limit: float | None) -> Threshold | None:
+        """With the limit that this site has set; None when it has switched it off (below 0). None: as published."""
+        if limit is None:
+            return self
+        return None if limit < 0 else replace(self, limit=limit, warn=None if self.warn is None else limit * SITE_WARNS)
 
     def state(self, value: float) -> ThresholdState:
         """From `warn` on it is approaching, above `limit` it is exceeding."""
@@ -148,6 +161,20 @@ class Planned:
 
 
 @dataclass(frozen=True, slots=True)
+class Until:
+    """Up to when a statement holds: until the product has this table with all of these columns (small letters).
+
+    A table is never chosen by its name alone: products have tables of one name and other columns. `build` is the first
+    build number that may have it, for an account that sees views of the tables only and so may not see it; None where
+    the statement of before does no harm there.
+    """
+
+    table: str
+    columns: tuple[str, ...]
+    build: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class SqlQuery:
     """One read-only statement: its text by dialect, "" for every other dialect.
 
@@ -156,6 +183,8 @@ class SqlQuery:
     text holds many values, each of which becomes a row.
     `restricted` are texts for an account that may not read the table itself, only a filtered view of it.
     `product_login`: it is asked with the product's own login only, and no role script grants what it reads.
+    `until` says when it holds no longer because the product moved what it reads; `after` are the texts from then on,
+    empty where the new place is not known: then it is not asked. `reads` are its tables with the columns it reads.
     """
 
     name: str
@@ -172,6 +201,9 @@ class SqlQuery:
     unpack: tuple[str, Unpack] | None = None
     planned: tuple[Planned, ...] = ()
     product_login: bool = False
+    until: Until | None = None
+    after: Mapping[str, str] = field(default_factory=dict)
+    reads: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def estimated_columns(self) -> frozenset[str]:
@@ -199,7 +231,8 @@ class Metric:
 
     `cost`: S any time, M hourly at a million rows, L only within a budget, XL once a day at most. `versions`: the
     product versions it fits, in words, "" for all. `bindings` say where it is read, in the words of its source.
-    `cluster_wide`: a cluster has this once, so one node reads it for all.
+    `cluster_wide`: a cluster has this once, so one node reads it for all. `local_index`: it tells of the product's own
+    index, which is not used where the product searches in OpenSearch.
     """
 
     name: str
@@ -220,6 +253,7 @@ class Metric:
     threshold: Threshold | None = None
     shape: str = ""
     cluster_wide: bool = False
+    local_index: bool = False
 
     def bound(self, kind: OfKind[B]) -> B | None:
         """Where it is read in that way; None when it is not."""
@@ -243,7 +277,8 @@ class Catalog:
     `public_apps` and `private_apps` are app keys: name spaces where they end in a dot, whole keys otherwise, * a
     language. Public ones may leave as they are, unless a private one (tutorials, so home-made apps) fits too.
     `estimates` are, by dialect, the statements that give the database's own idea of the rows of the table `:wanted`,
-    and since when it thinks so; for an account that sees views only, `DIALECT.restricted`.
+    and since when it thinks so; for an account that sees views only, `DIALECT.restricted`. `columns` are, by dialect,
+    the statements that tell which of the tables `:wanted` there are and what columns they have.
     """
 
     product: str
@@ -253,6 +288,7 @@ class Catalog:
     public_apps: tuple[str, ...] = ()
     private_apps: tuple[str, ...] = ()
     estimates: Mapping[str, str] = field(default_factory=dict)
+    columns: Mapping[str, str] = field(default_factory=dict)
 
     def of_source(self, source: str) -> tuple[Metric, ...]:
         """The entries that `source` reads, in the order of the files."""

@@ -14,11 +14,11 @@ from pathlib import Path
 
 from agent.catalog.compiled import COMMON
 from agent.catalog.dialects import OWN, columns_given, read_tables
-from agent.catalog.entry import parse_metric
+from agent.catalog.entry import for_product, parse_metric
 from agent.catalog.errors import CatalogError
 from agent.catalog.field_list import field_list_version
-from agent.catalog.model import Catalog, DataType, Metric, SqlQuery, TagTreatment, file_name
-from agent.catalog.queries import read_estimates, read_queries
+from agent.catalog.model import AFTER, RESTRICTED, Catalog, DataType, Metric, SqlQuery, TagTreatment, file_name
+from agent.catalog.queries import read_columns, read_estimates, read_queries
 from agent.catalog.reader import Faults
 from agent.catalog.shapes import SHAPES_FILE, read_shapes
 from agent.model import ConsentLevel
@@ -26,6 +26,7 @@ from agent.model import ConsentLevel
 APPS_FILE = "public_apps.toml"
 TABLES_FILE = "tables.toml"  # of a product: how its tables are spelt; no entries
 ESTIMATES = "estimates"
+COLUMNS = "columns"
 STATEMENTS = ("guardrails", "listings")  # one row each; many rows each
 DO = "Correct the files named above; nothing that is not classified may be read or sent."
 
@@ -42,7 +43,7 @@ def parse_catalog(product: str, root: Traversable | Path | None = None) -> Catal
     metrics: dict[str, Metric] = {}
     queries: dict[str, SqlQuery] = {}
     for folder in (COMMON, product):
-        own = _read_folder(base / folder, folder, metrics, faults)
+        own = _read_folder(base / folder, folder, product, metrics, faults)
         tables = read_tables(base / folder / TABLES_FILE, f"{folder}/{TABLES_FILE}", faults)
         found: dict[str, SqlQuery] = {}
         for place in STATEMENTS:
@@ -53,13 +54,14 @@ def parse_catalog(product: str, root: Traversable | Path | None = None) -> Catal
         _match(own, found, folder, faults)
         queries |= found
     estimates = read_estimates(base / COMMON / ESTIMATES, f"{COMMON}/{ESTIMATES}", faults)
+    known = read_columns(base / COMMON / COLUMNS, f"{COMMON}/{COLUMNS}", faults)
     if faults.found:
         raise CatalogError(
             f"The catalog of {product} has {len(faults.found)} fault(s); it is not used.", tuple(faults.found), do=DO
         )
     metrics = {name: shapes.shaped(metric) for name, metric in metrics.items()}
     version = field_list_version(metrics.values(), public, private)
-    return Catalog(product, metrics, version, queries, public, private, estimates)
+    return Catalog(product, metrics, version, queries, public, private, estimates, known)
 
 
 def _root(root: Traversable | Path | None) -> Traversable | Path:
@@ -74,7 +76,9 @@ def _read_toml(file: Traversable | Path, where: str, faults: Faults) -> dict[str
         return {}
 
 
-def _read_folder(folder: Traversable | Path, name: str, into: dict[str, Metric], faults: Faults) -> list[Metric]:
+def _read_folder(
+    folder: Traversable | Path, name: str, product: str, into: dict[str, Metric], faults: Faults
+) -> list[Metric]:
     """Parse every entry of every `.toml` file of one folder; a name that came before is a fault."""
     own: list[Metric] = []
     if not folder.is_dir():
@@ -92,7 +96,8 @@ def _read_folder(folder: Traversable | Path, name: str, into: dict[str, Metric],
             faults.add(where, "metric", "must be a list of [[metric]] tables")
             continue
         for number, entry in enumerate(entries, start=1):
-            metric = parse_metric(entry, where, number, faults)
+            wanted, entry = for_product(entry, product, where, number, faults)
+            metric = parse_metric(entry, where, number, faults) if wanted else None
             if metric is None:
                 continue
             if metric.name in into:
@@ -153,12 +158,12 @@ def _gives(metric: Metric, query: SqlQuery, columns: list[str], where: str, faul
     if query.unpack is not None:
         stored, form = query.unpack
         columns = [stored, *(column for column in columns if column not in form.columns)]
-    for restricted, texts in ((False, query.texts), (True, query.restricted)):
+    for kind, texts in (("", query.texts), (RESTRICTED, query.restricted), (AFTER, query.after)):
         for dialect, text in texts.items():
             given = columns_given(text, dialect or OWN)
             for column in columns:
                 if column not in given:
-                    variant = file_name(query.name, dialect, restricted=restricted)
+                    variant = file_name(query.name, dialect, kind)
                     faults.add(where, metric.name, f"{variant} gives no column named {column}")
 
 

@@ -5,7 +5,11 @@ The others' words are made from it (`dialects.py`). Where they cannot be, `NAME.
 The header comment says `counts:`, `cost:` and `versions:`; `null:` may say that NULL means zero, `estimate: TABLE as
 COLUMN` that the database's own idea of the table's rows may stand in for a slow count, and `planned: COLUMN, COLUMN`
 that its planner may be asked how many rows have the condition of a count. How each dialect is asked for the rows of a
-table stands in `common/estimates/DIALECT.sql`, with the table as parameter `:wanted`.
+table stands in `common/estimates/DIALECT.sql`, with the table as parameter `:wanted`; for the columns that tables have
+in `common/columns/DIALECT.sql`, with their names as that parameter.
+`until: TABLE(COLUMN, COLUMN)` says that the product changed what is read: once it has that table with those columns
+`NAME.after.sql` is asked instead, and nothing where there is no such file. With `, build NUMBER` what was right before
+is wrong since: an account that cannot see whether the table is there goes by that number.
 A statement that reads names says `consent: extended`; one that gives rows says how many at most (`rows:`) and how often
 it is asked (`every:`), and by `unpack: COLUMN as flags` (`states`, `licences`) that a column's text holds many values.
 `login: product` says that no account of the agent's own is granted what it reads, nor asked.
@@ -19,9 +23,10 @@ from dataclasses import dataclass
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-from agent.catalog.dialects import OWN, Strange, Tables, columns_given, parsed, planned, translated
+from agent.catalog.dialects import OWN, Strange, Tables, columns_given, columns_read, parsed, planned, translated
 from agent.catalog.entry import COSTS
 from agent.catalog.model import (
+    AFTER,
     DIALECTS,
     RESTRICTED,
     Estimate,
@@ -30,6 +35,7 @@ from agent.catalog.model import (
     Planned,
     SqlQuery,
     Unpack,
+    Until,
     file_name,
 )
 from agent.catalog.reader import Faults
@@ -37,12 +43,14 @@ from agent.model import ConsentLevel
 
 HEADER = re.compile(r"^--\s*(\w+):\s*(.*\S)\s*$", re.MULTILINE)
 NEEDED = ("counts", "cost", "versions")
-MAY = ("null", "estimate", "planned", "consent", "rows", "every", "unpack", "login")
+MAY = ("null", "estimate", "planned", "consent", "rows", "every", "unpack", "until", "login")
 WHY = "why"
 MOST_ROWS = 5000
 UNPACK = re.compile(rf"([a-z][a-z0-9_]*) as ({'|'.join(Unpack)})")
 ESTIMATE = re.compile(r"(\w+) as ([a-z][a-z0-9_]*)")
+UNTIL = re.compile(r"(\w+)\(([a-z_]+(?:, [a-z_]+)*)\)(?:, build ([0-9]{1,9}))?")
 ESTIMATE_COLUMNS = (" as n", " as as_of")
+COLUMNS_COLUMNS = (" as tab", " as col", " as seen_through")
 # A second look, on the words, beside sessions that cannot write: a statement that only a rollback keeps from harm must
 # not even be packed.
 FORBIDDEN = re.compile(
@@ -50,7 +58,8 @@ FORBIDDEN = re.compile(
 )
 
 Folder = Traversable | Path
-Variants = dict[tuple[bool, str], str]  # (restricted, dialect) -> the file's text
+Variants = dict[tuple[str, str], str]  # ("", "restricted" or "after", dialect) -> the file's text
+KINDS = ("", RESTRICTED, AFTER)
 
 
 def read_queries(folder: Folder, where: str, tables: Tables, faults: Faults) -> dict[str, SqlQuery]:
@@ -63,18 +72,27 @@ def read_queries(folder: Folder, where: str, tables: Tables, faults: Faults) -> 
     texts: dict[str, Variants] = {}
     for file in sorted(folder.iterdir(), key=lambda item: item.name):
         name, *rest = file.name.split(".")
-        restricted = rest[:1] == [RESTRICTED]
-        dialect = ".".join(rest[restricted:-1])
+        kind = rest[0] if rest[:1] in ([RESTRICTED], [AFTER]) else ""
+        dialect = ".".join(rest[bool(kind) : -1])
         if rest[-1:] != ["sql"] or (dialect and dialect not in DIALECTS):
-            words = f"NAME[.{RESTRICTED}][.DIALECT].sql with one of {', '.join(DIALECTS)}"
+            words = f"NAME[.{RESTRICTED}|.{AFTER}][.DIALECT].sql with one of {', '.join(DIALECTS)}"
             faults.add(where, file.name, f"must be {words}")
             continue
-        texts.setdefault(name, {})[restricted, dialect] = file.read_text(encoding="utf-8")
+        texts.setdefault(name, {})[kind, dialect] = file.read_text(encoding="utf-8")
     return {name: _query(name, variants, where, tables, faults) for name, variants in texts.items()}
 
 
 def read_estimates(folder: Folder, where: str, faults: Faults) -> dict[str, str]:
     """By dialect, the statement that tells about how many rows a table has; {} when there is no such folder."""
+    return _of_the_catalogue(folder, where, ESTIMATE_COLUMNS, faults)
+
+
+def read_columns(folder: Folder, where: str, faults: Faults) -> dict[str, str]:
+    """By dialect, the statement that tells which tables there are with which columns; {} without such a folder."""
+    return _of_the_catalogue(folder, where, COLUMNS_COLUMNS, faults)
+
+
+def _of_the_catalogue(folder: Folder, where: str, columns: tuple[str, ...], faults: Faults) -> dict[str, str]:
     if not folder.is_dir():
         return {}
     found = {}
@@ -84,7 +102,7 @@ def read_estimates(folder: Folder, where: str, faults: Faults) -> dict[str, str]
         if dialect.removesuffix(f".{RESTRICTED}") not in DIALECTS:
             faults.add(where, file.name, f"must be DIALECT[.{RESTRICTED}].sql with one of {', '.join(DIALECTS)}")
         _check_statement(text, file.name, where, faults)
-        for piece in (*ESTIMATE_COLUMNS, ":wanted"):
+        for piece in (*columns, ":wanted"):
             if piece not in " ".join(text.split()):
                 faults.add(where, file.name, f"must have{piece if piece[0] == ' ' else ' ' + piece}")
         found[dialect] = text
@@ -116,9 +134,14 @@ def _query(name: str, variants: Variants, where: str, tables: Tables, faults: Fa
         rows = "1"
     whole = unpack[1] if unpack is not None else ""
     say = _Dialects(where, tables, whole, faults)
-    own = {(restricted, dialect): statement(text) for (restricted, dialect), text in variants.items()}
-    texts = say.all_texts(name, {dialect: text for (restricted, dialect), text in own.items() if not restricted})
-    limited = {dialect: text for (restricted, dialect), text in own.items() if restricted}
+    until = UNTIL.fullmatch(headers.get("until", ""))
+    if "until" in headers and until is None:
+        faults.add(where, f"{name}.sql", "until must be: TABLE(COLUMN, COLUMN)[, build NUMBER]")
+    own = {kind: {d: statement(text) for (k, d), text in variants.items() if k == kind} for kind in KINDS}
+    if own[AFTER] and until is None:
+        faults.add(where, f"{name}.{AFTER}.sql", f"{name}.sql does not say 'until:' when this takes its place")
+    texts = say.all_texts(name, own[""])
+    limited, after = (say.all_texts(f"{name}.{kind}", own[kind]) if own[kind] else {} for kind in (RESTRICTED, AFTER))
     return SqlQuery(
         name=name,
         texts=texts,
@@ -127,24 +150,42 @@ def _query(name: str, variants: Variants, where: str, tables: Tables, faults: Fa
         versions=headers.get("versions", ""),
         null_means=NullMeans(choice("null", (NullMeans.NOT_PRESENT.value, NullMeans.ZERO.value))),
         estimate=Estimate(estimate[1], estimate[2]) if estimate is not None else None,
-        restricted=say.all_texts(f"{name}.{RESTRICTED}", limited) if limited else {},
+        restricted=limited,
         consent=ConsentLevel(choice("consent", (ConsentLevel.BASIC.value, ConsentLevel.EXTENDED.value))),
         rows=int(rows),
         every=Every(choice("every", (Every.TICK.value, Every.HOUR.value))),
         unpack=(unpack[1], Unpack(unpack[2])) if unpack is not None else None,
         planned=tuple(say.plans(name, texts, headers.get("planned", ""))),
         product_login=choice("login", ("any", "product")) == "product",
+        until=_until(until),
+        after=after,
+        reads=_reads(texts.get("", "")),
     )
+
+
+def _until(found: re.Match[str] | None) -> Until | None:
+    if found is None:
+        return None
+    return Until(found[1], tuple(found[2].split(", ")), None if found[3] is None else int(found[3]))
+
+
+def _reads(text: str) -> dict[str, tuple[str, ...]]:
+    """The tables and columns of a statement in PostgreSQL's words; nothing where one does not tell, or that is no
+    statement, which was told already."""
+    try:
+        return {table: tuple(sorted(columns)) for table, columns in sorted(columns_read(text).items())}
+    except Strange:
+        return {}
 
 
 def _headers(name: str, variants: Variants, where: str, faults: Faults) -> dict[str, str]:
     """What the files say of the statement: the one in PostgreSQL's words says all, the others only why they are."""
-    whole = dict(HEADER.findall(variants.get((False, ""), "")))
+    whole = dict(HEADER.findall(variants.get(("", ""), "")))
     headers: dict[str, str] = whole
-    for (restricted, dialect), text in sorted(variants.items()):
-        file = file_name(name, dialect, restricted=restricted)
+    for (kind, dialect), text in sorted(variants.items()):
+        file = file_name(name, dialect, kind)
         own = dict(HEADER.findall(text))
-        twin = restricted or bool(dialect)
+        twin = bool(kind or dialect)
         if twin and not own.get(WHY):
             faults.add(where, file, "the header comment does not say 'why:' this cannot be made from NAME.sql")
         for key in () if twin and whole else NEEDED:

@@ -56,7 +56,7 @@ def quoting(*parts: str | Quoted, limit: int = TEXT_LIMIT) -> tuple[str, tuple[t
 def clean_url(text: str) -> str:
     """Scheme, host, port and path of a web address; "" when it is none. User, query and fragment may hold secrets."""
     try:
-        parts = urlsplit(text)
+        parts = urlsplit(text.replace("\\/", "/"))  # as JSON may write a slash; no address has a backslash
         port = parts.port
     except ValueError:
         return ""

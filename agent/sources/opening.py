@@ -10,6 +10,7 @@ from agent.model import ConsentLevel
 from agent.product.database.gate import Gate
 from agent.settings import Settings
 from agent.sources.governor import CostGovernor
+from agent.sources.inventory import Inventory
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +18,8 @@ class Opening:
     """What a source may be given when it is opened; each takes what it needs.
 
     `level` tells the consent level in force whenever it is called: names are read under Extended only. `governor` holds
-    what the queries cost in earlier processes. `gate` is shared by all that read the product's database.
+    what the queries cost in earlier processes. `gate` and `inventory` are shared by all that read the product's
+    database.
     """
 
     name: str
@@ -26,3 +28,4 @@ class Opening:
     level: Callable[[], ConsentLevel]
     governor: CostGovernor
     gate: Gate
+    inventory: Inventory

@@ -22,7 +22,7 @@ from agent.catalog import (
 )
 from agent.catalog.binding import Fact
 from agent.catalog.check import check_all
-from agent.catalog.model import file_name
+from agent.catalog.model import AFTER, RESTRICTED, file_name
 from agent.consent.explain import explain_metric, figures_of
 from agent.model import Category, ConsentLevel, EntryType, Kind
 
@@ -77,12 +77,14 @@ class MetricRow:
 class StatementText:
     """One variant of a statement: its file, the dialect ("" for every other one), the text that is run.
 
-    `restricted`: run where the account may not read the table itself.
+    `restricted`: run where the account may not read the table itself. `after`: run where the product has moved what
+    it reads.
     """
 
     file: str
     dialect: str
     restricted: bool
+    after: bool
     sql: str
 
 
@@ -181,8 +183,8 @@ def _is_run(query: SqlQuery, level: ConsentLevel | None) -> bool:
 
 def statement_row(query: SqlQuery) -> StatementRow:
     """One question to the database with every text it may be asked in."""
-    variants = [(text, dialect, False) for dialect, text in query.texts.items()]
-    variants += [(text, dialect, True) for dialect, text in query.restricted.items()]
+    kinds = (("", query.texts), (RESTRICTED, query.restricted), (AFTER, query.after))
+    variants = [(text, dialect, kind) for kind, texts in kinds for dialect, text in texts.items()]
     return StatementRow(
         query=query.name,
         counts=query.counts,
@@ -192,8 +194,8 @@ def statement_row(query: SqlQuery) -> StatementRow:
         rows=query.rows,
         every=query.every,
         texts=tuple(
-            StatementText(file_name(query.name, "", restricted=restricted), dialect, restricted, text)
-            for text, dialect, restricted in variants
+            StatementText(file_name(query.name, "", kind), dialect, kind == RESTRICTED, kind == AFTER, text)
+            for text, dialect, kind in variants
         ),
         estimated_from=query.estimate.table if query.estimate is not None else None,
         planned=tuple(

@@ -66,6 +66,7 @@ def _statement_lines(statement: StatementRow) -> Iterator[str]:
     yield f"   {'; '.join(facts)}"
     for text in statement.texts:
         note = " -- where the account may not read the table itself" if text.restricted else ""
+        note = " -- where this version keeps it in another table" if text.after else note
         yield f"-- {text.file} for {text.dialect or 'any'}{note}"
         yield text.sql
     if statement.estimated_from is not None:

@@ -31,6 +31,8 @@ REASON_WORDS: Mapping[str, ReasonWords] = {
         "Another node of the cluster counts it, once for all.", "Ask there: explain it on that node"
     ),
     "too-few": ReasonWords("Fewer requests than [clientside] smallest_group: so small a group would tell of a person."),
+    "not-used": ReasonWords("The product does this elsewhere: it searches in OpenSearch, not in an index of its own."),
+    "not-in-version": ReasonWords("This version of the product does not have it."),
     # What the value was.
     "not-finite": ReasonWords("What was read is infinite or not a number, which is no measurement."),
     "not-a-number": ReasonWords("What was read is no number."),

@@ -192,9 +192,11 @@ join (
   union all
   select 'replicatedindexoperation' as tab, 'id,node_id' as cols
   union all
-  select 'repository' as tab, 'hierarchy_id,is_public,project_id,state' as cols
+  select 'repository' as tab, 'hierarchy_id,is_archived,is_public,project_id,state' as cols
   union all
   select 'resolution' as tab, 'id' as cols
+  union all
+  select 'scheduler_run_details' as tab, 'id' as cols
   union all
   select 'searchrequest' as tab, 'id' as cols
   union all
@@ -237,11 +239,11 @@ group by c.table_name;
 
 -- Single rows of tables that hold secrets as well, and counts of columns that name people.
 
-select replace(replace('create or replace definer = `portfolio_agent_views`@`localhost` sql security definer view `portfolio_agent_@db@`.`@table@` as select t.id, t.entity_name, t.entity_id, t.property_key, t.propertytype from `@db@`.`@table@` t where t.property_key = ''jira.archiving.projects'' or (t.entity_name = ''GreenHopper.properties'' and t.property_key = ''GreenHopper.Epic.Default.issuetype.id'') or (t.entity_name = ''jira.properties'' and ( t.property_key in (''jira.sid.key'', ''jira.baseurl'', ''jira.version'', ''jira.version.patched'', ''jvm.system.timezone'') or t.property_key like ''applinks.admin.____________________________________.name'' or t.property_key like ''applinks.admin.____________________________________.type'' or t.property_key like ''applinks.admin.____________________________________.url'' or t.property_key like ''applinks.admin.____________________________________.rpc.url'' or t.property_key like ''applinks.admin.____________________________________.display.url''));', '@db@', database()), '@table@', t.table_name)
+select replace(replace('create or replace definer = `portfolio_agent_views`@`localhost` sql security definer view `portfolio_agent_@db@`.`@table@` as select t.id, t.entity_name, t.entity_id, t.property_key, t.propertytype from `@db@`.`@table@` t where t.property_key = ''jira.archiving.projects'' or (t.entity_name = ''GreenHopper.properties'' and t.property_key = ''GreenHopper.Epic.Default.issuetype.id'') or (t.entity_name = ''jira.properties'' and ( t.property_key in (''jira.sid.key'', ''jira.baseurl'', ''jira.version'', ''jira.version.patched'', ''jvm.system.timezone'', ''jira.safeguards.issue.comments'') or t.property_key like ''applinks.admin.____________________________________.name'' or t.property_key like ''applinks.admin.____________________________________.type'' or t.property_key like ''applinks.admin.____________________________________.url'' or t.property_key like ''applinks.admin.____________________________________.rpc.url'' or t.property_key like ''applinks.admin.____________________________________.display.url''));', '@db@', database()), '@table@', t.table_name)
 from information_schema.tables t
 where t.table_schema = database() and lower(t.table_name) = 'propertyentry';
 
-select replace(replace(replace('create or replace definer = `portfolio_agent_views`@`localhost` sql security definer view `portfolio_agent_@db@`.`@table@` as select t.id, t.propertyvalue from `@db@`.`@table@` t join `@db@`.`@joined1@` e on e.id = t.id where (e.entity_name = ''GreenHopper.properties'' and e.property_key = ''GreenHopper.Epic.Default.issuetype.id'') or (e.entity_name = ''jira.properties'' and ( e.property_key in (''jira.sid.key'', ''jira.baseurl'', ''jira.version'', ''jira.version.patched'', ''jvm.system.timezone'') or e.property_key like ''applinks.admin.____________________________________.name'' or e.property_key like ''applinks.admin.____________________________________.type'' or e.property_key like ''applinks.admin.____________________________________.url'' or e.property_key like ''applinks.admin.____________________________________.rpc.url'' or e.property_key like ''applinks.admin.____________________________________.display.url''));', '@db@', database()), '@table@', t.table_name), '@joined1@', e1.table_name)
+select replace(replace(replace('create or replace definer = `portfolio_agent_views`@`localhost` sql security definer view `portfolio_agent_@db@`.`@table@` as select t.id, t.propertyvalue from `@db@`.`@table@` t join `@db@`.`@joined1@` e on e.id = t.id where (e.entity_name = ''GreenHopper.properties'' and e.property_key = ''GreenHopper.Epic.Default.issuetype.id'') or (e.entity_name = ''jira.properties'' and ( e.property_key in (''jira.sid.key'', ''jira.baseurl'', ''jira.version'', ''jira.version.patched'', ''jvm.system.timezone'', ''jira.safeguards.issue.comments'') or e.property_key like ''applinks.admin.____________________________________.name'' or e.property_key like ''applinks.admin.____________________________________.type'' or e.property_key like ''applinks.admin.____________________________________.url'' or e.property_key like ''applinks.admin.____________________________________.rpc.url'' or e.property_key like ''applinks.admin.____________________________________.display.url''));', '@db@', database()), '@table@', t.table_name), '@joined1@', e1.table_name)
 from information_schema.tables t join information_schema.tables e1 on e1.table_schema = t.table_schema and lower(e1.table_name) = 'propertyentry'
 where t.table_schema = database() and lower(t.table_name) = 'propertystring';
 
@@ -255,7 +257,19 @@ where t.table_schema = database() and lower(t.table_name) = 'bandana';
 
 select replace(replace('create or replace definer = `portfolio_agent_views`@`localhost` sql security definer view `portfolio_agent_@db@`.`@table@` as select t.namespace, t.key_name, t.key_value from `@db@`.`@table@` t where t.key_name like ''applinks.admin.____________________________________.name'' or t.key_name like ''applinks.admin.____________________________________.type'' or t.key_name like ''applinks.admin.____________________________________.url'' or t.key_name like ''applinks.admin.____________________________________.rpc.url'' or t.key_name like ''applinks.admin.____________________________________.display.url'';', '@db@', database()), '@table@', t.table_name)
 from information_schema.tables t
-where t.table_schema = database() and lower(t.table_name) = 'plugin_setting';
+where t.table_schema = database() and lower(t.table_name) = 'plugin_setting'
+  and exists (select 1 from information_schema.columns c where c.table_schema = t.table_schema
+    and c.table_name = t.table_name and lower(c.column_name) = 'key_name')
+  and exists (select 1 from information_schema.columns c where c.table_schema = t.table_schema
+    and c.table_name = t.table_name and lower(c.column_name) = 'key_value');
+
+select replace(replace('create or replace definer = `portfolio_agent_views`@`localhost` sql security definer view `portfolio_agent_@db@`.`@table@` as select t.namespace, t.setting_key, case when t.setting_key <> ''atlassian.confluence.settings'' then t.setting_value when replace(substring(t.setting_value, locate(''"baseUrl"'', t.setting_value) + 9, 1000), '' '', '''') like '':"%"%'' and locate(''"baseUrl"'', t.setting_value) > 0 then concat(''"baseUrl":"'', substring_index(substring(replace( substring(t.setting_value, locate(''"baseUrl"'', t.setting_value) + 9, 1000), '' '', ''''), 3), ''"'', 1), ''"'') end as setting_value from `@db@`.`@table@` t where t.namespace = ''_GLOBAL'' and ( t.setting_key in (''confluence.server.id'', ''atlassian.confluence.settings'') or t.setting_key like ''applinks.admin.____________________________________.name'' or t.setting_key like ''applinks.admin.____________________________________.type'' or t.setting_key like ''applinks.admin.____________________________________.url'' or t.setting_key like ''applinks.admin.____________________________________.rpc.url'' or t.setting_key like ''applinks.admin.____________________________________.display.url'');', '@db@', database()), '@table@', t.table_name)
+from information_schema.tables t
+where t.table_schema = database() and lower(t.table_name) = 'plugin_setting'
+  and exists (select 1 from information_schema.columns c where c.table_schema = t.table_schema
+    and c.table_name = t.table_name and lower(c.column_name) = 'setting_key')
+  and exists (select 1 from information_schema.columns c where c.table_schema = t.table_schema
+    and c.table_name = t.table_name and lower(c.column_name) = 'setting_value');
 
 select replace(replace('create or replace definer = `portfolio_agent_views`@`localhost` sql security definer view `portfolio_agent_@db@`.`@table@` as select t.prop_key, t.prop_value from `@db@`.`@table@` t where t.prop_key in (''instance.url'', ''server.id'');', '@db@', database()), '@table@', t.table_name)
 from information_schema.tables t

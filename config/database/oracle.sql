@@ -54,12 +54,16 @@ declare
     end if;
   end;
 
-  procedure filtered(name varchar2, needs sys.odcivarchar2list, statement varchar2) is
+  procedure filtered(name varchar2, needs sys.odcivarchar2list, having_columns sys.odcivarchar2list, statement varchar2) is
     present number;
+    told number;
   begin
     select count(*) into present from all_tables t
     where t.owner = product_owner and t.table_name in (select column_value from table(needs));
-    if present = needs.count then
+    select count(*) into told from all_tab_columns c
+    where c.owner = product_owner and c.table_name = needs(1)
+      and c.column_name in (select column_value from table(having_columns));
+    if present = needs.count and told = having_columns.count then
       for number_of in 1 .. needs.count loop
         lent(needs(number_of));
       end loop;
@@ -144,8 +148,9 @@ begin
   narrowed('projectversion', 'project');
   narrowed('queue', 'queue_id');
   narrowed('replicatedindexoperation', 'id,node_id');
-  narrowed('repository', 'hierarchy_id,is_public,project_id,state');
+  narrowed('repository', 'hierarchy_id,is_archived,is_public,project_id,state');
   narrowed('resolution', 'id');
+  narrowed('scheduler_run_details', 'id');
   narrowed('searchrequest', 'id');
   narrowed('spacepermissions', 'spaceid');
   narrowed('spaces', 'spaceid,spacestatus,spacetype');
@@ -165,29 +170,31 @@ begin
   narrowed('worklog', 'id,issueid');
   narrowed('worklog_version', 'worklog_id');
   -- Single rows of tables that hold secrets as well, and counts of columns that name people.
-  filtered('propertyentry', sys.odcivarchar2list('PROPERTYENTRY'),
-    'create or replace view portfolio_agent_views.propertyentry as select t.id, t.entity_name, t.entity_id, t.property_key, t.propertytype from @owner@.propertyentry t where t.property_key = ''jira.archiving.projects'' or (t.entity_name = ''GreenHopper.properties'' and t.property_key = ''GreenHopper.Epic.Default.issuetype.id'') or (t.entity_name = ''jira.properties'' and ( t.property_key in (''jira.sid.key'', ''jira.baseurl'', ''jira.version'', ''jira.version.patched'', ''jvm.system.timezone'') or t.property_key like ''applinks.admin.____________________________________.name'' or t.property_key like ''applinks.admin.____________________________________.type'' or t.property_key like ''applinks.admin.____________________________________.url'' or t.property_key like ''applinks.admin.____________________________________.rpc.url'' or t.property_key like ''applinks.admin.____________________________________.display.url''))');
-  filtered('propertystring', sys.odcivarchar2list('PROPERTYSTRING', 'PROPERTYENTRY'),
-    'create or replace view portfolio_agent_views.propertystring as select t.id, t.propertyvalue from @owner@.propertystring t join @owner@.propertyentry e on e.id = t.id where (e.entity_name = ''GreenHopper.properties'' and e.property_key = ''GreenHopper.Epic.Default.issuetype.id'') or (e.entity_name = ''jira.properties'' and ( e.property_key in (''jira.sid.key'', ''jira.baseurl'', ''jira.version'', ''jira.version.patched'', ''jvm.system.timezone'') or e.property_key like ''applinks.admin.____________________________________.name'' or e.property_key like ''applinks.admin.____________________________________.type'' or e.property_key like ''applinks.admin.____________________________________.url'' or e.property_key like ''applinks.admin.____________________________________.rpc.url'' or e.property_key like ''applinks.admin.____________________________________.display.url''))');
-  filtered('feature', sys.odcivarchar2list('FEATURE'),
+  filtered('propertyentry', sys.odcivarchar2list('PROPERTYENTRY'), sys.odcivarchar2list(),
+    'create or replace view portfolio_agent_views.propertyentry as select t.id, t.entity_name, t.entity_id, t.property_key, t.propertytype from @owner@.propertyentry t where t.property_key = ''jira.archiving.projects'' or (t.entity_name = ''GreenHopper.properties'' and t.property_key = ''GreenHopper.Epic.Default.issuetype.id'') or (t.entity_name = ''jira.properties'' and ( t.property_key in (''jira.sid.key'', ''jira.baseurl'', ''jira.version'', ''jira.version.patched'', ''jvm.system.timezone'', ''jira.safeguards.issue.comments'') or t.property_key like ''applinks.admin.____________________________________.name'' or t.property_key like ''applinks.admin.____________________________________.type'' or t.property_key like ''applinks.admin.____________________________________.url'' or t.property_key like ''applinks.admin.____________________________________.rpc.url'' or t.property_key like ''applinks.admin.____________________________________.display.url''))');
+  filtered('propertystring', sys.odcivarchar2list('PROPERTYSTRING', 'PROPERTYENTRY'), sys.odcivarchar2list(),
+    'create or replace view portfolio_agent_views.propertystring as select t.id, t.propertyvalue from @owner@.propertystring t join @owner@.propertyentry e on e.id = t.id where (e.entity_name = ''GreenHopper.properties'' and e.property_key = ''GreenHopper.Epic.Default.issuetype.id'') or (e.entity_name = ''jira.properties'' and ( e.property_key in (''jira.sid.key'', ''jira.baseurl'', ''jira.version'', ''jira.version.patched'', ''jvm.system.timezone'', ''jira.safeguards.issue.comments'') or e.property_key like ''applinks.admin.____________________________________.name'' or e.property_key like ''applinks.admin.____________________________________.type'' or e.property_key like ''applinks.admin.____________________________________.url'' or e.property_key like ''applinks.admin.____________________________________.rpc.url'' or e.property_key like ''applinks.admin.____________________________________.display.url''))');
+  filtered('feature', sys.odcivarchar2list('FEATURE'), sys.odcivarchar2list(),
     'create or replace view portfolio_agent_views.feature as select t.id, t.feature_name, t.feature_type, t.user_key from @owner@.feature t where t.feature_type = ''site'' and (t.user_key is null or t.user_key = '''')');
-  filtered('bandana', sys.odcivarchar2list('BANDANA'),
+  filtered('bandana', sys.odcivarchar2list('BANDANA'), sys.odcivarchar2list(),
     'create or replace view portfolio_agent_views.bandana as select t.bandanacontext, t.bandanakey, case when t.bandanakey = ''atlassian.confluence.settings'' then to_clob(regexp_substr(t.bandanavalue, ''<baseUrl>[^<]*</baseUrl>'')) else to_clob(t.bandanavalue) end as bandanavalue from @owner@.bandana t where t.bandanacontext = ''_GLOBAL'' and ( t.bandanakey in (''confluence.server.id'', ''atlassian.confluence.settings'', ''plugin.manager.state.Map'', ''confluence.darkfeature'') or t.bandanakey like ''applinks.admin.____________________________________.name'' or t.bandanakey like ''applinks.admin.____________________________________.type'' or t.bandanakey like ''applinks.admin.____________________________________.url'' or t.bandanakey like ''applinks.admin.____________________________________.rpc.url'' or t.bandanakey like ''applinks.admin.____________________________________.display.url'')');
-  filtered('plugin_setting', sys.odcivarchar2list('PLUGIN_SETTING'),
+  filtered('plugin_setting', sys.odcivarchar2list('PLUGIN_SETTING'), sys.odcivarchar2list('KEY_NAME', 'KEY_VALUE'),
     'create or replace view portfolio_agent_views.plugin_setting as select t.namespace, t.key_name, t.key_value from @owner@.plugin_setting t where t.key_name like ''applinks.admin.____________________________________.name'' or t.key_name like ''applinks.admin.____________________________________.type'' or t.key_name like ''applinks.admin.____________________________________.url'' or t.key_name like ''applinks.admin.____________________________________.rpc.url'' or t.key_name like ''applinks.admin.____________________________________.display.url''');
-  filtered('app_property', sys.odcivarchar2list('APP_PROPERTY'),
+  filtered('plugin_setting', sys.odcivarchar2list('PLUGIN_SETTING'), sys.odcivarchar2list('SETTING_KEY', 'SETTING_VALUE'),
+    'create or replace view portfolio_agent_views.plugin_setting as select t.namespace, t.setting_key, case when t.setting_key = ''atlassian.confluence.settings'' then to_clob(regexp_substr(t.setting_value, ''"baseUrl"[[:space:]]*:[[:space:]]*"[^"]*"'')) else to_clob(t.setting_value) end as setting_value from @owner@.plugin_setting t where t.namespace = ''_GLOBAL'' and ( t.setting_key in (''confluence.server.id'', ''atlassian.confluence.settings'') or t.setting_key like ''applinks.admin.____________________________________.name'' or t.setting_key like ''applinks.admin.____________________________________.type'' or t.setting_key like ''applinks.admin.____________________________________.url'' or t.setting_key like ''applinks.admin.____________________________________.rpc.url'' or t.setting_key like ''applinks.admin.____________________________________.display.url'')');
+  filtered('app_property', sys.odcivarchar2list('APP_PROPERTY'), sys.odcivarchar2list(),
     'create or replace view portfolio_agent_views.app_property as select t.prop_key, t.prop_value from @owner@.app_property t where t.prop_key in (''instance.url'', ''server.id'')');
-  filtered('cwd_property', sys.odcivarchar2list('CWD_PROPERTY'),
+  filtered('cwd_property', sys.odcivarchar2list('CWD_PROPERTY'), sys.odcivarchar2list(),
     'create or replace view portfolio_agent_views.cwd_property as select t.property_key, t.property_name, t.property_value from @owner@.cwd_property t where t.property_key = ''crowd'' and t.property_name in (''build.number'', ''base.url'')');
-  filtered('comments_by_author', sys.odcivarchar2list('JIRAACTION'),
+  filtered('comments_by_author', sys.odcivarchar2list('JIRAACTION'), sys.odcivarchar2list(),
     'create or replace view portfolio_agent_views.comments_by_author as select count(*) as n from @owner@.jiraaction t where t.actiontype = ''comment'' and t.author is not null group by t.author');
-  filtered('groups_in_restrictions', sys.odcivarchar2list('CONTENT_PERM', 'CONTENT_PERM_SET', 'CONTENT'),
+  filtered('groups_in_restrictions', sys.odcivarchar2list('CONTENT_PERM', 'CONTENT_PERM_SET', 'CONTENT'), sys.odcivarchar2list(),
     'create or replace view portfolio_agent_views.groups_in_restrictions as select count(distinct t.groupname) as n from @owner@.content_perm t join @owner@.content_perm_set s on s.id = t.cps_id join @owner@.content c on c.contentid = s.content_id where t.groupname is not null and c.prevver is null and c.content_status = ''current''');
-  filtered('users_of_jira', sys.odcivarchar2list('CWD_USER', 'CWD_DIRECTORY', 'JIRAISSUE'),
+  filtered('users_of_jira', sys.odcivarchar2list('CWD_USER', 'CWD_DIRECTORY', 'JIRAISSUE'), sys.odcivarchar2list(),
     'create or replace view portfolio_agent_views.users_of_jira as select min(case when d.directory_position is null then 0 else d.directory_position end) as place, min(case when t.active <> 1 then null when d.directory_position is null then 0 else d.directory_position end) as active_place from @owner@.cwd_user t join @owner@.cwd_directory d on d.id = t.directory_id where d.active = 1 group by t.lower_user_name');
-  filtered('users_of_confluence', sys.odcivarchar2list('CWD_USER', 'CWD_DIRECTORY', 'CWD_APP_DIR_MAPPING', 'CONTENT_PERM_SET'),
+  filtered('users_of_confluence', sys.odcivarchar2list('CWD_USER', 'CWD_DIRECTORY', 'CWD_APP_DIR_MAPPING', 'CONTENT_PERM_SET'), sys.odcivarchar2list(),
     'create or replace view portfolio_agent_views.users_of_confluence as select min(case when m.list_index is null then 0 else m.list_index end) as place, min(case when t.active <> ''T'' then null when m.list_index is null then 0 else m.list_index end) as active_place from @owner@.cwd_user t join @owner@.cwd_directory d on d.id = t.directory_id join @owner@.cwd_app_dir_mapping m on m.directory_id = d.id where d.active = ''T'' group by t.lower_user_name');
-  filtered('users_of_bitbucket', sys.odcivarchar2list('CWD_USER', 'CWD_DIRECTORY', 'CWD_APP_DIR_MAPPING', 'STA_NORMAL_USER'),
+  filtered('users_of_bitbucket', sys.odcivarchar2list('CWD_USER', 'CWD_DIRECTORY', 'CWD_APP_DIR_MAPPING', 'STA_NORMAL_USER'), sys.odcivarchar2list(),
     'create or replace view portfolio_agent_views.users_of_bitbucket as select min(case when m.list_index is null then 0 else m.list_index end) as place, min(case when t.is_active <> ''T'' then null when m.list_index is null then 0 else m.list_index end) as active_place from @owner@.cwd_user t join @owner@.cwd_directory d on d.id = t.directory_id join @owner@.cwd_app_dir_mapping m on m.directory_id = d.id where d.is_active = ''T'' group by t.lower_user_name');
 end;
 /

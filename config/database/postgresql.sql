@@ -129,8 +129,9 @@ with wanted (tab, cols) as (values
   ('projectversion', 'project'),
   ('queue', 'queue_id'),
   ('replicatedindexoperation', 'id,node_id'),
-  ('repository', 'hierarchy_id,is_public,project_id,state'),
+  ('repository', 'hierarchy_id,is_archived,is_public,project_id,state'),
   ('resolution', 'id'),
+  ('scheduler_run_details', 'id'),
   ('searchrequest', 'id'),
   ('spacepermissions', 'spaceid'),
   ('spaces', 'spaceid,spacestatus,spacetype'),
@@ -165,7 +166,7 @@ select distinct format('grant usage, create on schema portfolio_agent to %s', re
 where relnamespace = to_regnamespace(quote_ident(:'schema')) and relkind = 'r' \gexec
 
 select format($f$create function portfolio_agent.read_propertyentry() returns table (id bigint, entity_name text, entity_id bigint, property_key text, propertytype bigint)
-  language sql stable security definer set search_path = %I, pg_temp as %L$f$, :'schema', $b$select (t.id)::bigint as id, (t.entity_name)::text as entity_name, (t.entity_id)::bigint as entity_id, (t.property_key)::text as property_key, (t.propertytype)::bigint as propertytype from propertyentry t where t.property_key = 'jira.archiving.projects' or (t.entity_name = 'GreenHopper.properties' and t.property_key = 'GreenHopper.Epic.Default.issuetype.id') or (t.entity_name = 'jira.properties' and ( t.property_key in ('jira.sid.key', 'jira.baseurl', 'jira.version', 'jira.version.patched', 'jvm.system.timezone') or t.property_key like 'applinks.admin.____________________________________.name' or t.property_key like 'applinks.admin.____________________________________.type' or t.property_key like 'applinks.admin.____________________________________.url' or t.property_key like 'applinks.admin.____________________________________.rpc.url' or t.property_key like 'applinks.admin.____________________________________.display.url'))$b$)
+  language sql stable security definer set search_path = %I, pg_temp as %L$f$, :'schema', $b$select (t.id)::bigint as id, (t.entity_name)::text as entity_name, (t.entity_id)::bigint as entity_id, (t.property_key)::text as property_key, (t.propertytype)::bigint as propertytype from propertyentry t where t.property_key = 'jira.archiving.projects' or (t.entity_name = 'GreenHopper.properties' and t.property_key = 'GreenHopper.Epic.Default.issuetype.id') or (t.entity_name = 'jira.properties' and ( t.property_key in ('jira.sid.key', 'jira.baseurl', 'jira.version', 'jira.version.patched', 'jvm.system.timezone', 'jira.safeguards.issue.comments') or t.property_key like 'applinks.admin.____________________________________.name' or t.property_key like 'applinks.admin.____________________________________.type' or t.property_key like 'applinks.admin.____________________________________.url' or t.property_key like 'applinks.admin.____________________________________.rpc.url' or t.property_key like 'applinks.admin.____________________________________.display.url'))$b$)
 where to_regclass(format('%I.%I', :'schema', 'propertyentry')) is not null \gexec
 select format(s.statement, c.relowner::regrole) from pg_class c, (values
   (1, 'alter function portfolio_agent.read_propertyentry() owner to %s'),
@@ -176,7 +177,7 @@ select format(s.statement, c.relowner::regrole) from pg_class c, (values
 where c.oid = to_regclass(format('%I.%I', :'schema', 'propertyentry')) and to_regclass(format('%I.%I', :'schema', 'propertyentry')) is not null order by s.place \gexec
 
 select format($f$create function portfolio_agent.read_propertystring() returns table (id bigint, propertyvalue text)
-  language sql stable security definer set search_path = %I, pg_temp as %L$f$, :'schema', $b$select (t.id)::bigint as id, (t.propertyvalue)::text as propertyvalue from propertystring t join propertyentry e on e.id = t.id where (e.entity_name = 'GreenHopper.properties' and e.property_key = 'GreenHopper.Epic.Default.issuetype.id') or (e.entity_name = 'jira.properties' and ( e.property_key in ('jira.sid.key', 'jira.baseurl', 'jira.version', 'jira.version.patched', 'jvm.system.timezone') or e.property_key like 'applinks.admin.____________________________________.name' or e.property_key like 'applinks.admin.____________________________________.type' or e.property_key like 'applinks.admin.____________________________________.url' or e.property_key like 'applinks.admin.____________________________________.rpc.url' or e.property_key like 'applinks.admin.____________________________________.display.url'))$b$)
+  language sql stable security definer set search_path = %I, pg_temp as %L$f$, :'schema', $b$select (t.id)::bigint as id, (t.propertyvalue)::text as propertyvalue from propertystring t join propertyentry e on e.id = t.id where (e.entity_name = 'GreenHopper.properties' and e.property_key = 'GreenHopper.Epic.Default.issuetype.id') or (e.entity_name = 'jira.properties' and ( e.property_key in ('jira.sid.key', 'jira.baseurl', 'jira.version', 'jira.version.patched', 'jvm.system.timezone', 'jira.safeguards.issue.comments') or e.property_key like 'applinks.admin.____________________________________.name' or e.property_key like 'applinks.admin.____________________________________.type' or e.property_key like 'applinks.admin.____________________________________.url' or e.property_key like 'applinks.admin.____________________________________.rpc.url' or e.property_key like 'applinks.admin.____________________________________.display.url'))$b$)
 where to_regclass(format('%I.%I', :'schema', 'propertystring')) is not null and to_regclass(format('%I.%I', :'schema', 'propertyentry')) is not null \gexec
 select format(s.statement, c.relowner::regrole) from pg_class c, (values
   (1, 'alter function portfolio_agent.read_propertystring() owner to %s'),
@@ -210,14 +211,25 @@ where c.oid = to_regclass(format('%I.%I', :'schema', 'bandana')) and to_regclass
 
 select format($f$create function portfolio_agent.read_plugin_setting() returns table (namespace text, key_name text, key_value text)
   language sql stable security definer set search_path = %I, pg_temp as %L$f$, :'schema', $b$select (t.namespace)::text as namespace, (t.key_name)::text as key_name, (t.key_value)::text as key_value from plugin_setting t where t.key_name like 'applinks.admin.____________________________________.name' or t.key_name like 'applinks.admin.____________________________________.type' or t.key_name like 'applinks.admin.____________________________________.url' or t.key_name like 'applinks.admin.____________________________________.rpc.url' or t.key_name like 'applinks.admin.____________________________________.display.url'$b$)
-where to_regclass(format('%I.%I', :'schema', 'plugin_setting')) is not null \gexec
+where to_regclass(format('%I.%I', :'schema', 'plugin_setting')) is not null and exists (select 1 from pg_attribute where attrelid = to_regclass(format('%I.%I', :'schema', 'plugin_setting')) and attname = 'key_name' and not attisdropped) and exists (select 1 from pg_attribute where attrelid = to_regclass(format('%I.%I', :'schema', 'plugin_setting')) and attname = 'key_value' and not attisdropped) \gexec
 select format(s.statement, c.relowner::regrole) from pg_class c, (values
   (1, 'alter function portfolio_agent.read_plugin_setting() owner to %s'),
   (2, 'revoke all on function portfolio_agent.read_plugin_setting() from public'),
   (3, 'grant execute on function portfolio_agent.read_plugin_setting() to portfolio_agent'),
   (4, 'create view portfolio_agent.plugin_setting as select * from portfolio_agent.read_plugin_setting()'),
   (5, 'grant select on portfolio_agent.plugin_setting to portfolio_agent')) s (place, statement)
-where c.oid = to_regclass(format('%I.%I', :'schema', 'plugin_setting')) and to_regclass(format('%I.%I', :'schema', 'plugin_setting')) is not null order by s.place \gexec
+where c.oid = to_regclass(format('%I.%I', :'schema', 'plugin_setting')) and to_regclass(format('%I.%I', :'schema', 'plugin_setting')) is not null and exists (select 1 from pg_attribute where attrelid = to_regclass(format('%I.%I', :'schema', 'plugin_setting')) and attname = 'key_name' and not attisdropped) and exists (select 1 from pg_attribute where attrelid = to_regclass(format('%I.%I', :'schema', 'plugin_setting')) and attname = 'key_value' and not attisdropped) order by s.place \gexec
+
+select format($f$create function portfolio_agent.read_plugin_setting() returns table (namespace text, setting_key text, setting_value text)
+  language sql stable security definer set search_path = %I, pg_temp as %L$f$, :'schema', $b$select (t.namespace)::text as namespace, (t.setting_key)::text as setting_key, (case when t.setting_key = 'atlassian.confluence.settings' then substring(t.setting_value::text from '"baseUrl"[[:space:]]*:[[:space:]]*"[^"]*"') else t.setting_value::text end)::text as setting_value from plugin_setting t where t.namespace = '_GLOBAL' and ( t.setting_key in ('confluence.server.id', 'atlassian.confluence.settings') or t.setting_key like 'applinks.admin.____________________________________.name' or t.setting_key like 'applinks.admin.____________________________________.type' or t.setting_key like 'applinks.admin.____________________________________.url' or t.setting_key like 'applinks.admin.____________________________________.rpc.url' or t.setting_key like 'applinks.admin.____________________________________.display.url')$b$)
+where to_regclass(format('%I.%I', :'schema', 'plugin_setting')) is not null and exists (select 1 from pg_attribute where attrelid = to_regclass(format('%I.%I', :'schema', 'plugin_setting')) and attname = 'setting_key' and not attisdropped) and exists (select 1 from pg_attribute where attrelid = to_regclass(format('%I.%I', :'schema', 'plugin_setting')) and attname = 'setting_value' and not attisdropped) \gexec
+select format(s.statement, c.relowner::regrole) from pg_class c, (values
+  (1, 'alter function portfolio_agent.read_plugin_setting() owner to %s'),
+  (2, 'revoke all on function portfolio_agent.read_plugin_setting() from public'),
+  (3, 'grant execute on function portfolio_agent.read_plugin_setting() to portfolio_agent'),
+  (4, 'create view portfolio_agent.plugin_setting as select * from portfolio_agent.read_plugin_setting()'),
+  (5, 'grant select on portfolio_agent.plugin_setting to portfolio_agent')) s (place, statement)
+where c.oid = to_regclass(format('%I.%I', :'schema', 'plugin_setting')) and to_regclass(format('%I.%I', :'schema', 'plugin_setting')) is not null and exists (select 1 from pg_attribute where attrelid = to_regclass(format('%I.%I', :'schema', 'plugin_setting')) and attname = 'setting_key' and not attisdropped) and exists (select 1 from pg_attribute where attrelid = to_regclass(format('%I.%I', :'schema', 'plugin_setting')) and attname = 'setting_value' and not attisdropped) order by s.place \gexec
 
 select format($f$create function portfolio_agent.read_app_property() returns table (prop_key text, prop_value text)
   language sql stable security definer set search_path = %I, pg_temp as %L$f$, :'schema', $b$select (t.prop_key)::text as prop_key, (t.prop_value)::text as prop_value from app_property t where t.prop_key in ('instance.url', 'server.id')$b$)

@@ -116,8 +116,9 @@ insert into @wanted values
   (N'projectversion', N'project'),
   (N'queue', N'queue_id'),
   (N'replicatedindexoperation', N'id,node_id'),
-  (N'repository', N'hierarchy_id,is_public,project_id,state'),
+  (N'repository', N'hierarchy_id,is_archived,is_public,project_id,state'),
   (N'resolution', N'id'),
+  (N'scheduler_run_details', N'id'),
   (N'searchrequest', N'id'),
   (N'spacepermissions', N'spaceid'),
   (N'spaces', N'spaceid,spacestatus,spacetype'),
@@ -162,13 +163,13 @@ deallocate every_table;
 
 if object_id(@schema + N'.propertyentry', 'U') is not null
 begin
-  set @statement = replace(N'create view portfolio_agent.propertyentry as select t.id, t.entity_name, t.entity_id, t.property_key, t.propertytype from @schema@.propertyentry t where t.property_key = ''jira.archiving.projects'' or (t.entity_name = ''GreenHopper.properties'' and t.property_key = ''GreenHopper.Epic.Default.issuetype.id'') or (t.entity_name = ''jira.properties'' and ( t.property_key in (''jira.sid.key'', ''jira.baseurl'', ''jira.version'', ''jira.version.patched'', ''jvm.system.timezone'') or t.property_key like ''applinks.admin.____________________________________.name'' or t.property_key like ''applinks.admin.____________________________________.type'' or t.property_key like ''applinks.admin.____________________________________.url'' or t.property_key like ''applinks.admin.____________________________________.rpc.url'' or t.property_key like ''applinks.admin.____________________________________.display.url''))', N'@schema@', quotename(@schema));
+  set @statement = replace(N'create view portfolio_agent.propertyentry as select t.id, t.entity_name, t.entity_id, t.property_key, t.propertytype from @schema@.propertyentry t where t.property_key = ''jira.archiving.projects'' or (t.entity_name = ''GreenHopper.properties'' and t.property_key = ''GreenHopper.Epic.Default.issuetype.id'') or (t.entity_name = ''jira.properties'' and ( t.property_key in (''jira.sid.key'', ''jira.baseurl'', ''jira.version'', ''jira.version.patched'', ''jvm.system.timezone'', ''jira.safeguards.issue.comments'') or t.property_key like ''applinks.admin.____________________________________.name'' or t.property_key like ''applinks.admin.____________________________________.type'' or t.property_key like ''applinks.admin.____________________________________.url'' or t.property_key like ''applinks.admin.____________________________________.rpc.url'' or t.property_key like ''applinks.admin.____________________________________.display.url''))', N'@schema@', quotename(@schema));
   exec sp_executesql @statement;
 end
 
 if object_id(@schema + N'.propertystring', 'U') is not null and object_id(@schema + N'.propertyentry', 'U') is not null
 begin
-  set @statement = replace(N'create view portfolio_agent.propertystring as select t.id, t.propertyvalue from @schema@.propertystring t join @schema@.propertyentry e on e.id = t.id where (e.entity_name = ''GreenHopper.properties'' and e.property_key = ''GreenHopper.Epic.Default.issuetype.id'') or (e.entity_name = ''jira.properties'' and ( e.property_key in (''jira.sid.key'', ''jira.baseurl'', ''jira.version'', ''jira.version.patched'', ''jvm.system.timezone'') or e.property_key like ''applinks.admin.____________________________________.name'' or e.property_key like ''applinks.admin.____________________________________.type'' or e.property_key like ''applinks.admin.____________________________________.url'' or e.property_key like ''applinks.admin.____________________________________.rpc.url'' or e.property_key like ''applinks.admin.____________________________________.display.url''))', N'@schema@', quotename(@schema));
+  set @statement = replace(N'create view portfolio_agent.propertystring as select t.id, t.propertyvalue from @schema@.propertystring t join @schema@.propertyentry e on e.id = t.id where (e.entity_name = ''GreenHopper.properties'' and e.property_key = ''GreenHopper.Epic.Default.issuetype.id'') or (e.entity_name = ''jira.properties'' and ( e.property_key in (''jira.sid.key'', ''jira.baseurl'', ''jira.version'', ''jira.version.patched'', ''jvm.system.timezone'', ''jira.safeguards.issue.comments'') or e.property_key like ''applinks.admin.____________________________________.name'' or e.property_key like ''applinks.admin.____________________________________.type'' or e.property_key like ''applinks.admin.____________________________________.url'' or e.property_key like ''applinks.admin.____________________________________.rpc.url'' or e.property_key like ''applinks.admin.____________________________________.display.url''))', N'@schema@', quotename(@schema));
   exec sp_executesql @statement;
 end
 
@@ -184,9 +185,15 @@ begin
   exec sp_executesql @statement;
 end
 
-if object_id(@schema + N'.plugin_setting', 'U') is not null
+if object_id(@schema + N'.plugin_setting', 'U') is not null and col_length(@schema + N'.plugin_setting', N'key_name') is not null and col_length(@schema + N'.plugin_setting', N'key_value') is not null
 begin
   set @statement = replace(N'create view portfolio_agent.plugin_setting as select t.namespace, t.key_name, t.key_value from @schema@.plugin_setting t where t.key_name like ''applinks.admin.____________________________________.name'' or t.key_name like ''applinks.admin.____________________________________.type'' or t.key_name like ''applinks.admin.____________________________________.url'' or t.key_name like ''applinks.admin.____________________________________.rpc.url'' or t.key_name like ''applinks.admin.____________________________________.display.url''', N'@schema@', quotename(@schema));
+  exec sp_executesql @statement;
+end
+
+if object_id(@schema + N'.plugin_setting', 'U') is not null and col_length(@schema + N'.plugin_setting', N'setting_key') is not null and col_length(@schema + N'.plugin_setting', N'setting_value') is not null
+begin
+  set @statement = replace(N'create view portfolio_agent.plugin_setting as select t.namespace, t.setting_key, case when t.setting_key <> ''atlassian.confluence.settings'' then cast(t.setting_value as nvarchar(max)) when charindex(''"baseUrl"'', cast(t.setting_value as nvarchar(max))) > 0 and replace(substring(cast(t.setting_value as nvarchar(max)), charindex(''"baseUrl"'', cast(t.setting_value as nvarchar(max))) + 9, 1000), '' '', '''') like '':"%"%'' then ''"baseUrl":"'' + substring( replace(substring(cast(t.setting_value as nvarchar(max)), charindex(''"baseUrl"'', cast(t.setting_value as nvarchar(max))) + 9, 1000), '' '', ''''), 3, charindex(''"'', replace(substring(cast(t.setting_value as nvarchar(max)), charindex(''"baseUrl"'', cast(t.setting_value as nvarchar(max))) + 9, 1000), '' '', ''''), 3) - 2) end as setting_value from @schema@.plugin_setting t where t.namespace = ''_GLOBAL'' and ( t.setting_key in (''confluence.server.id'', ''atlassian.confluence.settings'') or t.setting_key like ''applinks.admin.____________________________________.name'' or t.setting_key like ''applinks.admin.____________________________________.type'' or t.setting_key like ''applinks.admin.____________________________________.url'' or t.setting_key like ''applinks.admin.____________________________________.rpc.url'' or t.setting_key like ''applinks.admin.____________________________________.display.url'')', N'@schema@', quotename(@schema));
   exec sp_executesql @statement;
 end
 

@@ -38,6 +38,7 @@ class View:
     `hides`: it bears the table's own name, so that statements find it in the table's place. `values`: by dialect, what
     stands for @VALUE@ in an expression. `joins`: what is joined, each as "TABLE ALIAS on ...". `beside`: a table by
     which its product is known, where products have tables of one name with other columns; "" where there is no need.
+    `having`: columns without which the table is another one of the same name.
     """
 
     name: str
@@ -49,6 +50,7 @@ class View:
     hides: bool
     values: Mapping[str, str]
     beside: str = ""
+    having: tuple[str, ...] = ()
 
     def for_dialect(self, dialect: str) -> View:
         """The same with the expressions of one database."""
@@ -90,7 +92,7 @@ class Readable:
         """Every readable column by table, both in lower case."""
         found = {table.lower(): {column.lower() for column in columns} for table, columns in self.tables.items()}
         for view in self.views:
-            found[view.name.lower()] = {name.lower() for name, _, _ in view.columns}
+            found.setdefault(view.name.lower(), set()).update(name.lower() for name, _, _ in view.columns)
         return found
 
 
@@ -106,15 +108,18 @@ def load_readable(folder: Path = FOLDER, catalog: Path = CATALOG) -> Readable:
         for kind in ("views", "counts")
         for name, facts in document[kind].items()
     )
-    shown = {view.name: {name for name, _, _ in view.columns} for view in views}
+    shown: dict[str, list[set[str]]] = {}
+    for view in views:
+        shown.setdefault(view.name, []).append({name for name, _, _ in view.columns})
     tables: dict[str, set[str]] = {}
     for product in products():
         spelling = read_tables(catalog / product / "tables.toml", product, Faults())
         for query, table, columns in _read_by(load_catalog(product), spelling):
             if table not in shown:
                 tables.setdefault(table, set()).update(columns)
-            elif columns - shown[table]:
-                raise Hidden(f"{product}/{query} reads {', '.join(sorted(columns - shown[table]))} of {table}")
+            elif not any(columns <= view for view in shown[table]):
+                hidden = columns - shown[table][0]
+                raise Hidden(f"{product}/{query} reads {', '.join(sorted(hidden))} of {table}")
     return Readable({table: tuple(sorted(tables[table])) for table in sorted(tables)}, views)
 
 
@@ -123,6 +128,7 @@ def _read_by(catalog: Catalog, known: Tables) -> Iterator[tuple[str, str, set[st
     for query in catalog.queries.values():
         texts = [query.restricted_text("postgresql") or query.text("postgresql") or ""]
         texts += [planned.texts[""] for planned in query.planned]
+        texts += [query.after[""]] if query.after else []
         for text in () if query.name == OF_THE_SERVER or query.product_login else texts:
             for table, columns in columns_read(text).items():
                 yield (
@@ -142,15 +148,16 @@ def _view(name: str, facts: Mapping[str, Any], *, hides: bool) -> View:
     table = facts.get("table", name)
     joins = facts.get("join", [])
     return View(
-        name,
-        table,
-        tuple(columns),
-        (joins,) if isinstance(joins, str) else tuple(joins),
-        rows,
-        facts.get("group", ""),
-        hides,
-        facts.get("values", {}),
-        facts.get("beside", ""),
+        name=table if hides else name,
+        table=table,
+        columns=tuple(columns),
+        joins=(joins,) if isinstance(joins, str) else tuple(joins),
+        rows=rows,
+        group=facts.get("group", ""),
+        hides=hides,
+        values=facts.get("values", {}),
+        beside=facts.get("beside", ""),
+        having=tuple(facts.get("having", "").split()),
     )
 
 
@@ -188,6 +195,12 @@ def _postgresql_view(view: View) -> str:
     result = ", ".join(f"{name} {types[kind]}" for name, kind, _ in view.columns)
     body = replace(view, columns=columns).body_below("")
     present = " and ".join(f"to_regclass(format('%I.%I', :'schema', '{table}')) is not null" for table in view.needs())
+    present += "".join(
+        " and exists (select 1 from pg_attribute where "
+        f"attrelid = to_regclass(format('%I.%I', :'schema', '{view.table}')) "
+        f"and attname = '{column}' and not attisdropped)"
+        for column in view.having
+    )
     name = f"portfolio_agent.read_{view.name}()"
     return f"""
 select format($f$create function {name} returns table ({result})
@@ -209,6 +222,12 @@ def _mysql_view(view: View) -> str:
     body = view.body("`@db@`.`@table@`", *(f"`@db@`.`@{mark}@`" for mark in marks))
     head = "create or replace definer = `portfolio_agent_views`@`localhost` sql security definer view "
     text = f"{head}`portfolio_agent_@db@`.{name} as {body};"
+    having = "".join(
+        f"""
+  and exists (select 1 from information_schema.columns c where c.table_schema = t.table_schema
+    and c.table_name = t.table_name and lower(c.column_name) = {_quoted(column)})"""
+        for column in view.having
+    )
     filled = f"replace(replace({_quoted(text)}, '@db@', database()), '@table@', t.table_name)"
     others = ""
     for number, table in enumerate(view.needs()[1:], 1):
@@ -221,12 +240,17 @@ def _mysql_view(view: View) -> str:
     return f"""
 select {filled}
 from information_schema.tables t{others}
-where t.table_schema = database() and lower(t.table_name) = {_quoted(view.table)};"""
+where t.table_schema = database() and lower(t.table_name) = {_quoted(view.table)}{having};"""
 
 
 def _sqlserver_view(view: View) -> str:
     body = f"create view portfolio_agent.{view.name} as {view.body_below('@schema@.')}"
-    present = " and ".join(f"object_id(@schema + N'.{table}', 'U') is not null" for table in view.needs())
+    present = " and ".join(
+        [
+            *(f"object_id(@schema + N'.{table}', 'U') is not null" for table in view.needs()),
+            *(f"col_length(@schema + N'.{view.table}', N'{column}') is not null" for column in view.having),
+        ]
+    )
     return f"""
 if {present}
 begin
@@ -238,7 +262,11 @@ end"""
 def _oracle_view(view: View) -> str:
     body = f"create or replace view portfolio_agent_views.{view.name} as {view.body_below('@owner@.')}"
     needs = ", ".join(_quoted(table.upper()) for table in view.needs())
-    return f"  filtered({_quoted(view.name)}, sys.odcivarchar2list({needs}),\n    {_quoted(body)});"
+    having = ", ".join(_quoted(column.upper()) for column in view.having)
+    return (
+        f"  filtered({_quoted(view.name)}, sys.odcivarchar2list({needs}), sys.odcivarchar2list({having}),\n"
+        f"    {_quoted(body)});"
+    )
 
 
 _PARTS: dict[str, tuple[Callable[[Readable], str], Callable[[View], str]]] = {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from agent.aggregation.thresholds import threshold_statuses_of
 from agent.catalog import load_catalog
 from agent.model import HourlyAggregate, Series, Value
@@ -45,3 +47,25 @@ def test_what_has_no_threshold_status() -> None:
         row("jira.guardrail.epics", last="many"),
     ]
     assert threshold_statuses_of(rows, load_catalog("jira")) == []
+
+
+@pytest.mark.parametrize(
+    ("own", "level", "limit"),
+    [(None, "exceeding", 1000), (2000, "optimal", 2000), (500, "exceeding", 500), (1001, "optimal", 1001)],
+)
+def test_limit_of_the_site(own: int | None, level: str, limit: int) -> None:
+    """Where an admin has set another number for the safeguard, the figure is compared with that."""
+    rows = [row("jira.guardrail.comments.per_issue.max", last=1001)]
+    rows += [] if own is None else [row("jira.safeguard.issue_comments.limit", last=own)]
+    (found,) = threshold_statuses_of(rows, load_catalog("jira"))
+    assert (found.level, found.limit) == (level, limit)
+
+
+def test_limit_that_the_site_has_switched_off() -> None:
+    """-1 means no safeguard: nothing is compared, in whatever order the two figures come."""
+    rows = [
+        row("jira.guardrail.comments.per_issue.max", last=1001),
+        row("jira.safeguard.issue_comments.limit", last=-1),
+    ]
+    assert threshold_statuses_of(rows, load_catalog("jira")) == []
+    assert threshold_statuses_of(rows[::-1], load_catalog("jira")) == []

@@ -133,6 +133,9 @@ def test_all_faults_at_once(root: Path) -> None:
         assert any(words in fault for fault in found), words
 
 
+HEAD = "-- counts: x\n-- cost: S\n-- versions: all\n"
+
+
 @pytest.mark.parametrize(
     ("file", "text", "words"),
     [
@@ -151,8 +154,13 @@ def test_all_faults_at_once(root: Path) -> None:
             "-- counts: x\n-- cost: S\n-- versions: all\nwith x as (delete from project returning 1) select 1 as total",
             "only reads; it says 'delete'",
         ),
-        ("projects.db2.sql", "select 1 as total", "must be NAME[.restricted][.DIALECT].sql"),
-        ("projects.restricted.db2.sql", "select 1 as total", "must be NAME[.restricted][.DIALECT].sql"),
+        ("projects.db2.sql", "select 1 as total", "must be NAME[.restricted|.after][.DIALECT].sql"),
+        ("projects.restricted.db2.sql", "select 1 as total", "must be NAME[.restricted|.after][.DIALECT].sql"),
+        ("projects.after.sql", "-- why: x\nselect 1 as total", "projects.sql does not say 'until:'"),
+        ("projects.sql", f"{HEAD}-- until: x\nselect 1 as total", "until must be: TABLE(COLUMN, COLUMN)["),
+        ("projects.sql", f"{HEAD}-- until: x(a), build\nselect 1 as total", "until must be: TABLE"),
+        ("../../common/columns/db2.sql", "select 1 as tab, :wanted", "must be DIALECT[.restricted].sql"),
+        ("../../common/columns/sqlite.sql", "select 1 as tab, 2 as col, :wanted", "must have as seen_through"),
         (
             "projects.restricted.sql",
             "-- why: x\nselect 1 as n",

@@ -76,7 +76,7 @@ def shape_of(metric: str, name: str = "value", product: str = "jira") -> str:
         (shape_of("database.version"), ("15.4 (Debian 15.4-2.pgdg120+1)", "8.0.35-0ubuntu0.22.04.1", "19.0.0.0.0")),
         (shape_of("database.version"), ("10.11.6-MariaDB-0+deb12u1-log", "15.0.4312.2", "3.40.1", "16")),
         (shape_of("tomcat.sessions.active", "context"), ("/", "/jira", "/jira##001")),
-        (shape_of("pool.hikari.active", "pool"), ("HikariPool-1", "jira pool", "jdbc/JiraDS")),
+        (shape_of("pool.dbcp.active", "pool"), ("HikariPool-1", "jira pool", "jdbc/JiraDS")),
     ],
 )
 def test_what_the_agent_says_itself_has_its_shape(shape: str, words: tuple[str, ...]) -> None:

@@ -17,7 +17,7 @@ BASIC, EXTENDED = ConsentLevel.BASIC, ConsentLevel.EXTENDED
 JIRA = load_catalog("jira")
 KEY = Pseudonyms(b"k" * 32)
 HOUR = Hour(datetime(2026, 1, 5, 19, tzinfo=UTC))
-POOL = Series("jmx", "pool.hikari.active", (("pool", "payroll"),))
+POOL = Series("jmx", "pool.dbcp.active", (("pool", "payroll"),))
 APP = Series("apps", "app.installed", (("pluginKey", "com.quibble.payroll"),))
 
 

@@ -21,3 +21,4 @@ create table cwd_membership (id bigint not null primary key, parent_id bigint, c
 create table app_property (prop_key varchar(50) not null primary key, prop_value varchar(2000) not null);
 create table plugin_setting (namespace varchar(255) not null, key_name varchar(255) not null, key_value text, id bigint not null primary key);
 create table plugin_state (name varchar(255) not null primary key, enabled boolean not null, updated_timestamp bigint not null);
+create table "AO_A0B856_WEBHOOK" ("ID" integer not null primary key, "NAME" varchar(255), "URL" varchar(255), "ACTIVE" boolean not null);

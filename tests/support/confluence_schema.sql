@@ -14,3 +14,5 @@ create table cwd_group (id bigint not null primary key, group_name varchar(255) 
 create table cwd_membership (id bigint not null primary key, parent_id bigint, child_group_id bigint, child_user_id bigint);
 create table bandana (bandanaid bigint not null primary key, bandanacontext varchar(255) not null, bandanakey varchar(100) not null, bandanavalue text);
 create table plugindata (plugindataid bigint not null primary key, pluginkey varchar(255), filename varchar(255), lastmoddate timestamp null, data varchar(255));
+create table "AO_A0B856_WEBHOOK" ("ID" integer not null primary key, "NAME" varchar(255), "URL" varchar(255), "ACTIVE" boolean not null);
+create table scheduler_run_details (id bigint not null primary key, job_id varchar(255), start_time timestamp null, duration bigint, outcome varchar(255));

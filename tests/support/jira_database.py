@@ -16,6 +16,7 @@ SCHEMA = Path(__file__).parents[2] / "scripts" / "demo_product" / "jira_schema.s
 ROWS = Path(__file__).with_name("jira_rows.sql")
 # What jira_rows.sql puts in, counted by hand.
 COUNTS = {
+    "jira.safeguard.issue_comments.limit": 500,
     "jira.guardrail.projects": 12,
     "jira.guardrail.projects.active": 10,
     "jira.guardrail.projects.archived": 2,

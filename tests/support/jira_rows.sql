@@ -76,3 +76,5 @@ insert into "AO_8542F1_IFJ_OBJ_HIST" ("ID", "OBJECT_ID") with recursive n(i) as 
 insert into "AO_8542F1_IFJ_OBJ_JIRAISSUE" ("ID", "OBJECT_ID", "JIRA_ISSUE_ID") with recursive n(i) as (select 1 union all select i + 1 from n where i < 45) select i, i, 20000 + i from n;
 insert into propertyentry (id, entity_name, entity_id, property_key, propertytype) values (20, 'jira.properties', 1, 'jvm.system.timezone', 5);
 insert into propertystring (id, propertyvalue) values (20, 'Etc/UTC');
+insert into propertyentry (id, entity_name, entity_id, property_key, propertytype) values (3030, 'jira.properties', 1, 'jira.safeguards.issue.comments', 5);
+insert into propertystring (id, propertyvalue) values (3030, '500');

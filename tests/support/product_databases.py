@@ -52,6 +52,9 @@ COUNTS: dict[str, dict[str, int | str]] = {
         "confluence.guardrail.pages.version.max": 36,
         "confluence.guardrail.pages.versions_kept.max": 35,
         "confluence.guardrail.attachments.bytes": 215_000,
+        "confluence.guardrail.webhooks": 3,
+        "confluence.guardrail.webhooks.active": 2,
+        "confluence.guardrail.scheduler_runs": 5,
     },
     "bitbucket": {
         "instance.base_url": "https://git.example.com/bitbucket",
@@ -82,6 +85,8 @@ COUNTS: dict[str, dict[str, int | str]] = {
         "bitbucket.guardrail.permissions.global": 7,
         "bitbucket.guardrail.permissions.project": 60,
         "bitbucket.guardrail.permissions.repository": 110,
+        "bitbucket.guardrail.webhooks": 3,
+        "bitbucket.guardrail.webhooks.active": 2,
     },
     "bamboo": {
         "bamboo.guardrail.results": 900,
@@ -121,7 +126,7 @@ UPPER_ON_MYSQL = ("confluence", "bamboo")
 
 def tables(product: str) -> tuple[str, ...]:
     """The tables of a product's schema, lower case."""
-    return tuple(re.findall(r"(?m)^create table (\w+)", _text(product, "schema")))
+    return tuple(re.findall(r'(?m)^create table "?(\w+)', _text(product, "schema")))
 
 
 def fill_sqlite(product: str, path: Path, *, without: str = "", rows: bool = True) -> Path:
@@ -140,8 +145,9 @@ def fill_mariadb(product: str, server: MariaDbServer) -> str:
     name = f"{product}_{uuid.uuid4().hex[:8]}"
     text = _text(product, "schema") + _text(product, "rows")
     for table in tables(product) if product in UPPER_ON_MYSQL else ():
-        if not table.startswith("cwd_"):
+        if not table.startswith(("cwd_", "AO_")):
             text = re.sub(rf"(?m)^(create table|insert into) {table} ", rf"\1 {table.upper()} ", text)
+    text = re.sub(r'"(AO_\w+|[A-Z]+)"', r"`\1`", text)  # names of an app's tables and columns
     statements = [part.strip() for part in text.split(";\n") if part.strip()]
     server.execute(
         f"create database {name} character set utf8mb4 collate utf8mb4_bin",

@@ -48,6 +48,7 @@ PRIVATE_COLUMNS = (
     ("jiraissue", "description"),
     ("jiraissue", "summary"),
     ("plugin_setting", "key_value"),
+    ("plugin_setting", "setting_value"),
     ("productlicense", "license"),
     ("propertystring", "propertyvalue"),
     ("propertytext", "propertyvalue"),

@@ -34,12 +34,14 @@ from agent.product.instance.turns import TurnKeeper
 from agent.runtime.resident.child import HourlyChild
 from agent.runtime.resident.concealing import TickConcealer
 from agent.runtime.resident.faults import FaultLog
+from agent.runtime.resident.lacks import LacksKeeper
 from agent.runtime.resident.notify import Notifier
 from agent.sampling import Sampler
 from agent.settings import Settings
 from agent.settings.load import load_settings
 from agent.settings.schedule import closes_after_s
 from agent.sources.governor import CostGovernor, governor_of
+from agent.sources.inventory import Inventory
 from agent.sources.registry import open_cluster_sources
 from agent.store import InstanceLock, Store, open_store, reserve
 from agent.store.costs import load_costs, save_costs
@@ -107,12 +109,14 @@ def run(settings: Settings, config: Path, stopping: threading.Event) -> int:
         turns = TurnKeeper(settings)
         level = ConsentInForce(settings)
         conceal = TickConcealer(settings, catalog, level)
-        sampler = Sampler(open_cluster_sources(settings, catalog, level, governor, turns.turn), conceal)
+        inventory = Inventory(catalog)
+        sampler = Sampler(open_cluster_sources(settings, catalog, level, governor, turns.turn, inventory), conceal)
         child = HourlyChild(config, settings.delivery.retry_for_s)
         costs = CostKeeper(store, governor)
         log(LOG, logging.INFO, "agent.started", version=__version__, product=settings.instance.product)
         try:
-            Loop(settings, store, sampler, child, Notifier.from_environment(), turns, costs, clock).run(stopping)
+            lacks = LacksKeeper(store, inventory)
+            Loop(settings, store, sampler, child, Notifier.from_environment(), turns, costs, clock, lacks).run(stopping)
         finally:
             child.stop()
             sampler.close()
@@ -160,8 +164,10 @@ class Loop:
         turns: TurnKeeper,
         costs: CostKeeper,
         clock: Clock,
+        lacks: LacksKeeper | None = None,
     ) -> None:
         self._settings = settings
+        self._lacks = lacks
         self._store = store
         self._sampler = sampler
         self._child = child
@@ -272,6 +278,8 @@ class Loop:
                 self._waiting.popleft()
             self._count_dropped()
             self._costs.save_if_due(monotonic_s(), self._clock.now().wall, stopping=stopping)
+            if self._lacks is not None:
+                self._lacks.save_if_changed()
         except StoreError as error:
             self._writer.forget_layout()
             self._faults.failed("store", error.why, monotonic_s(), why=f"{error.what} {error.why}", do=error.do)

@@ -38,6 +38,7 @@ from agent.sources.governor import CostGovernor
 from agent.sources.guardrails.estimates import Estimates
 from agent.sources.guardrails.tables import DIALECT as LISTED_BY
 from agent.sources.guardrails.tables import missing_tables, tables_of
+from agent.sources.inventory import BUILD, Inventory
 from agent.sources.numbers import LARGEST, NoNumberError, number_of
 from agent.sources.opening import Opening
 from agent.sources.restricted import RestrictedStatements
@@ -88,6 +89,7 @@ class Guardrails:
         *,
         governor: CostGovernor | None = None,
         gate: Gate | None = None,
+        inventory: Inventory | None = None,
         clock: Callable[[], float] = monotonic_s,
     ) -> None:
         self._metrics: dict[str, list[Metric]] = {}
@@ -97,6 +99,7 @@ class Guardrails:
         self._queries = catalog.queries
         self._open_engine = open_engine
         self._gate = gate or Gate()
+        self._inventory = inventory or Inventory(catalog, clock=clock)
         self._governor = governor or CostGovernor()
         self._clock = clock
         self._estimates = Estimates(catalog.estimates, clock, self._governor.tick_s)
@@ -110,6 +113,7 @@ class Guardrails:
             return Reading((), once_each(done.failures))
         try:
             with self._gate.connected(deadline_s, self._open_engine) as connection:
+                self._inventory.look(connection)
                 waiting = self._with_tables(connection, waiting, done)
                 while waiting:
                     self._work(connection, waiting[0], done)
@@ -160,7 +164,8 @@ class Guardrails:
         for job in jobs:
             last = self._governor.last(job.query.name)
             sql = job.query.text(LISTED_BY)
-            if sql is not None and (last is None or last.absent):
+            # What the product moved is not looked up: the inventory says which of its two tables counts.
+            if sql is not None and job.query.until is None and (last is None or last.absent):
                 tables[job.query.name] = tables_of(sql)
         if not tables:
             return jobs
@@ -196,9 +201,9 @@ class Guardrails:
         Raises when the connection is lost.
         """
         dialect = DIALECTS.get(connection.dialect.name, connection.dialect.name)
-        sql = done.restricted.text(query, dialect)
+        sql, why = self._inventory.words(connection, query, done.restricted, dialect)
         if sql is None:
-            return NOT_SUPPORTED, dialect
+            return NOT_SUPPORTED, why
         began_s = self._clock()
         try:
             with connection.begin() as transaction:
@@ -223,6 +228,8 @@ class Guardrails:
             answer = _sample(metric, query, found, self._attributes(metric, query, {"method": EXACT}))
             if isinstance(answer, Sample):
                 done.samples.append(answer)
+                if metric.name == BUILD:
+                    self._inventory.is_of(str(answer.value))
             else:
                 done.failures.append(answer)
         return None
@@ -280,6 +287,7 @@ def open_source(opening: Opening) -> Guardrails:
         lambda: open_product_database(opening.settings),
         governor=opening.governor,
         gate=opening.gate,
+        inventory=opening.inventory,
     )
 
 

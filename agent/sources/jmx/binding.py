@@ -14,7 +14,7 @@ from agent.catalog.reader import Reader
 if TYPE_CHECKING:
     from agent.settings import Settings
 
-KEYS = ("bean", "or_beans", "attribute", "key", "tags", "excluding", "absent", "merge")
+KEYS = ("bean", "or_beans", "attribute", "or_attributes", "key", "tags", "excluding", "absent", "merge")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,7 @@ class JmxBinding(Binding):
     """Where a JMX metric is read: an ObjectName or pattern, an attribute, for CompositeData a key of it.
 
     `or_beans` are other names of the same thing (Tomcat's domain differs by product): all that exist are read.
+    `or_attributes` are older names of the same attribute: the first that a bean has speaks.
     `tags` maps ObjectName key properties to tag names; other key properties are not kept.
     `excluding` are patterns of beans that must never be read. `absent` is the number by which the bean says that it
     does not know (-1 for a maximum that is not set): such a value is no sample. `merge` says what becomes of beans that
@@ -38,6 +39,7 @@ class JmxBinding(Binding):
     or_beans: tuple[str, ...] = ()
     absent: float | None = None
     merge: Merge | None = None
+    or_attributes: tuple[str, ...] = ()
 
     @classmethod
     def parse(cls, entry: Reader) -> JmxBinding:
@@ -57,6 +59,7 @@ class JmxBinding(Binding):
             or_beans=jmx.texts("or_beans"),
             absent=jmx.number("absent"),
             merge=Merge(jmx.choice("merge", Merge)) if "merge" in jmx.table else None,
+            or_attributes=jmx.texts("or_attributes"),
         )
 
     def tag_names(self) -> frozenset[str]:
@@ -73,9 +76,14 @@ class JmxBinding(Binding):
         return (self.bean, *self.or_beans)
 
     @property
+    def attributes(self) -> tuple[str, ...]:
+        """Every name of the attribute, the newest first."""
+        return (self.attribute, *self.or_attributes)
+
+    @property
     def whole_attribute(self) -> str:
         """The attribute with the key of its CompositeData, as people write it."""
-        return self.attribute + (f".{self.key}" if self.key else "")
+        return " or ".join(self.attributes) + (f".{self.key}" if self.key else "")
 
     def read_from(self) -> tuple[str, ...]:
         """Each bean, what becomes of several, and what is never read."""

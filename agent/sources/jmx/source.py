@@ -52,7 +52,9 @@ class Jmx:
         self._bound = [
             (metric, binding) for metric in catalog.of_source(NAME) if (binding := metric.bound(JmxBinding)) is not None
         ]
-        self._by_other_names = {metric.name for metric, binding in self._bound if binding.or_beans}
+        self._by_other_names = {
+            metric.name for metric, binding in self._bound if binding.or_beans or binding.or_attributes
+        }
         self._open_transport = open_transport
         self._transport: Transport | None = None
         self._unaccepted = False
@@ -90,9 +92,10 @@ class Jmx:
         failures: list[Failure] = []
         for bean, attributes in answer.beans.items():
             for match in self._matching(bean):
-                if match.binding.attribute not in attributes:
+                name = next((name for name in match.binding.attributes if name in attributes), None)
+                if name is None:
                     continue
-                value = attributes[match.binding.attribute]
+                value = attributes[name]
                 if match.binding.key is not None:
                     value = value.get(match.binding.key) if isinstance(value, dict) else None
                 found = _value(match, value)
@@ -166,8 +169,9 @@ class Jmx:
                 self._wanted.clear()
             name = _parsed(bean)
             known = self._wanted[bean] = tuple(
-                (binding.attribute, metric)
+                (attribute, metric)
                 for metric, binding in self._bound
+                for attribute in binding.attributes
                 if bean in binding.beans or _fits(binding, name)
             )
         return known
@@ -197,7 +201,7 @@ def bean_queries(bindings: list[JmxBinding]) -> tuple[BeanQuery, ...]:
     excluding: dict[str, dict[str, None]] = {}
     for binding in bindings:
         for bean in binding.beans:
-            attributes.setdefault(bean, {})[binding.attribute] = None
+            attributes.setdefault(bean, {}).update(dict.fromkeys(binding.attributes))
             excluding.setdefault(bean, {}).update(dict.fromkeys(binding.excluding))
     return tuple(BeanQuery(bean, tuple(names), tuple(excluding[bean])) for bean, names in attributes.items())
 

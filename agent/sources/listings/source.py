@@ -25,6 +25,7 @@ from agent.product.database.gate import Gate
 from agent.reasons import DEADLINE, NOT_DUE, NOT_PRESENT, NOT_SUPPORTED, PERMISSION_DENIED, ROWS_CUT
 from agent.sources.base import NO_TEXT, once_each, text_of
 from agent.sources.governor import CostGovernor
+from agent.sources.inventory import Inventory
 from agent.sources.listings.unpack import Unreadable, unpack
 from agent.sources.opening import Opening
 from agent.sources.restricted import RestrictedStatements
@@ -63,6 +64,7 @@ class Listing:
         level: Callable[[], ConsentLevel],
         *,
         gate: Gate | None = None,
+        inventory: Inventory | None = None,
         hour_length_s: int = 3600,
         tick_s: float = 0.0,
         now: Clock = utc_now,
@@ -80,6 +82,7 @@ class Listing:
                 self._bound.setdefault(metric.sql.query, []).append((metric, metric.sql))
         self._open_engine = open_engine
         self._gate = gate or Gate()
+        self._inventory = inventory or Inventory(catalog, clock=clock)
         self._level = level
         self._hour_length_s = hour_length_s
         self._now = now
@@ -241,9 +244,9 @@ class Listing:
     ) -> tuple[list[Row], str | None] | Failure:
         """The rows of one statement and, when there are more than it may give, what was cut."""
         dialect = connection.dialect.name
-        words = restricted.text(query, DIALECTS.get(dialect, dialect))
+        words, why = self._inventory.words(connection, query, restricted, DIALECTS.get(dialect, dialect))
         if words is None:
-            return Failure("", NOT_SUPPORTED, dialect)
+            return Failure("", NOT_SUPPORTED, why)
         # text() also doubles the per cent signs of LIKE for the drivers that count them as their own.
         statement = text(words)
         if keys is not None:
@@ -284,6 +287,7 @@ def open_source(opening: Opening) -> Listing:
         lambda: open_product_database(opening.settings),
         opening.level,
         gate=opening.gate,
+        inventory=opening.inventory,
         hour_length_s=opening.settings.hour.length_s,
         tick_s=opening.settings.sampling.interval_s,
     )

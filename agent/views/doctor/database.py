@@ -6,15 +6,18 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from agent.catalog import Catalog, load_catalog
 from agent.errors import SourceError
 from agent.settings import DatabaseLogin, DatabaseSettings, Dialect, Settings
 from agent.system.clock import monotonic_s
 from agent.views.doctor.checks import Area, Check, State, failed_by
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from agent.product.database.proof import WriteProof
 
-NAMES = ("address", "login", "read-only", "rights", "timeout")
+NAMES = ("address", "login", "read-only", "rights", "timeout", "tables")
 # What a session says of itself: nothing is tried that could write where a setting is wrong.
 READ_ONLY = {
     Dialect.POSTGRESQL: ("SHOW transaction_read_only", ("on",)),
@@ -77,6 +80,8 @@ def _session(settings: Settings, dialect: Dialect) -> Iterator[Check]:
                 asked = TIMEOUT.get(dialect)
                 server = f", on the server {connection.execute(text(asked)).scalar()}" if asked else ""
                 yield Check(Area.DATABASE, stage, State.OK, f"A statement is ended after {limit_s:g} s{server}.")
+                stage = "tables"
+                yield tables_check(load_catalog(settings.instance.product), connection)
         finally:
             engine.dispose()
     except SourceError as error:
@@ -123,6 +128,29 @@ def rights_check(proof: WriteProof, database: DatabaseSettings) -> Check:
         do = f"Better: run {proof.script} again, which takes away what is too much."
         return Check(Area.DATABASE, "rights", State.OK, text, do=do, code="too-wide")
     return Check(Area.DATABASE, "rights", State.OK, f"{text} {proof.left_open_text}".rstrip(), do=proof.left_open_cure)
+
+
+def tables_check(catalog: Catalog, connection: Connection) -> Check:
+    """Whether this version has the tables that are read: what it lacks costs its own figures and is no failure."""
+    from agent.sources.inventory import Inventory
+
+    connection.rollback()  # what was asked before began a transaction, and the inventory has one of its own
+    inventory = Inventory(catalog)
+    inventory.look(connection)
+    if inventory.sentence is None:
+        return Check(Area.DATABASE, "tables", State.SKIPPED, "The database does not tell which tables it has.")
+    if not inventory.sentence:
+        return Check(Area.DATABASE, "tables", State.OK, "This version has every table and column that is read.")
+    do = f"After an upgrade of the product run {script_of(connection)} again." if script_of(connection) else ""
+    return Check(Area.DATABASE, "tables", State.OK, inventory.sentence, do=do, code="lacks")
+
+
+def script_of(connection: Connection) -> str:
+    """The script that made the account, where there is one for this database."""
+    from agent.product.database.proof import SCRIPTS, script_for
+
+    dialect = connection.dialect.name
+    return script_for(dialect) if dialect in SCRIPTS else ""
 
 
 def _skipped(names: tuple[str, ...]) -> Iterator[Check]:

@@ -122,6 +122,7 @@ def _statement(statement: StatementRow, dialect: str) -> Iterator[str]:
     under = ", under Extended only" if statement.consent is ConsentLevel.EXTENDED else ""
     for text in texts:
         where = ", where the table itself may not be read" if text.restricted else ""
+        where = ", where this version keeps it in another table" if text.after else where
         yield f"Statement {text.file}{under}{where}"
         yield from (f"    {line}" for line in text.sql.splitlines())
 

@@ -21,6 +21,7 @@ from agent.store.cluster import ClusterState, cluster_state
 from agent.store.database import FILE_NAME
 from agent.store.delivery_state import DeliveryState
 from agent.store.hours import ClosedHour, closed_hours, uncounted
+from agent.store.lacks import load_lacks
 from agent.store.losses import Loss, losses
 from agent.store.source_states import SourceState, source_states
 from agent.store.thresholds import ThresholdStatus
@@ -48,6 +49,7 @@ class StoredFacts:
     guardrails: tuple[ThresholdStatus, ...]
     slow_queries: tuple[SlowQuery, ...]
     losses: tuple[Loss, ...]
+    lacks: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,4 +112,5 @@ def _stored(settings: Settings, store: Store, moment: Moment) -> StoredFacts:
         guardrails=guardrails_against_thresholds(store),
         slow_queries=slow_queries(store, settings.sampling.interval_s),
         losses=tuple(losses(store)),
+        lacks=load_lacks(store),
     )

@@ -69,6 +69,7 @@ def _with_stored(head: StatusView, stored: StoredFacts, settings: Settings) -> S
         waiting=_waiting(stored.waiting),
         guardrails=stored.guardrails,
         slow_queries=stored.slow_queries,
+        lacks=stored.lacks,
         losses=tuple(LossRow(loss.reason, loss.count, loss.first_at, loss.last_at) for loss in stored.losses),
     )
 

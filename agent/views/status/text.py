@@ -6,6 +6,7 @@ In: a `StatusView`, already read. Out: text for a terminal; what came from outsi
 from __future__ import annotations
 
 from collections.abc import Iterator
+from textwrap import wrap
 
 from agent.log import printable
 from agent.model import Outcome, Role
@@ -22,6 +23,7 @@ CLUSTER_WORDS = {
 }
 LEFT_OUT = frozenset({QUARANTINED, CUT, PASSED_OVER})
 MOST_LEFT_OUT = 5
+ROOM = 64  # columns beside the labels, in 80
 Row = tuple[str, str]
 
 
@@ -60,6 +62,10 @@ def _rows(view: StatusView) -> Iterator[Row]:
         yield "Confirmed", f"{push} (last push that the cloud acknowledged)"
         yield "Waiting", f"{view.waiting.batches} batches, {view.waiting.bytes:,} bytes"
     yield from guardrail_rows(view.guardrails, view.slow_queries)
+    if view.lacks:
+        first, *rest = wrap(printable(view.lacks), ROOM, break_long_words=False, break_on_hyphens=False)
+        yield "Not there", first
+        yield from (("", line) for line in rest)
     for loss in view.losses:
         yield "Lost", f"{loss.count} x {loss.reason}, last {loss.last:%Y-%m-%d %H:%M} UTC"
 

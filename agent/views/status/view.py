@@ -120,6 +120,7 @@ class Problem:
 class StatusView:
     """Everything `status` knows; null is "never" or "not there".
 
+    `lacks`: which tables or columns this version of the product does not have, in a sentence, "" for none.
     `exit_code` is that of the gravest problem, 0 without one.
     """
 
@@ -142,5 +143,6 @@ class StatusView:
     guardrails: tuple[ThresholdStatus, ...] = ()
     slow_queries: tuple[SlowQuery, ...] = ()
     losses: tuple[LossRow, ...] = ()
+    lacks: str = ""
     problems: tuple[Problem, ...] = ()
     exit_code: int = OK

@@ -56,7 +56,7 @@ with open_pipeline(load_settings(Path(sys.argv[1]))) as pipeline:
 def agent(tmp_path: Path) -> Agent:
     """An offline agent whose store an older version filled with names as read."""
     made = make_site(tmp_path, mode="offline")
-    pools = [Series("jmx", "pool.hikari.active", (("pool", f"{NAME} {number}"),)) for number in range(SERIES)]
+    pools = [Series("jmx", "pool.dbcp.active", (("pool", f"{NAME} {number}"),)) for number in range(SERIES)]
     store = open_store(made.settings.agent.state_dir)
     for number in range(HOURS):
         hour = Hour(FIRST + timedelta(hours=number))

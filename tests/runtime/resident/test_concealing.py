@@ -26,7 +26,7 @@ from tests.support.site import Agent, link_as, make_site
 
 BASIC, EXTENDED = ConsentLevel.BASIC, ConsentLevel.EXTENDED
 KEY = "com.quibble.payroll"
-POOL = Series("jmx", "pool.hikari.active", (("pool", "Erika's pool"),))
+POOL = Series("jmx", "pool.dbcp.active", (("pool", "Erika's pool"),))
 CALLS = Series("jmx", "jira.app.http.rest.count", (("pluginKey", KEY),))
 COUNT = Series("apps", "app.installed.count")
 CATALOG = load_catalog("jira")

@@ -28,6 +28,7 @@ pytestmark = pytest.mark.parametrize("product", PRODUCTS)
 OPEN_WITHOUT_ROWS = {
     "jira": {
         "jira.guardrail.epics",
+        "jira.safeguard.issue_comments.limit",
         *(f"jira.guardrail.index.missing.{what}" for what in ("issues", "comments", "worklogs")),
     },
     "crowd": {"crowd.guardrail.licensing.users.max", "crowd.guardrail.licensing.crowd_users.max"},

@@ -188,8 +188,9 @@ def test_app_metrics_are_read_by_app_and_without_what_was_typed(reading: Reading
     assert "planted" not in str(reading.samples)
 
 
-def test_pools_and_cluster_memory(reading: Reading) -> None:
+def test_pools_and_cluster_memory(jvm: Jvm) -> None:
     """HikariCP, C3P0, DBCP and Hazelcast by the names that they share between products."""
+    reading = jmx_source(jvm.port, load_catalog("confluence")).read(30)
     assert values(reading, "pool.hikari.waiting") == {(("pool", "Pool (HikariPool-1)"),): 2}
     assert values(reading, "pool.c3p0.busy") == {(("pool", "crowd"),): 3}
     assert values(reading, "pool.dbcp.active") == {(("pool", "jdbc/JiraDS"),): 5}

@@ -262,15 +262,17 @@ def database_of(server: PostgresServer, folder: Path, password: str, **changes: 
 
 
 def test_database_stages(tmp_path: Path, postgres: PostgresServer) -> None:
-    """Address, login, a session that cannot write by the server's own word, and the timeout."""
+    """Address, login, a session that cannot write by the server's word, the timeout, and what lacks of the tables."""
     user = reader(postgres, "postgres")
     database = database_of(postgres, tmp_path, READER, user=user, statement_timeout_s=7.0)
     checks = checks_of(settings_of(tmp_path, database=database), Area.DATABASE)
-    assert list(checks) == ["address", "login", "read-only", "rights", "timeout"]
+    assert list(checks) == ["address", "login", "read-only", "rights", "timeout", "tables"]
     assert {check.state for check in checks.values()} == {State.OK}
     assert str(postgres.port) in checks["address"].text
     assert "the server says so" in checks["read-only"].text
     assert "7s" in checks["timeout"].text.replace(" ", "")
+    assert checks["tables"].code == "lacks"
+    assert "This version of Jira has no" in checks["tables"].text
     assert READER not in repr(checks)
 
 

@@ -2,6 +2,7 @@
 -- cost: M
 -- versions: 6 and later
 -- null: zero
+-- until: repository(is_archived)
 select
   count(*) as total,
   sum(case when r.state = 1 then 1 else 0 end) as available,

@@ -1,6 +1,7 @@
 -- counts: nothing; it reads base URL and server ID
 -- cost: S
--- versions: 6.1 and later
+-- versions: 6.1 to 9.5
+-- until: plugin_setting(namespace, setting_key, setting_value), build 9200
 select
   max(case when b.bandanakey = 'atlassian.confluence.settings' and position('<baseUrl>' in b.bandanavalue) > 0
                 and position('</baseUrl>' in b.bandanavalue) > position('<baseUrl>' in b.bandanavalue)

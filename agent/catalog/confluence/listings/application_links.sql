@@ -1,8 +1,9 @@
 -- counts: application links: address and product family
 -- cost: S
--- versions: 6.1 and later
+-- versions: 6.1 to 9.5
 -- rows: 500
 -- every: hour
+-- until: plugin_setting(namespace, setting_key, setting_value), build 9200
 select substr(b.bandanakey, 16, 36) as link,
        coalesce(max(case when b.bandanakey like '%.display.url' then replace(replace(b.bandanavalue, '<string>', ''), '</string>', '') end),
                 max(case when b.bandanakey like '%url' then replace(replace(b.bandanavalue, '<string>', ''), '</string>', '') end)) as url,
