@@ -40,7 +40,7 @@ find_python() {
 }
 
 # os_fact NAME: one word of /etc/os-release, without its quotes.
-os_fact() { sed -n "s/^$1=//p" "${OS_RELEASE:-/etc/os-release}" 2>/dev/null | tail -n 1 | tr -d "\"'"; }
+os_fact() { { sed -n "s/^$1=//p" "${OS_RELEASE:-/etc/os-release}" 2>/dev/null || true; } | tail -n 1 | tr -d "\"'"; }
 
 # how_to_get_python: the command of this distribution that brings a supported Python with its venv.
 how_to_get_python() {
