@@ -156,7 +156,7 @@ def test_a_default_list_of_others_stays(tmp_path: Path) -> None:
 
 def test_a_log_folder_that_tomcat_names(tmp_path: Path) -> None:
     """Where server.xml puts the access log elsewhere, that folder was opened too."""
-    home, config = home_of(tmp_path)
+    _, config = home_of(tmp_path)
     logs = tmp_path / "var-log"
     logs.mkdir()
     (tmp_path / "install" / "conf").mkdir(parents=True)

@@ -25,7 +25,7 @@ LAYOUT = 2  # raise it when PACKAGES change: an older cached root is then left a
 
 
 def debian_root(release: str = RELEASE) -> Path:
-    """The cached minimal root of a release; made when there is none, which takes about a minute and needs Debian's packages."""
+    """The cached minimal root of a release; made when there is none: about a minute, and Debian's packages."""
     require_root()
     debootstrap = require("debootstrap")
 
