@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.installed import HOUSE, installed_root, main_pid, run_probe_instead, wheelhouse
-from tests.support.machine import Machine
+from tests.support.machine import DEBIAN_13, Machine, debian_root
 
 __all__ = ["installed_root", "wheelhouse"]  # the fixtures
 
@@ -118,7 +118,7 @@ def test_fails_early_and_changes_nothing(machine: Machine) -> None:
     machine.run("mv /usr/lib/python3.11/ensurepip /tmp/")
     incomplete = machine.run("/mnt/house/install", check=False)
     assert incomplete.returncode == 1
-    assert "apt-get install python3-venv" in incomplete.stderr
+    assert "apt-get install python3.11-venv" in incomplete.stderr
     assert machine.run(TRACES).stdout == before
 
 
@@ -144,3 +144,151 @@ def test_purge_refuses_while_linked(installed: Machine) -> None:
     assert "portfolio-agent unlink" in refused.stderr
     machine.run("test -x /usr/local/bin/portfolio-agent")
     machine.run("/opt/portfolio-agent/share/uninstall")
+
+
+CLUSTERED = '[instance]\nhome = "/srv/jira"\nshared_home = "/srv/shared"\n'
+UNINSTALL = "/opt/portfolio-agent/share/uninstall"
+
+
+def clustered_node(machine: Machine) -> str:
+    """A node whose shared home is not its own, with rights on both homes; the account's number."""
+    machine.run("mkdir -p /srv/jira /srv/shared/portfolio-agent/keys && chmod 0700 /srv/jira /srv/shared")
+    machine.write("/srv/jira/dbconfig.xml", "<x/>", "0600")
+    machine.write("/etc/portfolio-agent/agent.toml", CLUSTERED)
+    machine.write("/srv/shared/portfolio-agent/instance.json", "{}", "0600")
+    machine.run(
+        "chown -R portfolio-agent: /srv/shared/portfolio-agent; setfacl -m u:portfolio-agent:x /srv/jira /srv/shared;"
+        " setfacl -m u:portfolio-agent:r /srv/jira/dbconfig.xml"
+    )
+    return machine.run("id -u portfolio-agent").stdout.strip()
+
+
+def test_a_cluster_is_asked_about(installed: Machine) -> None:
+    """What other nodes may go on with is not removed without a word that says so."""
+    machine = installed
+    clustered_node(machine)
+    asked = machine.run(f"{UNINSTALL} --purge", check=False)
+    assert asked.returncode == 1
+    assert "--keep-shared" in asked.stderr
+    assert "--last-node" in asked.stderr
+    machine.run("test -x /usr/local/bin/portfolio-agent && getfacl -s /srv/jira | grep -q user:portfolio-agent")
+
+
+def test_other_nodes_go_on_with_the_shared_home(installed: Machine) -> None:
+    """With --keep-shared it stays, the local rights go, and the account stays, locked: its number is still in use."""
+    machine = installed
+    number = clustered_node(machine)
+    machine.write("/srv/shared/portfolio-agent/link.json", "{}", "0600")
+    machine.run("usermod --append --groups games portfolio-agent")
+    said = machine.run(f"{UNINSTALL} --purge --keep-shared").stderr
+    assert "stays, locked" in said
+    assert "/srv/shared stays as it is" in said
+    assert machine.run("getfacl -R -s -p /srv/jira").stdout == ""
+    machine.run("test -e /srv/shared/portfolio-agent/instance.json && test -e /srv/shared/portfolio-agent/link.json")
+    assert "user:portfolio-agent" in machine.run("getfacl -s -p /srv/shared").stdout
+    assert machine.run("id -Gn portfolio-agent").stdout.strip() == "portfolio-agent"
+    assert machine.run("getent shadow portfolio-agent").stdout.split(":")[1].startswith("!")
+    machine.run("useradd --system next")
+    assert machine.run("id -u next").stdout.strip() != number
+    machine.run(
+        "test ! -e /etc/portfolio-agent && test ! -e /var/lib/portfolio-agent && test ! -e /opt/portfolio-agent"
+    )
+
+
+def test_the_last_node_leaves_nothing(installed: Machine) -> None:
+    """With --last-node the agent's folder in the shared home and all rights go, and with them the account."""
+    machine = installed
+    clustered_node(machine)
+    said = machine.run(f"{UNINSTALL} --purge --last-node").stderr
+    assert "account and its rights" in said
+    assert machine.run("getfacl -R -s -p /srv").stdout == ""
+    assert machine.run("find / -xdev -nouser -o -xdev -nogroup").stdout == ""
+    machine.run("test ! -e /srv/shared/portfolio-agent && ! getent passwd portfolio-agent")
+
+
+def test_purge_after_uninstall_still_knows(installed: Machine) -> None:
+    """`uninstall` first and `--purge` later, from the wheelhouse: the configuration that stayed tells the places."""
+    machine = installed
+    clustered_node(machine)
+    machine.run(f"{UNINSTALL} && {HOUSE}/uninstall --purge --last-node")
+    assert machine.run("getfacl -R -s -p /srv").stdout == ""
+    assert machine.run("getent passwd portfolio-agent", check=False).returncode != 0
+
+
+def test_without_its_configuration_the_account_stays(installed: Machine) -> None:
+    """A state without a configuration: what was opened is not known, so the number is not given away."""
+    machine = installed
+    machine.write("/var/lib/portfolio-agent/agent.sqlite3", "")
+    said = machine.run(f"{UNINSTALL} --purge").stderr
+    assert "it is not known" in said
+    machine.run("getent passwd portfolio-agent")
+
+
+def test_a_wheelhouse_for_another_machine_is_refused(machine: Machine) -> None:
+    """Other processor, newer C library, other Python: one sentence each, before anything is changed."""
+    before = machine.run(TRACES).stdout
+    for line, other, words in (
+        ("arch=.*", "arch=s390x", "are for s390x, and this machine is"),
+        ("glibc=.*", "glibc=2.99", "need glibc 2.99 or newer, and Debian"),
+        ("pythons=.*", "pythons=3.12 3.13", "are for Python 3.12 3.13, and this machine has 3.11."),
+    ):
+        machine.run(f"rm -rf /tmp/other; cp -R {HOUSE} /tmp/other; sed -i 's/^{line}/{other}/' /tmp/other/PLATFORM")
+        refused = machine.run("/tmp/other/install", check=False)
+        assert refused.returncode == 1
+        assert words in refused.stderr
+        assert "pip" not in refused.stderr
+        assert "Do: " in refused.stderr
+    bare = machine.run(f"{HOUSE}/install --wheelhouse /tmp", check=False)
+    assert "is not a wheelhouse" in bare.stderr
+    assert machine.run(TRACES).stdout == before
+
+
+def test_an_old_python_gets_one_sentence(machine: Machine) -> None:
+    """Where python3 is 3.9 the message names this system and its command; pip is never asked."""
+    machine.write("/run/old/python3", "#!/bin/sh\necho 3.9\n", "0755")
+    machine.run("mount --bind /run/old/python3 $(readlink -f /usr/bin/python3)")
+    machine.write("/run/rocky", 'ID="rocky"\nVERSION_ID="9.3"\nID_LIKE="rhel"\nPRETTY_NAME="Rocky Linux 9.3"\n')
+    refused = machine.run(f"OS_RELEASE=/run/rocky {HOUSE}/install", check=False)
+    machine.run("umount $(readlink -f /usr/bin/python3)")
+    assert refused.returncode == 1
+    assert refused.stderr.splitlines() == [
+        "install: There is no Python 3.11, 3.12, 3.13 on this machine.",
+        "  Why: python3 of Rocky Linux 9.3 is 3.9",
+        "  Do: dnf install python3.11",
+    ]
+
+
+def test_a_host_without_opt_gets_one(machine: Machine) -> None:
+    """The room is measured where /opt will be made, and it is made."""
+    machine.run("rm -r /opt")
+    machine.run(f"{HOUSE}/install")
+    machine.run("test -x /opt/portfolio-agent/bin/portfolio-agent")
+
+
+def test_room_is_that_of_the_right_file_system(machine: Machine) -> None:
+    """A full /opt is named, however much room the root has; nothing is changed."""
+    machine.run("mkdir -p /opt && mount -t tmpfs -o size=20m none /opt")
+    refused = machine.run(f"{HOUSE}/install", check=False)
+    assert refused.returncode == 1
+    assert "Too little room for /opt/portfolio-agent: 20 MiB in /opt." in refused.stderr
+    assert machine.run("getent passwd portfolio-agent", check=False).returncode != 0
+
+
+def test_bytecode_lies_below_opt_alone(wheelhouse: Path) -> None:
+    """Debian 13 with Python 3.13: nothing beside the standard library, and the daemon's modules all have theirs."""
+    with Machine({wheelhouse: HOUSE}, root=debian_root(DEBIAN_13)) as machine:
+        foreign = "find / -xdev -name '*.pyc' -not -path '/opt/*' -not -path '/proc/*' | sort"
+        before = machine.run(foreign).stdout
+        machine.run(f"{HOUSE}/install")
+        assert machine.run(foreign).stdout == before
+        # As the unit's command resolves it: bytecode is found by the path of its source.
+        place = machine.run("readlink -f /opt/portfolio-agent/current").stdout.strip()
+        said = machine.run(
+            f"{place}/bin/python -v -OO -X pycache_prefix={place}/bytecode -I"
+            " -c 'import agent.runtime.resident.daemon, agent.sources.jmx.source, psycopg' 2>&1 >/dev/null"
+        ).stdout
+        read = [line for line in said.splitlines() if line.startswith("# code object from ")]
+        assert len(read) > 300
+        assert [line for line in read if "/bytecode/" not in line] == []
+        machine.run(f"{UNINSTALL} --purge")
+        assert machine.run(foreign).stdout == before

@@ -36,11 +36,11 @@ stopping.wait()
 
 @pytest.fixture(scope="session")
 def wheelhouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What scripts/wheelhouse makes for the machine's Python; the same for every test."""
+    """What scripts/wheelhouse makes for the Pythons of the machines, 3.11 and 3.13; the same for every test."""
     require_root()
 
     def make(house: Path) -> None:
-        command = [REPOSITORY / "scripts" / "wheelhouse", "--python", "3.11", house]
+        command = [REPOSITORY / "scripts" / "wheelhouse", "--python", "3.11", "--python", "3.13", house]
         made = subprocess.run(command, capture_output=True, text=True, timeout=600, stdin=subprocess.DEVNULL)
         assert made.returncode == 0, made.stderr
 

@@ -18,23 +18,24 @@ from tests.support.once import cache_folder, made_once
 from tests.support.servers import missing, require, require_root
 
 RELEASE = "bookworm"
-PACKAGES = "systemd,systemd-sysv,python3,python3-venv"
+DEBIAN_13 = "trixie"
+PACKAGES = "systemd,systemd-sysv,python3,python3-venv,acl"
 BOOT_S = 180.0  # half a second on a quiet machine
-LAYOUT = 1  # raise it when PACKAGES change: an older cached root is then left alone and a new one made
+LAYOUT = 2  # raise it when PACKAGES change: an older cached root is then left alone and a new one made
 
 
-def debian_root() -> Path:
-    """The cached minimal root; made when there is none, which takes about a minute and needs Debian's packages."""
+def debian_root(release: str = RELEASE) -> Path:
+    """The cached minimal root of a release; made when there is none: about a minute, and Debian's packages."""
     require_root()
     debootstrap = require("debootstrap")
 
     def make(folder: Path) -> None:
-        command = [debootstrap, "--variant=minbase", f"--include={PACKAGES}", RELEASE, folder]
+        command = [debootstrap, "--variant=minbase", f"--include={PACKAGES}", release, folder]
         made = subprocess.run(command, capture_output=True, text=True, timeout=900, stdin=subprocess.DEVNULL)
         if made.returncode != 0:
             missing(f"debootstrap could not make a Debian root: {made.stdout[-500:]}{made.stderr[-500:]}")
 
-    return made_once(cache_folder() / "portfolio-agent-test-root" / f"{RELEASE}-{LAYOUT}", make)
+    return made_once(cache_folder() / "portfolio-agent-test-root" / f"{release}-{LAYOUT}", make)
 
 
 def own_control_groups() -> list[Path]:
@@ -94,8 +95,9 @@ class Machine:
                 raise RuntimeError(f"the machine did not boot: {self._process.communicate()[1].decode()[-800:]}")
             for child in children.read_text().split():
                 # Until the leader has become systemd it is still nspawn itself, outside the machine.
-                if Path(f"/proc/{child}/comm").read_text().strip() == "systemd":
-                    self._leader = int(child)
+                with suppress(OSError):  # a helper of nspawn that has ended since the list was read
+                    if Path(f"/proc/{child}/comm").read_text().strip() == "systemd":
+                        self._leader = int(child)
             state = self._leader and self.run("systemctl is-system-running --wait", check=False).stdout.strip()
             if state == "running":
                 return self

@@ -246,7 +246,7 @@ def test_uninstalling_leaves_what_it_says(wheelhouse: Path, installed_root: Path
             assert machine.run("/opt/portfolio-agent/share/uninstall --purge", check=False).returncode == 1
             assert property_of(machine, "ActiveState") == "active"
             machine.run("portfolio-agent unlink --yes")
-            machine.run("/opt/portfolio-agent/share/uninstall --purge")
+            machine.run("/opt/portfolio-agent/share/uninstall --purge --last-node")
             assert traces(machine) == set()
             assert machine.run("id portfolio-agent", check=False).returncode != 0
 
