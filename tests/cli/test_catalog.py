@@ -66,7 +66,8 @@ def test_shown_as_a_person_reads_it() -> None:
     """One count with all that belongs to it: the wording that a sysadmin sees."""
     shown = run("show", "--product", "confluence", "--sql").out
     assert (
-        "confluence.guardrail.pages  [{page}, gauge]  Current pages.\n"
+        "confluence.guardrail.pages  [{page}, gauge]  Current pages, without old versions, drafts and the trash; "
+        "archived spaces included.\n"
         "    leaves under: basic   data: count, configuration-and-usage, GUARDRAILS\n"
         "    read from:    content.sql, column pages\n"
     ) in shown

@@ -144,6 +144,15 @@ def log_line(pattern: str, plants: Plants, number: int) -> bytes:
     return ("".join(map(said, tokens_of(pattern))).replace("%I", "") + "\n").encode()
 
 
+def bitbucket_line(plants: Plants) -> bytes:
+    """An answered request in Bitbucket's own log, everything that somebody chooses planted."""
+    user, key, agent = (plants.name(f"{place} of Bitbucket's log") for place in ("user", "path", "agent"))
+    line = f"192.0.2.77 | https | o@1A2B3Cx605x1x0 | {user} | 2026-11-22 10:00:00,123"
+    line += f' | "GET /scm/{key}/{key}.git HTTP/1.1"'
+    line += f' | "https://{key}.example.net/" "{agent} {FAMILY}" | 200 | 0 | 512 | {key} | 12 | zita123 | \n'
+    return line.encode()
+
+
 def apdex_line(page: str, number: int) -> str:
     """An hour of a page in Jira's Apdex log."""
     counts = f"apdexScore=90, satisfiedCount={20 + number}, toleratingCount=8, frustratedCount=7"
@@ -157,6 +166,11 @@ def log_some(site: PlantedSite, number: int) -> None:
     lines.append(f"{plants.name('line of no form')} {FAMILY}\n".encode())
     with (site.install / "logs" / f"access_log.{datetime.now(UTC):%Y-%m-%d}").open("ab") as log:
         log.write(b"".join(lines))
+    if product == "bitbucket":
+        lines = [bitbucket_line(plants) for _ in range(20)]
+        (site.home / "log").mkdir(exist_ok=True)
+        with (site.home / "log" / "atlassian-bitbucket-access.log").open("ab") as log:
+            log.write(b"".join(lines))
     if product == "jira":
         pages = [page.format(len(plants.places)) for page in APDEX_PAGES]
         plants.name("page of the Apdex log")

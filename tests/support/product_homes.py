@@ -32,6 +32,8 @@ def write_product_home(
     if product == "bitbucket":
         values = {"jdbc.driver": "org.postgresql.Driver", "jdbc.url": url, "jdbc.user": user, "jdbc.password": password}
         file.write_text(properties({**values, "setup.license": SECRETS[0], **(more or {})}))
+        (home / "log").mkdir()  # the product's own; where it is not, the agent says so
+        (home / "log" / "atlassian-bitbucket-access.log").touch()
         return home
     (home / "shared").mkdir(exist_ok=True)
     values = {

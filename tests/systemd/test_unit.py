@@ -48,7 +48,9 @@ def test_systemd_understands_every_line(unit: str, tmp_path: Path) -> None:
     if started.name != unit:
         started.symlink_to(unit)
     judged = subprocess.run([require("systemd"), "verify", started], capture_output=True, text=True, timeout=60)
-    said = [line for line in judged.stderr.splitlines() if "is not executable" not in line]
+    # Of the other units of this machine nothing is asked, and systemd has something to say of some.
+    ours = [line for line in judged.stderr.splitlines() if "portfolio-agent" in line or not line.startswith("/")]
+    said = [line for line in ours if "is not executable" not in line]
     assert said == []
 
 

@@ -256,7 +256,10 @@ def _sqlite(login: DatabaseAccess, timeout_s: float) -> Driver:
     def connect() -> sqlite3.Connection:
         if not os.path.isfile(path):
             raise SourceError(
-                "not-present", "The database file is not there.", why=f"There is no file {path}.", do="See agent.toml."
+                "not-present",
+                "The database file is not there.",
+                why=f"There is no file {path}.",
+                do=f"Put it back, or name the right file in [database] name. See: ls -l {os.path.dirname(path)}",
             )
         connection = sqlite3.connect(
             f"file:{quote(path)}?mode=ro", uri=True, timeout=LOCK_WAIT_S, check_same_thread=False

@@ -504,7 +504,7 @@ def test_command_tells_what_failed_and_exits_1(tmp_path: Path) -> None:
     answer = agent.json("doctor", code=1)
     assert answer["exitCode"] == 1
     assert {check["area"] for check in answer["checks"]} == {
-        *("account", "jmx", "database", "apps", "host", "store", "link")
+        *("account", "jmx", "database", "apps", "host", "logs", "store", "link")
     }
     assert all(check["do"] for check in answer["checks"] if check["state"] == "failed" and check["area"] != "host")
 
