@@ -244,7 +244,9 @@ def explain(error: Exception, folder: Path) -> StoreError:
         return StoreError(
             what,
             why=f"The file is damaged ({error}).",
-            do=f"Stop the agent, keep a copy of {folder / FILE_NAME}, and move it aside.",
+            # With the write-ahead log beside it, which would be played into the new file.
+            do=f"Stop the agent, keep what is there, and start it anew: mkdir {folder}/damaged && "
+            f"mv {folder / FILE_NAME}* {folder}/damaged/",
         )
     if "locked" in str(error):
         return StoreError(

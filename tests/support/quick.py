@@ -16,7 +16,12 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 # Files whose tests let the agent start a process.
-STARTED_BY_THE_AGENT = ("tests/cli/test_init.py",)  # as root, `init` asks in a fork what another account may read
+# As root, `init` asks in a fork what another account may read.
+STARTED_BY_THE_AGENT = (
+    "tests/cli/test_init.py",
+    "tests/cli/test_init_homes.py",
+    "tests/product/instance/test_setup.py",
+)
 # Fixtures of a conftest that start a process; what a module imports is seen by itself.
 STARTING = {"postgres", "mariadb", "jvm", "java", "jvm_of", "plain_jvm", "fixture_classes", "running_receiver"}
 _STARTS = re.compile(r"^\s*(?:import|from) (?:subprocess|multiprocessing)\b", re.MULTILINE)

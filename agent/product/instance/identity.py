@@ -123,18 +123,22 @@ def _read(path: Path, owners: frozenset[int]) -> bytes:
         raise ConfigError(
             f"The instance has no identity: {path} is missing.",
             why="The agent was not set up for this shared home, or it is not mounted.",
-            do="Mount the shared home, or run: portfolio-agent init --home DIR",
+            do="Mount the shared home. If it is mounted, run: portfolio-agent init --force --home DIR   (it writes the "
+            "configuration anew: keep a copy)",
         ) from None
     except Unfit as unfit:
         if isinstance(unfit.error, PermissionError):
             words = barred(path, own=True)
             raise ConfigError(f"{path} cannot be read.", why=words.why, do=words.do) from None
+        if unfit.flaw is Flaw.MODE:
+            why = (
+                f"Others may read or change it (mode {unfit.mode:04o}); whoever read it can tell what hashes stand for."
+            )
+            raise ConfigError(f"{path} cannot be used.", why=why, do=f"Run: chmod 0600 {path}") from None
         raise _damaged(path, _why(unfit)) from None
 
 
 def _why(unfit: Unfit) -> str:
-    if unfit.flaw is Flaw.MODE:
-        return f"It is not a private file (mode {unfit.mode:04o})."
     if unfit.flaw is Flaw.OWNER:
         return f"It belongs to uid {unfit.uid}, this process runs as uid {os.geteuid()}."
     if unfit.flaw is Flaw.NAMES:
