@@ -19,7 +19,7 @@ from agent.catalog import Catalog, Every
 from agent.consent import Material, align_names
 from agent.consent.periods import consent_of, covered, is_covered
 from agent.log import log, logger
-from agent.model import Consent, Hour, HourlyAggregate, Tick
+from agent.model import Consent, Hour, HourlyAggregate, Role, Tick
 from agent.runtime.hourly.report import Closed
 from agent.runtime.pipeline import Pipeline
 from agent.settings import Settings
@@ -44,6 +44,7 @@ from agent.store.timeline import Reckoning
 LOG = logger("hourly")
 LATE_FOR = timedelta(hours=2)  # a late sample corrects its hour within this time; later ones are counted as lost
 SET_BACK, TOO_LATE = "clock-set-back", "tick-too-late"
+COUNTED_ELSEWHERE, NO_TURN = "counted-by-another-node", "no-turn-at-hour-end"
 
 
 def close_hours(pipeline: Pipeline, now: Reckoning) -> Closed:
@@ -137,7 +138,7 @@ def _close(pipeline: Pipeline, item: OpenHour, now: datetime, closed: Closed) ->
         outbox.enforce_limit(connection, pipeline.settings.delivery.outbox_limit_bytes, now)
         # An hour that is closed once more leaves the same rows to the same node: they were counted the first time.
         if revision == 0:
-            count_loss(connection, "counted-by-another-node", left, now)
+            count_loss(connection, _left_to(pipeline.store), left, now)
     closed.hours.append(record)
     log(
         LOG,
@@ -154,6 +155,15 @@ def _close(pipeline: Pipeline, item: OpenHour, now: datetime, closed: Closed) ->
         why = "This node did not hold the cluster's lock at the hour's end."
         log(LOG, logging.INFO, "hour.left_to_other_node", start=f"{hour.start:%Y-%m-%dT%H:%M:%SZ}", rows=left, why=why)
     return len(batches)
+
+
+def _left_to(store: Store) -> str:
+    """By its true name: another node has the lock, or nobody can say that one counted the hour that we must leave out.
+
+    A holder that restarts over an hour's end is the usual case, and on a cluster of one node nobody else counts it.
+    """
+    state = cluster_state(store)
+    return COUNTED_ELSEWHERE if state is not None and state.role is Role.STANDBY else NO_TURN
 
 
 def _of_this_node(pipeline: Pipeline, hour: Hour, aggregates: list[HourlyAggregate]) -> list[HourlyAggregate]:

@@ -59,7 +59,18 @@ def test_who_did_not_hold_at_the_end_keeps_its_own(tmp_path: Path) -> None:
     """The cluster's rows are dropped before they are stored, and counted; a metric the catalog forgot goes too."""
     kept, lost = close(tmp_path, ClusterTurn(Role.COUNTING, "s", END - 60, END - 1))
     assert kept == {HEAP.metric, VERSION.metric}
-    assert lost == {"counted-by-another-node": 2}
+    assert lost == {"no-turn-at-hour-end": 2}
+
+
+def test_a_loss_has_its_true_name(tmp_path: Path) -> None:
+    """Another node is blamed only by one that stands by: who has the lock again, or cannot ask, knows of no other."""
+    left = {
+        Role.STANDBY: "counted-by-another-node",
+        Role.COUNTING: "no-turn-at-hour-end",
+        Role.UNKNOWN: "no-turn-at-hour-end",
+    }
+    for role, reason in left.items():
+        assert close(tmp_path / role.value, ClusterTurn(role, "s", END + 2, END + 5))[1] == {reason: 2}
 
 
 def test_a_node_that_never_had_the_turn_keeps_its_own(tmp_path: Path) -> None:
