@@ -24,6 +24,8 @@ def examine_account(way: ClosedWay | None) -> Check:
         return Check(Area.ACCOUNT, "files", State.FAILED, way.what, way.why, way.do, "permission-denied")
     if account == SERVICE_ACCOUNT:
         return Check(Area.ACCOUNT, "files", State.OK, f"Judged as the service account {account}.")
+    if os.geteuid() == 0:
+        return Check(Area.ACCOUNT, "files", State.OK, "Judged as root: the state folder is not another account's.")
     text = f"Judged as {account}; the service account may see it otherwise."
     return Check(Area.ACCOUNT, "files", State.OK, text, do="Better: run it as root, which then acts as that account.")
 
