@@ -7,7 +7,9 @@ import unicodedata
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
+from agent.errors import SourceError
 from agent.model import Failure
+from agent.reasons import DEADLINE
 
 TEXT_LIMIT = 200  # characters of a text value or tag; longer ones are cut, nothing the catalog names is that long
 HOST = re.compile(r"[A-Za-z0-9._:\-]{1,253}", re.ASCII)
@@ -77,3 +79,13 @@ def clean_version(text: str) -> str:
 def once_each(failures: Iterable[Failure]) -> tuple[Failure, ...]:
     """One failure for each metric and reason, the first of each, in order."""
     return tuple({(failure.metric, failure.reason): failure for failure in reversed(list(failures))}.values())[::-1]
+
+
+def no_time(what: str) -> SourceError:
+    """The error of a source whose turn comes when the tick's time is used up."""
+    return SourceError(
+        DEADLINE,
+        what,
+        why="No time was left in this tick.",
+        do="Nothing, if it is rare. If it lasts, raise [sampling] deadline, or see what is slow: portfolio-agent doctor",
+    )

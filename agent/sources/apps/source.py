@@ -19,12 +19,12 @@ from datetime import datetime
 from agent.catalog import Catalog, Metric
 from agent.errors import ConfigError, SourceError
 from agent.model import ConsentLevel, Failure, Hour, Reading, Sample, Series, Source, hour_of
-from agent.reasons import DEADLINE, NOT_DUE, NOT_PRESENT, ROWS_CUT
+from agent.reasons import NOT_DUE, NOT_PRESENT, ROWS_CUT
 from agent.settings import AppsSettings, Settings, read_secret
 from agent.sources.apps.backoff import LoginBackoff, stamp_of
 from agent.sources.apps.binding import RestBinding
 from agent.sources.apps.upm import AppList, AppManager, Login, read_apps
-from agent.sources.base import once_each
+from agent.sources.base import no_time, once_each
 from agent.sources.governor import CostGovernor
 from agent.sources.opening import Opening
 from agent.sources.row_series import series_of
@@ -72,7 +72,7 @@ class InstalledApps:
     def read(self, deadline_s: float) -> Reading:
         """The apps at the first tick of an hour; not-due at the others. Raises SourceError when nobody tells them."""
         if deadline_s <= 0:
-            raise SourceError(DEADLINE, "The apps were not read.", why="No time was left in this tick.")
+            raise no_time("The apps were not read.")
         window = hour_of(self._now(), self._hour_length_s)
         if self._listed_in == window or self._lost.wait_s(NAME, monotonic_s()) > 0:
             return Reading((), tuple(Failure(metric.name, NOT_DUE) for metric in self._metrics))

@@ -94,7 +94,10 @@ class ApdexLog:
             progress = self._follower.read(consume, ends_s)
         except FileNotFoundError:
             # Nothing that a person must do: a Jira that has not started yet has no folder for logs.
-            raise SourceError(NOT_PRESENT, f"There is no folder {self.folder} for logs.") from None
+            what, why = f"There is no folder {self.folder} for logs.", "The product has not made it yet."
+            raise SourceError(
+                NOT_PRESENT, what, why=why, do="Nothing: it is made at the product's first start."
+            ) from None
         found = list(self._apdex.tell(self._known))
         failures = denied(progress, self.folder, f"{APDEX_PREFIX}views")
         if not progress.files and not found:

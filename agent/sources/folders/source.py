@@ -14,10 +14,9 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from agent.catalog import Catalog, Metric
-from agent.errors import SourceError
 from agent.model import Failure, Reading, Sample, Series
 from agent.reasons import DEADLINE, NOT_DUE, NOT_PRESENT, PERMISSION_DENIED
-from agent.sources.base import once_each
+from agent.sources.base import no_time, once_each
 from agent.sources.folders.binding import FolderBinding, FolderFigure
 from agent.sources.governor import CostGovernor
 from agent.sources.opening import Opening
@@ -57,7 +56,7 @@ class Folders:
     def read(self, deadline_s: float) -> Reading:
         """What is due of the catalog's folders; what is not there or was not due as a failure."""
         if deadline_s <= 0:
-            raise SourceError(DEADLINE, "No folder was read.", why="No time was left in this tick.")
+            raise no_time("No folder was read.")
         ends_s = self._clock() + deadline_s
         samples: list[Sample] = []
         failures: list[Failure] = []

@@ -21,9 +21,9 @@ from agent.product.homes.licence_text import read_home_licence
 from agent.product.homes.webapp import read_webapp_version
 from agent.product.instance.licence import Licence, UnreadableLicence, licence_words
 from agent.product.model import Clustering, NodeFacts
-from agent.reasons import DEADLINE, NOT_PRESENT, NOT_SUPPORTED
+from agent.reasons import NOT_PRESENT, NOT_SUPPORTED
 from agent.settings import InCluster
-from agent.sources.base import clean_text, clean_url
+from agent.sources.base import clean_text, clean_url, no_time
 from agent.sources.home.binding import LICENCE, LICENCE_ATTRIBUTES, HomeBinding, HomeFact
 from agent.sources.opening import Opening
 
@@ -54,7 +54,7 @@ class Home:
     def read(self, deadline_s: float) -> Reading:
         """One sample for each fact that the files tell."""
         if deadline_s <= 0:
-            raise SourceError(DEADLINE, "The product's files were not read.", why="No time was left in this tick.")
+            raise no_time("The product's files were not read.")
         try:
             facts = self._read()
         except ConfigError as error:

@@ -16,10 +16,9 @@ from pathlib import Path
 import psutil
 
 from agent.catalog import Catalog
-from agent.errors import SourceError
 from agent.model import Failure, Reading, Sample, Series
-from agent.reasons import DEADLINE, NOT_PRESENT
-from agent.sources.base import once_each
+from agent.reasons import NOT_PRESENT
+from agent.sources.base import no_time, once_each
 from agent.sources.host.container import limits
 from agent.sources.host.disks import WAIT_S, Disks, Found
 from agent.sources.host.hardware import cores, read_hardware
@@ -56,7 +55,7 @@ class Host:
     def read(self, deadline_s: float) -> Reading:
         """All host metrics of the catalog; each group that fails costs only its own metrics."""
         if deadline_s <= 0:
-            raise SourceError(DEADLINE, "The machine was not read.", why="No time was left in this tick.")
+            raise no_time("The machine was not read.")
         samples: list[Sample] = []
         failures: list[Failure] = []
         self._latest = self._before

@@ -22,8 +22,8 @@ from agent.errors import SourceError
 from agent.model import ConsentLevel, Failure, Hour, Reading, Sample, Series, hour_of
 from agent.product.database.errors import DeadlinePassed, map_database_error
 from agent.product.database.gate import Gate
-from agent.reasons import DEADLINE, NOT_DUE, NOT_PRESENT, NOT_SUPPORTED, PERMISSION_DENIED, ROWS_CUT
-from agent.sources.base import NO_TEXT, once_each, text_of
+from agent.reasons import NOT_DUE, NOT_PRESENT, NOT_SUPPORTED, PERMISSION_DENIED, ROWS_CUT
+from agent.sources.base import NO_TEXT, no_time, once_each, text_of
 from agent.sources.governor import CostGovernor
 from agent.sources.inventory import Inventory
 from agent.sources.listings.unpack import Unreadable, unpack
@@ -95,7 +95,7 @@ class Listing:
     def read(self, deadline_s: float) -> Reading:
         """The rows of every statement that is due; each that fails costs only its own metrics."""
         if deadline_s <= 0:
-            raise SourceError(DEADLINE, f"{self.name} was not read.", why="No time was left in this tick.")
+            raise no_time(f"{self.name} was not read.")
         samples: list[Sample] = []
         failures: list[Failure] = list(self._elsewhere)
         self._extended = self._level() is ConsentLevel.EXTENDED
