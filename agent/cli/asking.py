@@ -44,9 +44,7 @@ def agree(question: str, *, yes: bool) -> None:
             do="Say that you agree: the same command with --yes",
         )
     if not typer.confirm(question, default=False, err=True):
-        raise UsageError(
-            "Nothing was changed.", why="The question was not answered with yes.", do="Run it again to agree."
-        )
+        raise UsageError("Nothing was changed.", why="The answer was not yes.", do="Run it again to agree.")
 
 
 def agree_to_level(screen: str, level: ConsentLevel | None, *, yes: bool) -> ConsentLevel:

@@ -87,5 +87,5 @@ def no_time(what: str) -> SourceError:
         DEADLINE,
         what,
         why="No time was left in this tick.",
-        do="Nothing, if it is rare. If it lasts, raise [sampling] deadline, or see what is slow: portfolio-agent doctor",
+        do="Nothing, if it is rare. Else raise [sampling] deadline, or see what is slow: portfolio-agent doctor",
     )
