@@ -92,7 +92,7 @@ def test_text_file_as_store_says_so(tmp_path: Path) -> None:
     with pytest.raises(StoreError) as caught:
         open_store(tmp_path / "state")
     assert "damaged" in caught.value.why
-    assert "move it aside" in caught.value.do
+    assert "keep what is there" in caught.value.do
 
 
 @pytest.mark.fault(14)
